@@ -1,0 +1,34 @@
+//! mvx keeps a team's secrets encrypted inside its git repository, in SOPS's own file format.
+//!
+//! ```text
+//!         main → cli            talks to a person
+//!                 ↓
+//!                app            use cases
+//!                 ↓
+//!         rules  keys  git      capabilities; they do not import each other
+//!                 ↓
+//!   io (effects)  |  stores → sops → document (pure: no files, clock, environment, randomness)
+//!                 ↓
+//!      keypath  secret  error
+//! ```
+//!
+//! A test holds the arrows. ARCHITECTURE.md says more.
+
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::print_stdout,
+        clippy::allow_attributes,
+        reason = "a failing test may panic"
+    )
+)]
+
+pub mod document;
+pub mod error;
+pub mod keypath;
+pub mod secret;
+pub mod sops;

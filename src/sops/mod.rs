@@ -1,0 +1,3 @@
+//! The SOPS file format, pure: no files, no clock, no environment, no randomness of its own.
+
+pub mod store;
