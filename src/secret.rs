@@ -65,6 +65,11 @@ impl Cleartext {
         &self.0
     }
 
+    /// The bytes, to be changed in place; their number stays.
+    pub fn as_mut_bytes(&mut self) -> &mut [u8] {
+        &mut self.0
+    }
+
     /// The bytes as text, where they are UTF-8.
     pub fn as_str(&self) -> Option<&str> {
         std::str::from_utf8(&self.0).ok()
