@@ -32,3 +32,4 @@ pub mod error;
 pub mod keypath;
 pub mod secret;
 pub mod sops;
+pub mod stores;
