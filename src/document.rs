@@ -62,12 +62,6 @@ impl PartialEq for Value {
 
 impl Eq for Value {}
 
-impl From<Vec<u8>> for Cleartext {
-    fn from(bytes: Vec<u8>) -> Self {
-        Self::new(bytes)
-    }
-}
-
 /// How a scalar is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Style {
@@ -128,8 +122,8 @@ pub enum Body {
 /// The lines of a block scalar, which can stand apart from its header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Block {
-    /// The content's lines, from the start of the first to the end of the last that belongs to
-    /// the value, line breaks included.
+    /// The content's lines: from the line break that ends the header's line up to, not including,
+    /// the last line break that belongs to the value.
     pub lines: Range<usize>,
     /// The column at which the content begins.
     pub indent: usize,
@@ -345,38 +339,30 @@ impl Item {
     /// The text that holds this item's value: the scalar, or header and lines of a block scalar
     /// (without a comment between them).
     pub fn source(&self, text: &[u8]) -> Cleartext {
-        let mut source = Cleartext::new(text.get(self.span.clone()).unwrap_or_default().to_vec());
+        let slice = |range: &Range<usize>| text.get(range.clone()).unwrap_or_default();
+        let mut source = Cleartext::new(slice(&self.span).to_vec());
         if let Some(block) = &self.block {
-            source.push(b"\n");
-            source.push(text.get(block.lines.clone()).unwrap_or_default());
+            source.push(slice(&block.lines));
         }
         source
     }
 
-    /// Edits that put `rendered` in this item's place. For a block scalar, a `rendered` that
-    /// begins with `|` or `>` is split into header and lines; anything else takes the header's
-    /// place and the lines go, their last line break included.
+    /// Edits that put `rendered` in this item's place. In the place of a block scalar, the first
+    /// line of `rendered` becomes the header and the others become its lines, so that a comment
+    /// behind the header stays where it is.
     pub fn replace(&self, rendered: &Cleartext, edits: &mut Vec<Edit>) {
         let bytes = rendered.as_bytes();
         let Some(block) = &self.block else {
             edits.push(Edit::new(self.span.clone(), bytes.to_vec()));
             return;
         };
-        let split = matches!(bytes.first(), Some(b'|' | b'>'))
-            .then(|| memchr::memchr(b'\n', bytes))
-            .flatten();
-        let (header, lines) = match split {
-            Some(at) => (bytes.get(..at), bytes.get(at + 1..)),
-            None => (Some(bytes), None),
-        };
-        edits.push(Edit::new(
-            self.span.clone(),
-            header.unwrap_or_default().to_vec(),
-        ));
-        edits.push(Edit::new(
-            block.lines.clone(),
-            lines.unwrap_or_default().to_vec(),
-        ));
+        let mut at = memchr::memchr(b'\n', bytes).unwrap_or(bytes.len());
+        if at > 0 && at < bytes.len() && bytes.get(at - 1) == Some(&b'\r') {
+            at -= 1;
+        }
+        let (header, lines) = bytes.split_at(at);
+        edits.push(Edit::new(self.span.clone(), header.to_vec()));
+        edits.push(Edit::new(block.lines.clone(), lines.to_vec()));
     }
 }
 

@@ -114,6 +114,12 @@ impl From<&str> for Cleartext {
     }
 }
 
+impl From<Vec<u8>> for Cleartext {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::new(bytes)
+    }
+}
+
 impl From<String> for Cleartext {
     fn from(text: String) -> Self {
         Self::new(text.into_bytes())

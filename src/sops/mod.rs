@@ -3,5 +3,12 @@
 pub mod cipher;
 pub mod envelope;
 pub mod mac;
+pub mod metadata;
+pub mod number;
+pub mod open;
+pub mod re2;
+pub mod seal;
+pub mod select;
+pub mod spelling;
 pub mod store;
 pub mod time;

@@ -34,6 +34,15 @@ pub struct Placed {
 /// Every method that takes a `text` and a `tree` takes the tree that [`Store::parse`] made of that
 /// very text.
 pub trait Store: Sync {
+    /// The text with everything that stands for something else written out (YAML's aliases and
+    /// merge keys, which SOPS cannot keep); `None` where there is nothing of the kind. To be
+    /// called before [`Store::parse`].
+    fn expand(&self, text: &[u8]) -> Result<Option<Cleartext>, StoreError> {
+        // Most file types have no such thing.
+        let _ = text;
+        Ok(None)
+    }
+
     /// Reads a text, plain or sealed. Refuses what it cannot bring back exactly.
     fn parse(&self, text: &[u8]) -> Result<Tree, StoreError>;
 

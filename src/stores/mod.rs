@@ -1,3 +1,3 @@
 //! File types: text in, tree and edits out. Pure.
 
-pub mod number;
+pub mod yaml;

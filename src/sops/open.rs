@@ -1,0 +1,375 @@
+//! Sealed text → values and plaintext.
+//!
+//! Every selected value is decrypted and the MAC is compared before anything is given out.
+
+use thiserror::Error;
+
+use crate::document::{Body, Edit, Item, Kind, Tree, Value, splice};
+use crate::error::{Exit, Explain};
+use crate::keypath::{KeyPath, Segment};
+use crate::secret::Cleartext;
+use crate::sops::cipher::Cipher;
+use crate::sops::envelope::Envelope;
+use crate::sops::mac::Mac;
+use crate::sops::metadata::{Metadata, MetadataError};
+use crate::sops::number::{go_float, parse_float};
+use crate::sops::select::{Selector, SelectorError, select};
+use crate::sops::spelling::Spelling;
+use crate::sops::store::{Store, StoreError};
+use crate::sops::time::{mac_time, yaml_timestamp};
+
+/// A sealed file's values.
+pub struct Opened {
+    /// For every item of the tree: the decrypted value, comments included. `None` where nothing
+    /// was encrypted.
+    pub values: Vec<Option<Value>>,
+    /// For every item: whether the selector chose it.
+    pub selected: Vec<bool>,
+    /// How values were written.
+    pub spelling: Spelling,
+    /// Comments that look encrypted and do not open; sops keeps them as they are, with a warning.
+    pub closed_comments: usize,
+}
+
+/// Why a sealed file cannot be opened with this data key.
+#[derive(Debug, Error)]
+pub enum OpenError {
+    /// An envelope does not authenticate at its place.
+    #[error(
+        "{path}: the value does not authenticate; it was changed, moved or sealed with another key"
+    )]
+    NotAuthentic {
+        /// The key path.
+        path: KeyPath,
+    },
+    /// A value that should be encrypted stands in clear.
+    #[error("{path}: the selector says that this value is encrypted, but it stands in clear")]
+    InClear {
+        /// The key path.
+        path: KeyPath,
+    },
+    /// The values are not the ones that were sealed together.
+    #[error(
+        "the MAC does not match: values were added, removed, swapped or changed after the file was sealed"
+    )]
+    MacMismatch,
+    /// The metadata cannot be used.
+    #[error(transparent)]
+    Metadata(#[from] MetadataError),
+    /// The selector in the metadata cannot be used.
+    #[error("in the `sops` block: {0}")]
+    Selector(#[from] SelectorError),
+    /// The text cannot be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Explain for OpenError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::NotAuthentic { .. } | Self::InClear { .. } => Exit::VALUE,
+            Self::MacMismatch => Exit::MAC,
+            Self::Metadata(error) => error.exit(),
+            Self::Selector(error) => error.exit(),
+            Self::Store(error) => error.exit(),
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::NotAuthentic { .. } => "value-not-authentic",
+            Self::InClear { .. } => "value-in-clear",
+            Self::MacMismatch => "mac-mismatch",
+            Self::Metadata(error) => error.code(),
+            Self::Selector(error) => error.code(),
+            Self::Store(error) => error.code(),
+        }
+    }
+
+    fn hints(&self) -> Vec<String> {
+        match self {
+            Self::NotAuthentic { .. } | Self::MacMismatch => {
+                vec!["`git diff` and `git log -p -- FILE` show who changed it; `git checkout -- FILE` restores the last commit".into()]
+            }
+            Self::InClear { .. } => vec![
+                "if somebody pasted it there, treat it as leaked: rotate it, then `mvx set` the new one".into(),
+            ],
+            Self::Metadata(error) => error.hints(),
+            Self::Selector(error) => error.hints(),
+            Self::Store(error) => error.hints(),
+        }
+    }
+}
+
+/// Whether the MAC must match.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MacCheck {
+    /// It must.
+    Required,
+    /// It is about to be computed anew.
+    Skipped,
+}
+
+/// The selector that a file's metadata names, or the default.
+pub fn selector_of(metadata: &Metadata) -> Result<Selector, OpenError> {
+    Ok(match metadata.selector()? {
+        Some((field, pattern)) => Selector::new(field, pattern)?,
+        None => Selector::default(),
+    })
+}
+
+/// Decrypts every selected item of a tree and checks the MAC.
+pub fn open(
+    tree: &Tree,
+    metadata: &Metadata,
+    cipher: &Cipher,
+    check: MacCheck,
+) -> Result<Opened, OpenError> {
+    metadata.version()?;
+    let selector = selector_of(metadata)?;
+    let selected = select(tree, &selector);
+    let mut mac = Mac::new(metadata.mac_only_encrypted()?);
+    let mut values = Vec::with_capacity(tree.items.len());
+    let mut closed_comments = 0;
+    for (index, (item, selected)) in tree.items.iter().zip(&selected).enumerate() {
+        let value = match &item.body {
+            Body::Leaf(clear) if *selected => {
+                let value = open_leaf(tree, item, clear, cipher)?;
+                if value.kind != Kind::Comment {
+                    mac.add(&value, true);
+                }
+                Some(value)
+            }
+            Body::Leaf(clear) => {
+                mac.add(clear, false);
+                None
+            }
+            Body::Comment(text) if *selected && Envelope::looks_like(text.as_bytes()) => {
+                let value = open_comment(tree, index, item, text, cipher);
+                closed_comments += usize::from(value.is_none());
+                value
+            }
+            _ => None,
+        };
+        values.push(value);
+    }
+    if check == MacCheck::Required {
+        let modified = metadata.last_modified()?;
+        let aad =
+            mac_time(modified).ok_or_else(|| MetadataError::Malformed("lastmodified".into()))?;
+        let stored = cipher
+            .open(metadata.mac()?.as_bytes(), &aad)
+            .map_err(|_| OpenError::MacMismatch)?;
+        if !mac.matches(stored.bytes.as_bytes()) {
+            return Err(OpenError::MacMismatch);
+        }
+    }
+    let spelling = Spelling::open(metadata.spelling(), cipher);
+    Ok(Opened {
+        values,
+        selected,
+        spelling,
+        closed_comments,
+    })
+}
+
+fn open_leaf(tree: &Tree, item: &Item, clear: &Value, cipher: &Cipher) -> Result<Value, OpenError> {
+    let bytes = clear.bytes.as_bytes();
+    if clear.kind != Kind::Str || (!bytes.is_empty() && !Envelope::looks_like(bytes)) {
+        return Err(OpenError::InClear {
+            path: tree.path(item),
+        });
+    }
+    let not_authentic = || OpenError::NotAuthentic {
+        path: tree.path(item),
+    };
+    let value = cipher
+        .open(bytes, &tree.aad(item))
+        .map_err(|_| not_authentic())?;
+    canonical(value).ok_or_else(not_authentic)
+}
+
+/// Other writers may have left other spellings of a number inside an envelope; sops reads them,
+/// and hashes the canonical form.
+fn canonical(value: Value) -> Option<Value> {
+    let text = value.bytes.as_str();
+    let bytes: String = match value.kind {
+        Kind::Str | Kind::Bytes | Kind::Comment => return Some(value),
+        Kind::Int => text?.parse::<i64>().ok()?.to_string(),
+        Kind::Float => go_float(parse_float(text?.as_bytes())?),
+        Kind::Bool => match text? {
+            "1" | "t" | "T" | "TRUE" | "true" | "True" => "True".into(),
+            "0" | "f" | "F" | "FALSE" | "false" | "False" => "False".into(),
+            _ => return None,
+        },
+        Kind::Time => yaml_timestamp(text?)?,
+    };
+    Some(Value::new(value.kind, bytes))
+}
+
+/// Opens a comment at its place, or at a place nearby: which container a comment belongs to is a
+/// matter of layout, and other writers may see it differently. It is authentic all the same.
+fn open_comment(
+    tree: &Tree,
+    index: usize,
+    item: &Item,
+    text: &Cleartext,
+    cipher: &Cipher,
+) -> Option<Value> {
+    let is_comment = |value: &Value| value.kind == Kind::Comment;
+    if let Ok(value) = cipher.open(text.as_bytes(), &tree.aad(item)) {
+        return Some(value).filter(is_comment);
+    }
+    let solid = |item: &&Item| !matches!(item.body, Body::Comment(_));
+    let before = tree.items.iter().take(index).rev().find(solid);
+    let after = tree.items.iter().skip(index).find(solid);
+    let opened = |item: &Item| match item.body {
+        Body::Open(id) => id,
+        _ => item.parent,
+    };
+    let starts = [Some(item.parent), before.map(opened), after.map(opened)];
+    let mut tried = Vec::new();
+    for start in starts.into_iter().flatten() {
+        let chain = std::iter::successors(Some(start), |id| tree.container(*id).parent);
+        for id in chain {
+            if tried.contains(&id) {
+                continue;
+            }
+            tried.push(id);
+            let aad = &tree.container(id).aad;
+            let aad = if aad.is_empty() { ":" } else { aad };
+            if let Ok(value) = cipher.open(text.as_bytes(), aad) {
+                return Some(value).filter(is_comment);
+            }
+        }
+    }
+    None
+}
+
+/// The file as it was before it was sealed.
+pub fn plaintext(
+    store: &dyn Store,
+    text: &[u8],
+    tree: &Tree,
+    opened: &mut Opened,
+) -> Result<Cleartext, OpenError> {
+    for _ in 0..2 {
+        let plain = render(store, text, tree, opened)?;
+        if opened.spelling.is_empty() {
+            return Ok(plain);
+        }
+        let Some(wrong) = misspelled(store, &plain, tree, opened) else {
+            return Ok(plain);
+        };
+        if wrong.is_empty() {
+            break;
+        }
+        for path in wrong {
+            opened.spelling.remove(&path);
+        }
+    }
+    opened.spelling = Spelling::default();
+    render(store, text, tree, opened)
+}
+
+fn render(
+    store: &dyn Store,
+    text: &[u8],
+    tree: &Tree,
+    opened: &Opened,
+) -> Result<Cleartext, OpenError> {
+    let mut edits = Vec::with_capacity(opened.values.len() + 1);
+    for (item, value) in tree.items.iter().zip(&opened.values) {
+        let Some(value) = value else { continue };
+        match (&item.body, value.kind) {
+            (Body::Leaf(clear), _) if clear.bytes.is_empty() => {}
+            (Body::Leaf(_), Kind::Comment) => {
+                edits.push(store.list_comment(text, tree, item, value.bytes.as_bytes()));
+            }
+            (Body::Leaf(_), _) if !opened.spelling.is_empty() => {
+                match opened.spelling.text(&tree.path(item)) {
+                    Some(source) => item.replace(&source.into(), &mut edits),
+                    None => {
+                        item.replace(
+                            &store.plain(text, tree, item, item.style, value)?,
+                            &mut edits,
+                        );
+                    }
+                }
+            }
+            _ => item.replace(
+                &store.plain(text, tree, item, item.style, value)?,
+                &mut edits,
+            ),
+        }
+    }
+    for document in &tree.documents {
+        if let Some(meta) = &document.meta {
+            edits.extend(
+                meta.cut
+                    .iter()
+                    .map(|cut| Edit::new(cut.clone(), Vec::new())),
+            );
+        }
+    }
+    splice(text, edits).ok_or_else(|| overlap().into())
+}
+
+/// Two things in one place: a store's mistake.
+pub(crate) fn overlap() -> StoreError {
+    StoreError::Syntax {
+        line: 1,
+        message: "two edits overlap; this is a bug in mvx".into(),
+    }
+}
+
+/// Checks that a text written with remembered spellings holds exactly the authenticated values:
+/// `None` if it does, else the paths of the spellings to blame (none where the structure differs).
+fn misspelled(
+    store: &dyn Store,
+    plain: &Cleartext,
+    tree: &Tree,
+    opened: &Opened,
+) -> Option<Vec<KeyPath>> {
+    let Ok(again) = store.parse(plain.as_bytes()) else {
+        return Some(Vec::new());
+    };
+    let sealed: Vec<(&Item, Option<&Value>)> = tree
+        .items
+        .iter()
+        .zip(&opened.values)
+        .filter_map(|(item, value)| match (&item.body, value) {
+            (Body::Comment(_), _) => None,
+            (Body::Leaf(_), Some(value)) if value.kind == Kind::Comment => None,
+            (Body::Leaf(_), Some(value)) => Some((item, Some(value))),
+            (Body::Leaf(clear), None) => Some((item, Some(clear))),
+            _ => Some((item, None)),
+        })
+        .collect();
+    let items: Vec<&Item> = again
+        .items
+        .iter()
+        .filter(|item| !matches!(item.body, Body::Comment(_)))
+        .collect();
+    if sealed.len() != items.len() {
+        return Some(Vec::new());
+    }
+    let mut wrong = Vec::new();
+    for ((item, value), found) in sealed.into_iter().zip(items) {
+        let same_name = item.name == found.name || matches!(item.name, Segment::Index(_));
+        let same = match (&found.body, value) {
+            (Body::Leaf(found), Some(value)) => found == value,
+            (Body::Null, None) => matches!(item.body, Body::Null),
+            (Body::Open(id), None) => match item.body {
+                Body::Open(old) => again.container(*id).shape == tree.container(old).shape,
+                _ => false,
+            },
+            _ => false,
+        };
+        let same_depth = again.container(found.parent).aad == tree.container(item.parent).aad;
+        if !same || !same_name || !same_depth {
+            wrong.push(tree.path(item));
+        }
+    }
+    (!wrong.is_empty()).then_some(wrong)
+}

@@ -1,0 +1,436 @@
+//! Entries that come, go and get other names, in the text as it stands.
+
+use std::ops::Range;
+
+use crate::document::{Body, Container, Edit, Item, Shape, Style, Tree, Value};
+use crate::keypath::{KeyPath, Segment};
+use crate::secret::Cleartext;
+use crate::sops::store::{NewNode, StoreError};
+use crate::stores::yaml::layout::{Layout, Node, flow_key, key_text};
+use crate::stores::yaml::render;
+use crate::stores::yaml::sops_block::newline_of;
+
+/// An encrypted comment that stands as a list's item becomes a comment line.
+pub(super) fn list_comment(text: &str, item: &Item, comment: &[u8]) -> Edit {
+    let in_block_list = text.as_bytes().get(item.entry.start) == Some(&b'-');
+    if !in_block_list {
+        return Edit::new(flow_entry(text, &item.entry), "");
+    }
+    let mut line = Cleartext::from("#");
+    line.push(comment);
+    Edit {
+        range: item.entry.clone(),
+        text: line,
+    }
+}
+
+/// See [`crate::sops::store::Store::insert`].
+pub(super) fn insert(
+    text: &str,
+    tree: &Tree,
+    path: &KeyPath,
+    node: &NewNode,
+) -> Result<Vec<Edit>, StoreError> {
+    if let Some(item) = tree.find(path) {
+        let parent = tree.container(item.parent);
+        let node = to_node(tree, item.parent, node);
+        return Ok(replace_value(text, tree, item, parent, &node));
+    }
+    // The deepest container on the way that exists, and what is missing below it.
+    let mut at = path.clone();
+    let mut missing = Vec::new();
+    let (container, missing) = loop {
+        let Some((parent, name)) = at.split_last() else {
+            return Err(StoreError::NoSuchKey {
+                path: path.to_string(),
+            });
+        };
+        missing.push(name.clone());
+        at = parent;
+        if let Some(id) = tree.find_container(&at) {
+            missing.reverse();
+            break (id, missing);
+        }
+        if let Some(item) = tree.find(&at) {
+            if !matches!(item.body, Body::Null) {
+                return Err(StoreError::NotAContainer {
+                    path: at.to_string(),
+                });
+            }
+            missing.reverse();
+            let node = nest(&missing, to_node(tree, item.parent, node), path)?;
+            return Ok(replace_value(
+                text,
+                tree,
+                item,
+                tree.container(item.parent),
+                &node,
+            ));
+        }
+    };
+    let mut rest = missing.into_iter();
+    let Some(first) = rest.next() else {
+        return Err(StoreError::NoSuchKey {
+            path: path.to_string(),
+        });
+    };
+    let rest: Vec<Segment> = rest.collect();
+    let node = nest(&rest, to_node(tree, container, node), path)?;
+    append(text, tree, container, &first, &node, path)
+}
+
+/// The node inside the maps and lists that are missing around it.
+fn nest(missing: &[Segment], node: Node, path: &KeyPath) -> Result<Node, StoreError> {
+    missing
+        .iter()
+        .rev()
+        .try_fold(node, |node, segment| match segment {
+            Segment::Key(key) => Ok(Node::Map(vec![(key.clone(), node)])),
+            Segment::Index(0) => Ok(Node::List(vec![node])),
+            Segment::Index(_) => Err(StoreError::NoSuchKey {
+                path: path.to_string(),
+            }),
+        })
+}
+
+fn to_node(tree: &Tree, parent: usize, node: &NewNode) -> Node {
+    let flow = tree.container(parent).flow;
+    let clear = |value: &Value| {
+        let item = Item {
+            parent,
+            name: Segment::Index(0),
+            body: Body::Null,
+            style: Style::Plain,
+            span: 0..0,
+            entry: 0..0,
+            block: None,
+        };
+        let text = render::plain(tree, &item, Style::Plain, value, "\n");
+        text.as_str().unwrap_or_default().to_owned()
+    };
+    Node::from_new(node, flow, &clear)
+}
+
+fn layout<'t>(text: &'t str, tree: &Tree) -> Layout<'t> {
+    let step = tree
+        .containers
+        .iter()
+        .filter(|container| !container.flow)
+        .filter_map(|container| {
+            let parent = tree.container(container.parent?);
+            (parent.shape == Shape::Map && !parent.flow)
+                .then(|| container.indent.checked_sub(parent.indent))
+                .flatten()
+        })
+        .find(|step| *step > 0);
+    Layout {
+        step: step.unwrap_or(2),
+        newline: newline_of(text.as_bytes()),
+    }
+}
+
+/// Puts a node in the place of an existing value.
+fn replace_value(
+    text: &str,
+    tree: &Tree,
+    item: &Item,
+    parent: &Container,
+    node: &Node,
+) -> Vec<Edit> {
+    let layout = layout(text, tree);
+    let nested = matches!(node, Node::Map(entries) if !entries.is_empty())
+        || matches!(node, Node::List(items) if !items.is_empty());
+    if let (Body::Leaf(_), false) = (&item.body, nested) {
+        let mut edits = Vec::new();
+        item.replace(&node.flow().into(), &mut edits);
+        return edits;
+    }
+    let whole = match item.body {
+        Body::Open(id) => tree.container(id).span.clone(),
+        _ => {
+            item.span.start
+                ..item
+                    .block
+                    .as_ref()
+                    .map_or(item.span.end, |block| block.lines.end)
+        }
+    };
+    // From right behind the colon or dash, where nothing but blanks stands between.
+    let head = text.get(..whole.start).unwrap_or_default().trim_end();
+    let start = if head.ends_with([':', '-', '?']) {
+        head.len()
+    } else {
+        whole.start
+    };
+    let lead = if start == whole.start && !head.ends_with([':', '-', '?']) {
+        ""
+    } else {
+        " "
+    };
+    if parent.flow || !nested {
+        return vec![Edit::new(
+            start..whole.end,
+            format!("{lead}{}", node.flow()),
+        )];
+    }
+    let mut body = String::new();
+    if head.ends_with('-') {
+        layout.item(&mut body, node, parent.indent);
+        let body = body.trim_start_matches(' ').trim_start_matches('-');
+        let body = body.strip_suffix(layout.newline).unwrap_or(body);
+        return vec![Edit::new(start..whole.end, body)];
+    }
+    layout.value(&mut body, node, parent.indent);
+    let body = body.strip_suffix(layout.newline).unwrap_or(&body);
+    vec![Edit::new(start..whole.end, body)]
+}
+
+/// Adds an entry at the end of a container.
+fn append(
+    text: &str,
+    tree: &Tree,
+    id: usize,
+    name: &Segment,
+    node: &Node,
+    path: &KeyPath,
+) -> Result<Vec<Edit>, StoreError> {
+    let container = tree.container(id);
+    let entries: Vec<&Item> = tree
+        .children(id)
+        .filter(|item| !matches!(item.body, Body::Comment(_)))
+        .collect();
+    match (name, container.shape) {
+        (Segment::Key(_), Shape::Map) => {}
+        (Segment::Index(index), Shape::List) if *index == entries.len() => {}
+        (Segment::Index(_), Shape::List) => {
+            return Err(StoreError::NoSuchKey {
+                path: path.to_string(),
+            });
+        }
+        _ => {
+            let path = tree.container_path(id).to_string();
+            let why = match container.shape {
+                Shape::Map => "a map has names, not numbers",
+                Shape::List => "a list has numbers, not names",
+            };
+            return Err(StoreError::CannotCarry {
+                path,
+                why: why.into(),
+            });
+        }
+    }
+    if container.flow {
+        let inside = container.span.start + 1..container.span.end.saturating_sub(1);
+        let inner = text.get(inside.clone()).unwrap_or_default();
+        let at = inside.start + inner.trim_end().len();
+        let lead = match (inner.trim().is_empty(), inner.trim_end().ends_with(',')) {
+            (true, _) => "",
+            (false, true) => " ",
+            (false, false) => ", ",
+        };
+        let entry = match name {
+            Segment::Key(key) => format!("{}: {}", flow_key(key), node.flow()),
+            Segment::Index(_) => node.flow(),
+        };
+        return Ok(vec![Edit::new(at..at, format!("{lead}{entry}"))]);
+    }
+    let layout = layout(text, tree);
+    let mut entry = String::new();
+    match name {
+        Segment::Key(key) => layout.entry(&mut entry, key, node, container.indent),
+        Segment::Index(_) => layout.item(&mut entry, node, container.indent),
+    }
+    let at = if let Some(last) = entries.last() {
+        line_end(text, last.entry.end)
+    } else {
+        // An empty root: before the `sops` block, or at the document's end.
+        let document = tree.documents.get(container.document);
+        let cut = document
+            .and_then(|doc| doc.meta.as_ref())
+            .and_then(|meta| meta.cut.first());
+        cut.map_or_else(
+            || document.map_or(text.len(), |doc| doc.end.min(text.len())),
+            |cut| cut.start,
+        )
+    };
+    let before = text.get(..at).unwrap_or_default();
+    if before.is_empty() || before.ends_with('\n') {
+        return Ok(vec![Edit::new(at..at, entry)]);
+    }
+    let entry = entry.strip_suffix(layout.newline).unwrap_or(&entry);
+    Ok(vec![Edit::new(
+        at..at,
+        format!("{}{entry}", layout.newline),
+    )])
+}
+
+/// Behind the line break of the line on which `at` stands.
+fn line_end(text: &str, at: usize) -> usize {
+    match text.get(at..).and_then(|rest| rest.find('\n')) {
+        Some(newline) => at + newline + 1,
+        None => text.len(),
+    }
+}
+
+/// See [`crate::sops::store::Store::remove`].
+pub(super) fn remove(text: &str, tree: &Tree, path: &KeyPath) -> Result<Vec<Edit>, StoreError> {
+    let item = tree.find(path).ok_or_else(|| StoreError::NoSuchKey {
+        path: path.to_string(),
+    })?;
+    let parent = tree.container(item.parent);
+    let siblings: Vec<&Item> = tree
+        .children(item.parent)
+        .filter(|other| !matches!(other.body, Body::Comment(_)))
+        .collect();
+    if parent.flow {
+        return Ok(vec![Edit::new(flow_entry(text, &item.entry), "")]);
+    }
+    if let ([_], Some(grandparent)) = (siblings.as_slice(), parent.parent) {
+        // The last entry of a nested container: what is left is an empty one.
+        let empty = match parent.shape {
+            Shape::Map => Node::Map(Vec::new()),
+            Shape::List => Node::List(Vec::new()),
+        };
+        let opener = tree
+            .items
+            .iter()
+            .find(|other| matches!(other.body, Body::Open(id) if id == item.parent));
+        if let Some(opener) = opener {
+            return Ok(replace_value(
+                text,
+                tree,
+                opener,
+                tree.container(grandparent),
+                &empty,
+            ));
+        }
+    }
+    let line_start = text
+        .get(..item.entry.start)
+        .and_then(|head| head.rfind('\n'))
+        .map_or(0, |newline| newline + 1);
+    let alone = text
+        .get(line_start..item.entry.start)
+        .is_some_and(|before| before.trim_start_matches('\u{feff}').trim().is_empty());
+    let next = siblings
+        .iter()
+        .find(|other| other.entry.start > item.entry.start);
+    let range = match next {
+        // Behind a dash: the next entry takes this one's place on the dash's line.
+        Some(next) if !alone => item.entry.start..next.entry.start,
+        _ => {
+            let start = if line_start == 0 && text.starts_with('\u{feff}') {
+                3
+            } else {
+                line_start
+            };
+            let end = line_end(text, item.entry.end);
+            if end == text.len() && !text.ends_with('\n') {
+                let head = text.get(..start).unwrap_or_default();
+                let head = head.strip_suffix('\n').unwrap_or(head);
+                head.strip_suffix('\r').unwrap_or(head).len()..end
+            } else {
+                start..end
+            }
+        }
+    };
+    Ok(vec![Edit::new(range, "")])
+}
+
+/// A flow entry with one of the commas around it.
+fn flow_entry(text: &str, entry: &Range<usize>) -> Range<usize> {
+    let head = text.get(..entry.start).unwrap_or_default().trim_end();
+    if let Some(head) = head.strip_suffix(',') {
+        return head.len()..entry.end;
+    }
+    let rest = text.get(entry.end..).unwrap_or_default();
+    match rest.trim_start().strip_prefix(',') {
+        Some(after) => entry.start..text.len() - after.trim_start_matches(' ').len(),
+        None => entry.clone(),
+    }
+}
+
+/// See [`crate::sops::store::Store::rename`].
+pub(super) fn rename(
+    text: &str,
+    tree: &Tree,
+    path: &KeyPath,
+    key: &str,
+) -> Result<Vec<Edit>, StoreError> {
+    let item = tree.find(path).ok_or_else(|| StoreError::NoSuchKey {
+        path: path.to_string(),
+    })?;
+    if matches!(item.name, Segment::Index(_)) {
+        let why = "a list's items have no names".into();
+        return Err(StoreError::CannotCarry {
+            path: path.to_string(),
+            why,
+        });
+    }
+    let flow = tree.container(item.parent).flow;
+    let range = key_range(text, item.entry.start);
+    let written = if flow { flow_key(key) } else { key_text(key) };
+    Ok(vec![Edit::new(range, written)])
+}
+
+/// The key's text, quotes included, of the entry that begins at `start`.
+fn key_range(text: &str, start: usize) -> Range<usize> {
+    let rest = text.get(start..).unwrap_or_default();
+    let skipped = rest
+        .strip_prefix('?')
+        .map_or(0, |after| 1 + after.len() - after.trim_start().len());
+    let start = start + skipped;
+    let rest = text.get(start..).unwrap_or_default();
+    let bytes = rest.as_bytes();
+    let len = match bytes.first() {
+        Some(quote @ (b'"' | b'\'')) => {
+            let mut at = 1;
+            while let Some(byte) = bytes.get(at) {
+                match byte {
+                    b'\\' if *quote == b'"' => at += 1,
+                    b'\'' if *quote == b'\'' && bytes.get(at + 1) == Some(&b'\'') => at += 1,
+                    byte if byte == quote => break,
+                    _ => {}
+                }
+                at += 1;
+            }
+            at + 1
+        }
+        _ => {
+            let mut at = 0;
+            while let Some(byte) = bytes.get(at) {
+                let ends = *byte == b'\n'
+                    || (*byte == b':'
+                        && bytes.get(at + 1).is_none_or(|next| {
+                            next.is_ascii_whitespace() || matches!(next, b',' | b']' | b'}')
+                        }));
+                if ends {
+                    break;
+                }
+                at += 1;
+            }
+            rest.get(..at).unwrap_or_default().trim_end().len()
+        }
+    };
+    start..start + len.min(rest.len())
+}
+
+/// See [`crate::sops::store::Store::extract`].
+pub(super) fn extract(text: &str, tree: &Tree, id: usize) -> Cleartext {
+    let container = tree.container(id);
+    let slice = text.get(container.span.clone()).unwrap_or_default();
+    let mut out = Cleartext::with_capacity(slice.len() + 1);
+    for (number, line) in slice.split_inclusive('\n').enumerate() {
+        let spaces = line.len() - line.trim_start_matches(' ').len();
+        let cut = if number == 0 || container.flow {
+            0
+        } else {
+            spaces.min(container.indent)
+        };
+        out.push(line.as_bytes().get(cut..).unwrap_or_default());
+    }
+    if !slice.ends_with('\n') {
+        out.push(b"\n");
+    }
+    out
+}

@@ -1,0 +1,696 @@
+//! YAML events → [`Tree`]. The parser's own types stay in this file.
+//!
+//! The parser gives exact byte ranges for values; where dashes stand and where block scalars begin
+//! and end is found here, between the end of one token and the beginning of the next.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::ops::Range;
+
+use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Span, StructureStyle};
+
+use crate::document::{Block, Body, Container, Document, Item, Meta, Shape, Style, Tree};
+use crate::keypath::Segment;
+use crate::sops::store::{StoreError, line_of};
+use crate::stores::yaml::comments::{self, Found};
+use crate::stores::yaml::scalar::{BadScalar, Tag, resolve};
+use crate::stores::yaml::sops_block::BlockReader;
+
+/// How deep maps and lists may nest, block and flow each.
+pub(super) const DEPTH_LIMIT: usize = 255;
+
+/// How much text is read: 100 MB.
+const SIZE_LIMIT: usize = 100 * 1024 * 1024;
+
+/// Reads a text without aliases (`expand.rs` writes them out).
+pub(super) fn parse(bytes: &[u8]) -> Result<Tree, StoreError> {
+    let text = as_text(bytes)?;
+    let mut builder = Builder {
+        text,
+        tree: Tree::default(),
+        frames: Vec::new(),
+        cursor: if text.starts_with('\u{feff}') { 3 } else { 0 },
+        comments: Vec::new(),
+        block: None,
+        implicit_start: 0,
+    };
+    for event in events(text) {
+        let (event, span) = event.map_err(|error| scan_error(&error))?;
+        builder.event(event, &span)?;
+    }
+    if builder.tree.items.is_empty() && builder.tree.documents.iter().all(|doc| doc.meta.is_none())
+    {
+        return Err(StoreError::Empty);
+    }
+    comments::place(text, &mut builder.tree, builder.comments);
+    Ok(builder.tree)
+}
+
+/// The bytes as text, inside the size limit.
+pub(super) fn as_text(bytes: &[u8]) -> Result<&str, StoreError> {
+    if bytes.len() > SIZE_LIMIT {
+        return Err(StoreError::Limit {
+            what: "the file is too large for YAML".into(),
+            limit: "100 MB".into(),
+        });
+    }
+    std::str::from_utf8(bytes).map_err(|error| StoreError::NotText {
+        line: line_of(bytes, error.valid_up_to()),
+    })
+}
+
+/// The parser's events, with the options under which it reads as go-yaml does.
+pub(super) fn events(text: &str) -> impl Iterator<Item = Result<(Event<'_>, Span), ScanError>> {
+    let options = granit_parser::options! {
+        block_scalar_eof_without_line_feed: true,
+        disallow_directives: true,
+        emit_anchor_events: true,
+        flow_nesting_limit: DEPTH_LIMIT,
+        block_nesting_limit: DEPTH_LIMIT,
+        max_buffered_comment_events: usize::MAX,
+    };
+    Parser::new_from_str_with_options(text, options)
+}
+
+/// The parser's error in our words: its own may quote the text.
+pub(super) fn scan_error(error: &ScanError) -> StoreError {
+    let line = error.marker().line();
+    let message = match error.kind() {
+        ErrorKind::RecursionLimitExceeded => {
+            return StoreError::Limit {
+                what: format!("line {line}: maps and lists nest too deep"),
+                limit: format!("{DEPTH_LIMIT} levels"),
+            };
+        }
+        ErrorKind::UnknownAnchor => "this alias names no anchor that stands before it",
+        ErrorKind::DirectiveDisallowed => "directives such as %YAML are not read, by sops neither",
+        ErrorKind::TabInBlockIndentation | ErrorKind::TabInIndentation => {
+            "indentation is made of spaces; here is a tab"
+        }
+        ErrorKind::UnclosedQuotedScalar => "a quote is opened and not closed",
+        ErrorKind::UnclosedFlowCollection { .. }
+        | ErrorKind::UnexpectedEofFlowMapping
+        | ErrorKind::UnexpectedEofFlowSequence => "a bracket or brace is opened and not closed",
+        ErrorKind::InvalidIndentation | ErrorKind::InvalidBlockScalarIndent => {
+            "the indentation does not fit the lines above"
+        }
+        ErrorKind::UnknownQuotedScalarEscape => "this escape is unknown in a double-quoted text",
+        ErrorKind::SimpleKeyExpected
+        | ErrorKind::InvalidSimpleKey
+        | ErrorKind::ExpectedBlockMappingKey => "here a `key: value` was expected",
+        _ => "this is not valid YAML",
+    };
+    StoreError::Syntax {
+        line,
+        message: message.into(),
+    }
+}
+
+/// The parser's byte range of a span.
+pub(super) fn byte_range(span: &Span) -> Range<usize> {
+    span.byte_range().unwrap_or(0..0)
+}
+
+/// A container whose end has not come yet.
+struct Frame<'t> {
+    container: usize,
+    /// The item that opened it; `None` for a document's root.
+    item: Option<usize>,
+    /// The key that was read and whose value has not come, with its start.
+    key: Option<(Cow<'t, str>, usize)>,
+    keys: HashSet<Cow<'t, str>>,
+    entries: usize,
+}
+
+struct Builder<'t> {
+    text: &'t str,
+    tree: Tree,
+    frames: Vec<Frame<'t>>,
+    /// The end of the last token.
+    cursor: usize,
+    comments: Vec<Found>,
+    /// The `sops` block while it is read.
+    block: Option<BlockReader>,
+    /// Where the document begins that is being read.
+    implicit_start: usize,
+}
+
+impl<'t> Builder<'t> {
+    fn event(&mut self, event: Event<'t>, span: &Span) -> Result<(), StoreError> {
+        let range = byte_range(span);
+        if let Event::Comment(..) = event {
+            self.comments.push(Found {
+                range,
+                in_block: self.block.is_some(),
+            });
+            return Ok(());
+        }
+        match event {
+            Event::DocumentStart(explicit, _) => {
+                self.implicit_start = range.start;
+                if explicit {
+                    self.cursor = range.end;
+                }
+            }
+            Event::DocumentEnd => self.end_document(range.start)?,
+            Event::Anchor(..) => {
+                // The anchor stands before its node; the cursor is beyond it already, unless the
+                // node is a collection whose content has not come.
+                self.cursor = self.cursor.max(range.end);
+            }
+            Event::Alias(_) | Event::UnresolvedAlias(_) => {
+                return Err(self.syntax(range.start, "an alias that was not written out"));
+            }
+            Event::Scalar(value, style, _, tag) => {
+                let tag = tag
+                    .as_deref()
+                    .map_or(Tag::None, |tag| match tag.core_suffix() {
+                        Some(suffix) => Tag::core(suffix),
+                        None if tag.suffix().is_empty() => Tag::None,
+                        None => Tag::Local,
+                    });
+                self.scalar(value, style, tag, span)?;
+            }
+            Event::MappingStart(style, ..) => self.open(Shape::Map, style, &range)?,
+            Event::SequenceStart(style, ..) => self.open(Shape::List, style, &range)?,
+            Event::MappingEnd | Event::SequenceEnd => self.close(&range),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn syntax(&self, at: usize, message: &str) -> StoreError {
+        StoreError::Syntax {
+            line: self.line(at),
+            message: message.into(),
+        }
+    }
+
+    fn line(&self, at: usize) -> usize {
+        line_of(self.text.as_bytes(), at)
+    }
+
+    fn bytes(&self, range: Range<usize>) -> &'t [u8] {
+        self.text.as_bytes().get(range).unwrap_or_default()
+    }
+
+    /// Whether a map's key is what comes next.
+    fn at_key(&self) -> bool {
+        self.frames.last().is_some_and(|frame| {
+            frame.key.is_none() && self.tree.container(frame.container).shape == Shape::Map
+        })
+    }
+
+    fn open(
+        &mut self,
+        shape: Shape,
+        style: StructureStyle,
+        range: &Range<usize>,
+    ) -> Result<(), StoreError> {
+        let flow = style == StructureStyle::Flow;
+        if let Some(block) = &mut self.block {
+            block.open(shape == Shape::Map, range.start);
+            if flow {
+                self.cursor = range.end;
+            }
+            return Ok(());
+        }
+        if self.at_key() {
+            return Err(StoreError::KeyNotText {
+                line: self.line(range.start),
+            });
+        }
+        let id = self.tree.containers.len();
+        let Some(frame) = self.frames.last() else {
+            if shape == Shape::List {
+                return Err(StoreError::NotAMap {
+                    what: "the root is a list".into(),
+                });
+            }
+            self.push_container(None, Segment::Index(0), shape, flow, range, String::new());
+            self.frames.push(Frame::new(id, None));
+            self.tree.documents.push(Document {
+                root: id,
+                meta: None,
+                end: 0,
+            });
+            if flow {
+                self.cursor = range.end;
+            }
+            return Ok(());
+        };
+        if frame.key.as_ref().is_some_and(|(key, _)| key == "sops") && self.frames.len() == 1 {
+            let start = frame.key.as_ref().map_or(range.start, |(_, start)| *start);
+            if shape == Shape::List {
+                return Err(StoreError::ReservedKey {
+                    line: self.line(start),
+                    key: "sops".into(),
+                });
+            }
+            self.block = Some(BlockReader::new(start));
+            if flow {
+                self.cursor = range.end;
+            }
+            return Ok(());
+        }
+        let (parent, name, start) = self.entry(range.start)?;
+        let base = &self.tree.container(parent).aad;
+        let aad = match &name {
+            Segment::Key(key) => format!("{base}{key}:"),
+            Segment::Index(_) => base.clone(),
+        };
+        let item = self.tree.items.len();
+        self.tree.items.push(Item {
+            parent,
+            name: name.clone(),
+            body: Body::Open(id),
+            style: Style::Plain,
+            span: range.start..range.start,
+            entry: start..start,
+            block: None,
+        });
+        self.push_container(Some(parent), name, shape, flow, range, aad);
+        self.frames.push(Frame::new(id, Some(item)));
+        if flow {
+            self.cursor = range.end;
+        }
+        Ok(())
+    }
+
+    fn push_container(
+        &mut self,
+        parent: Option<usize>,
+        name: Segment,
+        shape: Shape,
+        flow: bool,
+        range: &Range<usize>,
+        aad: String,
+    ) {
+        let document = parent.map_or(self.tree.documents.len(), |id| {
+            self.tree.container(id).document
+        });
+        self.tree.containers.push(Container {
+            parent,
+            name,
+            shape,
+            document,
+            aad,
+            span: range.start..range.start,
+            flow,
+            indent: 0,
+        });
+    }
+
+    fn close(&mut self, range: &Range<usize>) {
+        let flow_end = self
+            .bytes(range.clone())
+            .first()
+            .is_some_and(|c| matches!(c, b']' | b'}'));
+        if flow_end {
+            self.cursor = range.end;
+        }
+        if let Some(block) = &mut self.block {
+            if block.close(range.end) {
+                self.finish_block();
+            }
+            return;
+        }
+        let Some(frame) = self.frames.pop() else {
+            return;
+        };
+        let end = self.cursor;
+        if let Some(container) = self.tree.containers.get_mut(frame.container) {
+            container.span.end = end.max(container.span.start);
+        }
+        if let Some(item) = frame.item.and_then(|item| self.tree.items.get_mut(item)) {
+            item.entry.end = end;
+            item.span.end = end;
+        }
+        self.value_done();
+    }
+
+    /// The value that a key waited for has come.
+    fn value_done(&mut self) {
+        if let Some(frame) = self.frames.last_mut() {
+            frame.key = None;
+        }
+    }
+
+    fn finish_block(&mut self) {
+        let Some(block) = self.block.take() else {
+            return;
+        };
+        let root_flow = self
+            .frames
+            .last()
+            .is_some_and(|frame| self.tree.container(frame.container).flow);
+        let meta = block.finish(self.text, self.cursor, root_flow);
+        if let Some(document) = self.tree.documents.last_mut() {
+            document.meta = Some(meta);
+        }
+        self.value_done();
+    }
+
+    /// Where the value that begins at `at` belongs: its container, its name there and the start of
+    /// its entry.
+    fn entry(&mut self, at: usize) -> Result<(usize, Segment, usize), StoreError> {
+        let Some(frame) = self.frames.last_mut() else {
+            return Err(StoreError::NotAMap {
+                what: "the root is a single value".into(),
+            });
+        };
+        let id = frame.container;
+        let index = frame.entries;
+        frame.entries += 1;
+        let (name, start) = match frame.key.take() {
+            Some((key, start)) => (Segment::Key(key.into_owned()), start),
+            None => (Segment::Index(index), at),
+        };
+        let Some(container) = self.tree.containers.get_mut(id) else {
+            return Ok((id, name, start));
+        };
+        let mut start = start;
+        if container.shape == Shape::List && !container.flow {
+            start = dash(self.text, self.cursor).unwrap_or(at);
+            self.cursor = self.cursor.max(start + 1);
+        }
+        if index == 0 {
+            if !container.flow {
+                container.span.start = start;
+                container.indent = column(self.text, start);
+            }
+        }
+        Ok((id, name, start))
+    }
+
+    fn scalar(
+        &mut self,
+        value: Cow<'t, str>,
+        style: ScalarStyle,
+        tag: Tag,
+        span: &Span,
+    ) -> Result<(), StoreError> {
+        let range = byte_range(span);
+        let style = match style {
+            ScalarStyle::SingleQuoted => Style::Single,
+            ScalarStyle::DoubleQuoted => Style::Double,
+            ScalarStyle::Literal => Style::Literal,
+            ScalarStyle::Folded => Style::Folded,
+            _ => Style::Plain,
+        };
+        // A plain node without content is reported with the text `~`.
+        let value = if style == Style::Plain && range.is_empty() {
+            Cow::Borrowed("")
+        } else {
+            value
+        };
+        let tag_start = span
+            .tag_span()
+            .and_then(|span| span.byte_range())
+            .map(|tag| tag.start);
+        if let Some(block) = &mut self.block {
+            self.cursor = self.cursor.max(range.end);
+            block.scalar(&value, style, tag, range);
+            return Ok(());
+        }
+        if self.at_key() {
+            return self.key(value, style, tag, &range);
+        }
+        if self.frames.is_empty() && range.is_empty() && tag == Tag::None {
+            // An empty document: sops gives it an empty root.
+            let root = self.tree.containers.len();
+            let nothing = range.start..range.start;
+            self.push_container(
+                None,
+                Segment::Index(0),
+                Shape::Map,
+                false,
+                &nothing,
+                String::new(),
+            );
+            self.tree.documents.push(Document {
+                root,
+                meta: None,
+                end: 0,
+            });
+            return Ok(());
+        }
+        let resolved =
+            resolve(tag, &value, style != Style::Plain).map_err(|error| match error {
+                BadScalar::TagMismatch => {
+                    self.syntax(range.start, "the tag does not fit its value")
+                }
+                BadScalar::Unsigned => self.syntax(
+                    range.start,
+                    "an integer above 9223372036854775807, which sops refuses; put it in quotes",
+                ),
+            })?;
+        let block = matches!(style, Style::Literal | Style::Folded)
+            .then(|| block_scalar(self.text, self.cursor, &range, span.start.col()));
+        // Core tags go with the value: `!!int ENC[…]` would be read by nobody.
+        let core_start = tag_start.filter(|_| !matches!(tag, Tag::None | Tag::Local));
+        let (span, block) = match block {
+            Some(Some((header, block))) => (header, Some(block)),
+            Some(None) => return Err(self.syntax(range.start, "a block text without its header")),
+            None => (range.clone(), None),
+        };
+        let from = tag_start.unwrap_or(span.start).min(span.start);
+        let (parent, name, start) = self.entry(from)?;
+        let end = block.as_ref().map_or(span.end, |block| block.lines.end);
+        self.cursor = self.cursor.max(end);
+        if name == Segment::Key("sops".into()) && self.tree.container(parent).parent.is_none() {
+            return Err(StoreError::ReservedKey {
+                line: self.line(start),
+                key: "sops".into(),
+            });
+        }
+        let body = resolved.map_or(Body::Null, Body::Leaf);
+        self.tree.items.push(Item {
+            parent,
+            name,
+            body,
+            style: if core_start.is_some() && block.is_none() {
+                Style::Plain
+            } else {
+                style
+            },
+            span: core_start.unwrap_or(span.start)..span.end,
+            entry: start..end,
+            block,
+        });
+        Ok(())
+    }
+
+    fn key(
+        &mut self,
+        key: Cow<'t, str>,
+        style: Style,
+        tag: Tag,
+        range: &Range<usize>,
+    ) -> Result<(), StoreError> {
+        let is_text = matches!(
+            resolve(tag, &key, style != Style::Plain),
+            Ok(Some(value)) if value.kind == crate::document::Kind::Str
+        );
+        if !is_text || matches!(style, Style::Literal | Style::Folded) {
+            return Err(StoreError::KeyNotText {
+                line: self.line(range.start),
+            });
+        }
+        let start = explicit_key(self.text, self.cursor, range.start);
+        self.cursor = self.cursor.max(range.end);
+        let Some(frame) = self.frames.last_mut() else {
+            return Ok(());
+        };
+        if !frame.keys.insert(key.clone()) {
+            let id = frame.container;
+            let path = self
+                .tree
+                .container_path(id)
+                .child(Segment::Key(key.into_owned()));
+            return Err(StoreError::DuplicateKey {
+                line: self.line(range.start),
+                path: path.to_string(),
+            });
+        }
+        frame.key = Some((key, start));
+        Ok(())
+    }
+
+    fn end_document(&mut self, at: usize) -> Result<(), StoreError> {
+        if self.frames.is_empty()
+            && self
+                .tree
+                .documents
+                .last()
+                .is_some_and(|document| document.end == 0)
+        {
+            if let Some(document) = self.tree.documents.last_mut() {
+                document.end = at.max(1);
+            }
+            return Ok(());
+        }
+        Err(StoreError::NotAMap {
+            what: format!("line {}: this document is empty", self.line(at)),
+        })
+    }
+}
+
+impl Frame<'_> {
+    fn new(container: usize, item: Option<usize>) -> Self {
+        Self {
+            container,
+            item,
+            key: None,
+            keys: HashSet::new(),
+            entries: 0,
+        }
+    }
+}
+
+/// The column of byte `at`: indentation is made of spaces, so bytes are characters.
+pub(super) fn column(text: &str, at: usize) -> usize {
+    let before = text.get(..at).unwrap_or_default();
+    let line = before.rfind('\n').map_or(0, |newline| newline + 1);
+    let line = before.get(line..).unwrap_or_default();
+    line.trim_start_matches('\u{feff}').chars().count()
+}
+
+/// The dash of the list entry that comes after the token that ends at `from`.
+fn dash(text: &str, from: usize) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let mut at = from;
+    loop {
+        match *bytes.get(at)? {
+            b'-' if bytes.get(at + 1).is_none_or(u8::is_ascii_whitespace) => return Some(at),
+            b'#' => at += memchr::memchr(b'\n', bytes.get(at..)?)?,
+            b'&' | b'!' => {
+                at += bytes.get(at..)?.iter().position(u8::is_ascii_whitespace)?;
+            }
+            b' ' | b'\t' | b'\r' | b'\n' | b':' | b'?' => at += 1,
+            _ => return None,
+        }
+    }
+}
+
+/// The start of a map's entry: its key, or the `?` before it.
+fn explicit_key(text: &str, from: usize, key: usize) -> usize {
+    let between = text.get(from..key).unwrap_or_default();
+    match between.rfind('?') {
+        Some(at)
+            if between
+                .get(at + 1..)
+                .is_some_and(|rest| rest.trim().is_empty()) =>
+        {
+            from + at
+        }
+        _ => key,
+    }
+}
+
+/// The header of a block scalar and its lines. `content` is the parser's range: from the first
+/// text to the next token.
+fn block_scalar(
+    text: &str,
+    from: usize,
+    content: &Range<usize>,
+    indent: usize,
+) -> Option<(Range<usize>, Block)> {
+    let bytes = text.as_bytes();
+    let mut at = from;
+    // Between the last token and the header stand only a colon or dash, tags, anchors, comments.
+    loop {
+        match *bytes.get(at)? {
+            b'|' | b'>' => break,
+            b'#' => at += memchr::memchr(b'\n', bytes.get(at..)?)?,
+            b'&' | b'!' => at += bytes.get(at..)?.iter().position(u8::is_ascii_whitespace)?,
+            _ => at += 1,
+        }
+    }
+    let indicators = bytes
+        .get(at + 1..)?
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit() || matches!(byte, b'+' | b'-'))
+        .count();
+    let header = at..at + 1 + indicators;
+    let digit = bytes
+        .get(header.clone())?
+        .iter()
+        .find(|byte| byte.is_ascii_digit())
+        .map(|b| b - b'0');
+    let keep = bytes.get(header.clone())?.contains(&b'+');
+    let newline = header.end + memchr::memchr(b'\n', bytes.get(header.end..)?).unwrap_or(0);
+    let start = if newline > 0 && bytes.get(newline - 1) == Some(&b'\r') {
+        newline - 1
+    } else {
+        newline
+    };
+    let end = block_end(text, newline, content, indent, keep);
+    Some((
+        header,
+        Block {
+            lines: start.min(end)..end,
+            indent,
+            digit,
+        },
+    ))
+}
+
+/// Where a block scalar's lines end, its last line break left out.
+fn block_end(
+    text: &str,
+    header_newline: usize,
+    content: &Range<usize>,
+    indent: usize,
+    keep: bool,
+) -> usize {
+    let bytes = text.as_bytes();
+    let mut end = content.end.max(header_newline).min(bytes.len());
+    // The range may reach into the indentation of the next token.
+    let line = bytes
+        .get(..end)
+        .and_then(|head| memchr::memrchr(b'\n', head))
+        .map_or(0, |at| at + 1);
+    let tail = bytes.get(line..end).unwrap_or_default();
+    if line > header_newline && tail.iter().all(|byte| *byte == b' ') && end < bytes.len() {
+        end = line;
+    }
+    let without_break = |end: usize| {
+        let head = bytes.get(..end).unwrap_or_default();
+        let head = head.strip_suffix(b"\n").unwrap_or(head);
+        head.strip_suffix(b"\r").unwrap_or(head).len()
+    };
+    if keep {
+        return without_break(end).max(header_newline);
+    }
+    // Blank lines behind the last one with text are not part of the value.
+    loop {
+        let stripped = without_break(end);
+        let line = bytes
+            .get(..stripped)
+            .and_then(|head| memchr::memrchr(b'\n', head))
+            .map_or(0, |at| at + 1);
+        let text = bytes.get(line..stripped).unwrap_or_default();
+        let blank = text.iter().all(|byte| *byte == b' ') && text.len() <= indent;
+        if !blank || line <= header_newline + 1 {
+            return stripped.max(header_newline);
+        }
+        end = line;
+    }
+}
+
+/// A scalar of the `sops` block: numbers and booleans keep their type, all else is text (dates
+/// stand there with and without quotes).
+pub(super) fn meta_scalar(value: &str, style: Style, tag: Tag) -> Meta {
+    use crate::document::Kind;
+    let text = || Meta::Str(value.into());
+    match resolve(tag, value, style != Style::Plain) {
+        Ok(None) => Meta::Null,
+        Ok(Some(resolved)) => match (resolved.kind, resolved.bytes.as_str()) {
+            (Kind::Bool, Some(canonical)) => Meta::Bool(canonical == "True"),
+            (Kind::Int, Some(canonical)) => canonical.parse().map_or_else(|_| text(), Meta::Int),
+            _ => text(),
+        },
+        Err(_) => text(),
+    }
+}

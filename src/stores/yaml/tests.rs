@@ -1,0 +1,274 @@
+//! Whole files: the vectors that real sops made, and round trips.
+
+use std::io::Read as _;
+use std::str::FromStr as _;
+
+use crate::document::{Meta, Tree};
+use crate::secret::DataKey;
+use crate::sops::cipher::Cipher;
+use crate::sops::cipher::tests::Counter;
+use crate::sops::metadata::{KeyEntry, Metadata};
+use crate::sops::open::{MacCheck, OpenError, open, plaintext};
+use crate::sops::seal::{Sealed, Sealer, same};
+use crate::sops::store::Store as _;
+use crate::stores::yaml::Yaml;
+
+const NOW: &str = "2026-11-22T12:00:00Z";
+
+fn fixture(name: &str) -> Vec<u8> {
+    std::fs::read(format!(
+        "{}/fixtures/sops/{name}",
+        env!("CARGO_MANIFEST_DIR")
+    ))
+    .unwrap()
+}
+
+/// Unwraps a fixture's data key with the throw-away identity `k1.txt`.
+fn data_key(metadata: &Metadata) -> DataKey {
+    let text = String::from_utf8(fixture("k1.txt")).unwrap();
+    let line = text
+        .lines()
+        .find(|line| line.starts_with("AGE-SECRET-KEY-"))
+        .unwrap();
+    let identity = age::x25519::Identity::from_str(line).unwrap();
+    let groups = metadata.groups().unwrap();
+    let enc = groups[0][0].enc().unwrap();
+    let armored = age::armor::ArmoredReader::new(enc.as_bytes());
+    let decryptor = age::Decryptor::new(armored).unwrap();
+    let mut reader = decryptor
+        .decrypt(std::iter::once(&identity as &dyn age::Identity))
+        .unwrap();
+    let mut key = Vec::new();
+    reader.read_to_end(&mut key).unwrap();
+    DataKey::from_bytes(&key).unwrap()
+}
+
+fn decrypt(text: &[u8]) -> Result<String, OpenError> {
+    let expanded = Yaml.expand(text)?;
+    let text = expanded.as_ref().map_or(text, |text| text.as_bytes());
+    let tree = Yaml.parse(text)?;
+    let metadata = Metadata::from_block(tree.meta().unwrap());
+    let cipher = Cipher::new(&data_key(&metadata));
+    let mut opened = open(&tree, &metadata, &cipher, MacCheck::Required)?;
+    let plain = plaintext(&Yaml, text, &tree, &mut opened)?;
+    Ok(plain.as_str().unwrap().to_owned())
+}
+
+fn parse(text: &str) -> Tree {
+    let expanded = Yaml.expand(text.as_bytes()).unwrap();
+    Yaml.parse(
+        expanded
+            .as_ref()
+            .map_or(text.as_bytes(), |text| text.as_bytes()),
+    )
+    .unwrap()
+}
+
+fn key() -> DataKey {
+    DataKey::from_bytes(&[5; 32]).unwrap()
+}
+
+fn seal_with(text: &str, selector: Option<(&str, &str)>) -> Sealed {
+    let metadata = Metadata::new(
+        &[vec![KeyEntry::age("age1example", "armour\n")]],
+        None,
+        selector,
+        false,
+    );
+    let expanded = Yaml.expand(text.as_bytes()).unwrap();
+    let bytes = expanded
+        .as_ref()
+        .map_or(text.as_bytes(), |text| text.as_bytes());
+    let mut sealer = Sealer {
+        store: &Yaml,
+        key: &key(),
+        now: NOW,
+        random: &mut Counter(1),
+    };
+    sealer
+        .seal(bytes, metadata, None)
+        .unwrap_or_else(|error| panic!("{error}\n{text}"))
+}
+
+/// Seals and opens; says whether the bytes came back.
+#[track_caller]
+fn exact(text: &str) {
+    let sealed = seal_with(text, None);
+    assert!(
+        sealed.exact,
+        "not exact:\n{text}\n{}",
+        sealed.text.as_str().unwrap()
+    );
+}
+
+#[test]
+fn vectors_of_real_sops_open_to_what_sops_opens_them_to() {
+    for name in ["t1", "fmt", "num", "q", "lc", "md"] {
+        let plain = decrypt(&fixture(&format!("{name}.enc.yaml")))
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        let wanted = String::from_utf8(fixture(&format!("{name}.decrypted-by-sops.yaml"))).unwrap();
+        let (got, want) = (parse(&plain), parse(&wanted));
+        for (a, b) in got.items.iter().zip(&want.items) {
+            use crate::document::Body;
+            let (x, y) = (got.path(a).to_string(), want.path(b).to_string());
+            assert_eq!(x, y, "{name}");
+            match (&a.body, &b.body) {
+                // sops prints the float -0.0 as -0, which is the integer 0 to the next reader.
+                (Body::Leaf(a), Body::Leaf(_)) if (name, x.as_str()) == ("num", "a8") => {
+                    assert_eq!(a.bytes.as_str(), Some("-0"));
+                }
+                (Body::Leaf(a), Body::Leaf(b)) => assert!(a.bytes == b.bytes, "{name} {x}"),
+                (Body::Comment(a), Body::Comment(b)) => assert!(a == b, "{name} {x}"),
+                (a, b) => assert_eq!(
+                    std::mem::discriminant(a),
+                    std::mem::discriminant(b),
+                    "{name} {x}"
+                ),
+            }
+        }
+        assert_eq!(got.items.len(), want.items.len(), "{name}");
+    }
+    for name in [
+        "lc2",
+        "col",
+        "mac_only_encrypted",
+        "tamper_mac_concat_accepted",
+        "tamper_type_flip_accepted",
+        "tamper_unenc_key_rename_accepted",
+    ] {
+        decrypt(&fixture(&format!("{name}.enc.yaml")))
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
+}
+
+#[test]
+fn tampered_vectors_are_refused_as_sops_refuses_them() {
+    use crate::error::Explain as _;
+    for (name, code) in [
+        ("tamper_swap_keys_rejected25", 25),
+        ("tamper_swap_list_rejected51", 51),
+    ] {
+        let error = decrypt(&fixture(&format!("{name}.enc.yaml"))).unwrap_err();
+        assert_eq!(error.exit().code(), code, "{name}");
+    }
+}
+
+#[test]
+fn plain_vectors_come_back_to_the_byte() {
+    for name in ["t1", "num", "q", "lc", "md", "col", "rx"] {
+        let text = String::from_utf8(fixture(&format!("{name}.yaml"))).unwrap();
+        exact(&text);
+    }
+}
+
+#[test]
+fn an_alias_is_written_out_and_the_rest_comes_back() {
+    let text = String::from_utf8(fixture("fmt.yaml")).unwrap();
+    let sealed = seal_with(&text, None);
+    assert!(sealed.exact, "{}", sealed.text.as_str().unwrap());
+}
+
+#[test]
+fn awkward_layouts_come_back_to_the_byte() {
+    for text in [
+        "a: b",
+        "a: b\n\n\n",
+        "\u{feff}a: 1\r\nb: |\r\n  x\r\n  y\r\nc: \"q\"\r\n",
+        "a: |\n  x\n\n  y\n\nb: 1\n",
+        "a: |+\n  x\n\n\nb: 1\n",
+        "a: |-\n  x\n\n\nb: >-\n  folded\n  text\n\nc: >\n  x\n",
+        "a: |2\n    indented\n  text\nb: 1\n",
+        "a: | # why\n  x\n# foot\nb: 1\n",
+        "a: |\n  last line without break",
+        "a: >+\n  kept\n\n",
+        "a: 'it''s'\nb: \"\\u00e9 \\/ \\x41\"\nc: \"x\\\n  y\"\n",
+        "a: plain text\n  over lines\nb: 'single\n  over lines'\n",
+        "{a: 1, b: [x, 'y', \"z\", 3.0, 0x1F], c: {d: e}}\n",
+        "{}\n",
+        "a: {}\nb: []\nc:\nd: ~\ne: ''\nf: x\n",
+        "a: [\n  one, # first\n  two,\n  ]\nb: 1\n",
+        "? a\n: b\n? c\n: - d\n  - e\n",
+        "list:\n- a\n-   b\n- - c\n  - d\n-\n  e: f\n- g: h\n  i: j\n# end\n",
+        "a: !!binary aGVsbG8=\nb: !!str 12\nc: !local x\nd: !!float 3\ne: !!binary |\n  aGVs\n  bG8=\nf: 1\n",
+        "a: 2024-01-02\nb: 1.10\nc: TRUE\nd: 0755\ne: 1_000\nf: .5\ng: 1e3\nh: ~\n",
+        "---\na: 1\n...\n",
+        "# only head\n---\na: 1\n---\nb: 2\n# foot\n",
+        "a: 1\n---\n---\nb: 2\n",
+        "  a: 1\n  b:\n    c: d\n",
+        "a:   padded   # comment\nb:\t\ttabs\n",
+        "a: \"\"\nb: ' '\nc: \"yes\"\nd: 'null'\n",
+        "a: &x 1\nb: &y\n  c: d\n",
+        "'quoted key': v\n\"other\": w\n? [1\n",
+    ] {
+        if text.ends_with("[1\n") {
+            assert!(Yaml.parse(text.as_bytes()).is_err());
+            continue;
+        }
+        if text == "{}\n" {
+            continue;
+        }
+        exact(text);
+    }
+}
+
+#[test]
+fn a_selector_leaves_the_rest_in_clear() {
+    let text = "user: ana # who\npassword: p1\nnested:\n  password: [a, 1]\n  port: 5432\n";
+    let sealed = seal_with(text, Some(("encrypted_regex", "^password$")));
+    assert!(sealed.exact);
+    let sealed_text = sealed.text.as_str().unwrap();
+    assert!(sealed_text.contains("user: ana # who\n") && sealed_text.contains("  port: 5432\n"));
+    assert!(!sealed_text.contains("p1"));
+    assert_eq!((sealed.encrypted, sealed.clear), (3, 2));
+}
+
+#[test]
+fn metadata_changes_touch_their_own_lines_only() {
+    let text = fixture("t1.enc.yaml");
+    let tree = Yaml.parse(&text).unwrap();
+    let mut metadata = Metadata::from_block(tree.meta().unwrap());
+    metadata.set("lastmodified", Meta::Str("2027-01-01T00:00:00Z".into()));
+    let edits = Yaml.refresh(&text, &tree, metadata.fields());
+    let new = crate::document::splice(&text, edits).unwrap();
+    let old = String::from_utf8(text).unwrap();
+    let changed: Vec<(&str, &str)> = old
+        .lines()
+        .zip(new.as_str().unwrap().lines())
+        .filter(|(a, b)| a != b)
+        .collect();
+    assert_eq!(
+        changed,
+        [(
+            "    lastmodified: \"2026-11-22T12:52:00Z\"",
+            "    lastmodified: \"2027-01-01T00:00:00Z\""
+        )]
+    );
+    // Written anew, the block is the same but for the new field.
+    metadata.set("mvx_spelling", Meta::Str("x".into()));
+    let tree = Yaml.parse(new.as_bytes()).unwrap();
+    let edits = Yaml.refresh(new.as_bytes(), &tree, metadata.fields());
+    let newer = crate::document::splice(new.as_bytes(), edits).unwrap();
+    let added: Vec<&str> = newer
+        .as_str()
+        .unwrap()
+        .lines()
+        .filter(|line| !new.as_str().unwrap().lines().any(|old| old == *line))
+        .collect();
+    assert_eq!(added, ["    mvx_spelling: x"]);
+}
+
+#[test]
+fn trees_differ_when_anything_does() {
+    let base = "a: 1\nb: [x, y]\n# c\n";
+    for other in [
+        "a: '1'\nb: [x, y]\n# c\n",
+        "a: 1\nb: [y, x]\n# c\n",
+        "a: 1\nb: [x, y]\n",
+        "a: 1\nb: [x]\n# c\n",
+        "a: 1\nc: [x, y]\n# c\n",
+        "a: 1\nb: [[x, y]]\n# c\n",
+    ] {
+        assert!(!same(&parse(base), &parse(other)), "{other}");
+    }
+    assert!(same(&parse(base), &parse("a: 1\nb:\n- x\n- 'y'\n# c\n")));
+}
