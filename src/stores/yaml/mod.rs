@@ -3,6 +3,8 @@
 
 mod comments;
 mod edit;
+#[cfg(test)]
+mod edit_tests;
 mod expand;
 mod layout;
 mod parse;

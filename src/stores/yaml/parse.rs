@@ -455,7 +455,17 @@ impl<'t> Builder<'t> {
             None => (range.clone(), None),
         };
         let from = tag_start.unwrap_or(span.start).min(span.start);
+        let after_key = self.cursor;
         let (parent, name, start) = self.entry(from)?;
+        // The parser reports a missing value where the key ends; it belongs behind colon or dash.
+        let span = match (&name, span.is_empty() && tag_start.is_none()) {
+            (Segment::Key(_), true) => {
+                let at = colon(self.text, after_key).unwrap_or(span.start);
+                at..at
+            }
+            (Segment::Index(_), true) if !self.tree.container(parent).flow => start + 1..start + 1,
+            _ => span,
+        };
         let end = block.as_ref().map_or(span.end, |block| block.lines.end);
         self.cursor = self.cursor.max(end);
         if name == Segment::Key("sops".into()) && self.tree.container(parent).parent.is_none() {
@@ -498,6 +508,13 @@ impl<'t> Builder<'t> {
             });
         }
         let start = explicit_key(self.text, self.cursor, range.start);
+        let in_flow = self
+            .frames
+            .last()
+            .is_some_and(|frame| self.tree.container(frame.container).flow);
+        if !in_flow && tab_indent(self.text, start) {
+            return Err(self.syntax(start, "indentation is made of spaces; here is a tab"));
+        }
         self.cursor = self.cursor.max(range.end);
         let Some(frame) = self.frames.last_mut() else {
             return Ok(());
@@ -571,6 +588,25 @@ fn dash(text: &str, from: usize) -> Option<usize> {
             _ => return None,
         }
     }
+}
+
+/// The position behind the colon that follows a key which ends at `from`.
+fn colon(text: &str, from: usize) -> Option<usize> {
+    let rest = text.get(from..)?;
+    let trimmed = rest.trim_start();
+    trimmed
+        .starts_with(':')
+        .then(|| from + rest.len() - trimmed.len() + 1)
+}
+
+/// Whether the line's indentation before `at` holds a tab: go-yaml refuses that.
+fn tab_indent(text: &str, at: usize) -> bool {
+    let head = text.get(..at).unwrap_or_default();
+    let line = head.trim_end_matches([' ', '\t']);
+    (line.is_empty() || line.ends_with('\n'))
+        && head
+            .get(line.len()..)
+            .is_some_and(|indent| indent.contains('\t'))
 }
 
 /// The start of a map's entry: its key, or the `?` before it.

@@ -272,3 +272,169 @@ fn trees_differ_when_anything_does() {
     }
     assert!(same(&parse(base), &parse("a: 1\nb:\n- x\n- 'y'\n# c\n")));
 }
+
+mod properties {
+    use super::{Yaml, seal_with};
+    use crate::sops::store::Store as _;
+    use proptest::prelude::*;
+
+    #[derive(Clone, Debug)]
+    enum Node {
+        Scalar(usize),
+        Map(Vec<(Node, u8)>),
+        List(Vec<(Node, u8)>),
+    }
+
+    /// One-line scalars as people write them; what needs an indentation comes from `BLOCKS`.
+    const SCALARS: &[&str] = &[
+        "plain",
+        "two words",
+        "'single'",
+        "'it''s'",
+        "\"double\"",
+        "\"tab\\there\"",
+        "\"\\u00e9\"",
+        "1",
+        "0x1F",
+        "1.10",
+        "-0.0",
+        "1e3",
+        "true",
+        "TRUE",
+        "yes",
+        "~",
+        "",
+        "null",
+        "2024-01-02",
+        "2001-12-14t21:59:43.10-05:00",
+        "!local x",
+        "!!str 5",
+        "!!binary aGVsbG8=",
+        "a:b",
+        "x#y",
+        "\"# no\"",
+        "'- x'",
+        "\"\"",
+        "''",
+        "-x",
+        ".5",
+        ".inf",
+        "[]",
+        "{}",
+        "[1, 'a', \"b\", c]",
+        "{k: v, 'q': 0.10, n: }",
+        "http://x.example/?a=b&c=d",
+        "é→日本",
+        "\"multi\\nline\"",
+        "&anchor v",
+    ];
+    const BLOCKS: &[(&str, &[&str])] = &[
+        ("|", &["one", "two"]),
+        ("|-", &["one", "", "two"]),
+        ("|+", &["kept", ""]),
+        (">", &["folded", "text"]),
+        (">-", &["x", "", "y"]),
+        ("| # why", &["commented"]),
+        ("", &["plain over", "lines"]),
+        ("\"double", &["over lines\""]),
+    ];
+
+    fn node() -> impl Strategy<Value = Node> {
+        let leaf = (0..SCALARS.len() + BLOCKS.len()).prop_map(Node::Scalar);
+        leaf.prop_recursive(4, 40, 5, |inner| {
+            let entries = proptest::collection::vec((inner, any::<u8>()), 1..5);
+            prop_oneof![
+                entries.clone().prop_map(Node::Map),
+                entries.prop_map(Node::List)
+            ]
+        })
+    }
+
+    fn emit(out: &mut String, node: &Node, indent: usize, step: usize) {
+        match node {
+            Node::Scalar(choice) if *choice < SCALARS.len() => {
+                let text = SCALARS[*choice];
+                out.push_str(if text.is_empty() { "" } else { " " });
+                out.push_str(text);
+                out.push('\n');
+            }
+            Node::Scalar(choice) => {
+                let (header, lines) = BLOCKS[choice - SCALARS.len()];
+                out.push_str(if header.is_empty() { "" } else { " " });
+                out.push_str(header);
+                out.push('\n');
+                for line in lines {
+                    if !line.is_empty() {
+                        out.push_str(&" ".repeat(indent + step));
+                    }
+                    out.push_str(line);
+                    out.push('\n');
+                }
+            }
+            Node::Map(entries) | Node::List(entries) => {
+                out.push('\n');
+                for (number, (entry, extra)) in entries.iter().enumerate() {
+                    let at = " ".repeat(indent + step);
+                    match extra % 8 {
+                        0 => out.push_str(&format!("{at}# note {number}\n")),
+                        1 => out.push('\n'),
+                        _ => {}
+                    }
+                    out.push_str(&at);
+                    if matches!(node, Node::Map(_)) {
+                        out.push_str(&format!("k{number}:"));
+                    } else {
+                        out.push('-');
+                    }
+                    emit(out, entry, indent + step, step);
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(400))]
+
+        #[test]
+        fn sealed_files_open_to_the_same_bytes(
+            entries in proptest::collection::vec((node(), any::<u8>()), 1..6),
+            step in 1usize..5,
+            final_break: bool,
+            crlf: bool,
+        ) {
+            let mut text = String::new();
+            emit(&mut text, &Node::Map(entries), 0, step);
+            // `emit` indents the root by one step, too; both are right.
+            let mut text = text.trim_start_matches('\n').to_owned();
+            if !final_break {
+                text.truncate(text.trim_end().len());
+            }
+            if crlf {
+                text = text.replace('\n', "\r\n");
+            }
+            let expanded = Yaml.expand(text.as_bytes()).unwrap();
+            prop_assume!(expanded.is_none());
+            if Yaml.parse(text.as_bytes()).is_ok() {
+                let sealed = seal_with(&text, None);
+                prop_assert!(sealed.exact, "not exact:\n{}\n{}", text, sealed.text.as_str().unwrap());
+            }
+        }
+
+        #[test]
+        fn foreign_bytes_never_panic(text: Vec<u8>) {
+            if let Ok(tree) = Yaml.parse(&text) {
+                for item in &tree.items {
+                    prop_assert!(item.span.end <= text.len());
+                }
+            }
+        }
+
+        #[test]
+        fn foreign_text_never_panics(text in "[-a:\\[\\]{},&*!|>'\"#% \\n\t?]{0,60}") {
+            if let Ok(Some(expanded)) = Yaml.expand(text.as_bytes()) {
+                let _tree = Yaml.parse(expanded.as_bytes());
+            }
+            let _tree = Yaml.parse(text.as_bytes());
+        }
+    }
+}
