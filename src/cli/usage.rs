@@ -152,7 +152,8 @@ fn failure(error: &clap::Error, command: &str) -> Failure {
 /// A part of what clap knows about an error, as text.
 fn text(error: &clap::Error, kind: ContextKind) -> Option<String> {
     match error.get(kind)? {
-        ContextValue::String(text) => Some(text.clone()),
+        // an option that may be repeated is written with dots
+        ContextValue::String(text) => Some(text.trim_end_matches("...").to_owned()),
         ContextValue::Strings(texts) if !texts.is_empty() => Some(texts.join(", ")),
         _ => None,
     }
@@ -215,7 +216,7 @@ mod tests {
             ),
             (
                 &["mvx", "help", "-q", "-v"],
-                "`--quiet` and `--verbose...` exclude each other",
+                "`--quiet` and `--verbose` exclude each other",
                 "`mvx help --help` shows what it takes",
             ),
             (

@@ -44,7 +44,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("getrandom", &["io"]),
     ("git2", &["git"]),
     ("granit_parser", &["stores"]),
-    ("ignore", &["io", "scan"]),
+    ("ignore", &["io", "rules", "scan"]),
     ("indicatif", &["cli"]),
     ("rpassword", &["io"]),
     ("rustix", &["io"]),

@@ -7,11 +7,12 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
+use mvx::cli::ui::Ui;
 use mvx::io::env::Environment;
 use mvx::io::lock::Locks;
 use mvx::io::private::PrivateDirectory;
 use mvx::io::process::{self, Invocation};
-use mvx::io::terminal;
+use mvx::io::terminal::{self, Colour};
 use mvx::io::write::{self, Access};
 
 /// Says something at once: the harness would hold it back.
@@ -85,6 +86,45 @@ fn panics_with_a_value() {
     });
     assert_eq!(exit, ExitCode::from(70));
     say("the exit status is 70");
+}
+
+fn ui() -> Ui {
+    let given = |name: &str| std::env::var(name).is_ok();
+    let environment = Environment::read();
+    let verbose = u8::from(given("VERBOSE"));
+    Ui::new(
+        given("JSON"),
+        given("QUIET"),
+        verbose,
+        Colour::Auto,
+        &environment,
+    )
+}
+
+#[test]
+#[ignore = "run by talk.rs"]
+fn talks() {
+    let ui = ui();
+    ui.note("2 files sealed");
+    ui.detail(1, "read a.yaml");
+    ui.detail(2, "never asked for");
+    ui.warn("the file is public", &["`chmod 600 keys.txt`"]);
+}
+
+#[test]
+#[ignore = "run by talk.rs"]
+fn works_for_a_while() {
+    let ui = ui();
+    let mut progress = ui.progress(30, "sealing");
+    for step in 0..30 {
+        thread::sleep(Duration::from_millis(50));
+        progress.step();
+        if step == 28 {
+            ui.warn("almost done", &[]);
+        }
+    }
+    drop(progress);
+    say("done");
 }
 
 #[test]

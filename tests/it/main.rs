@@ -17,6 +17,7 @@ mod command_line;
 mod panics;
 mod processes;
 mod support;
+mod talk;
 mod terminal;
 
 /// A file that is not named above would never run.
