@@ -15,8 +15,8 @@
 //! }
 //! ```
 //!
-//! plus a variant of [`Command`], whose doc comment is the command's help, and its line in
-//! [`Command::run`]. Help, man pages and completions all come from these.
+//! plus a variant of `Command`, whose doc comment is the command's help, and its line in
+//! `Command::run`. Help, man pages and completions all come from these.
 
 mod exit_codes;
 mod generate;

@@ -162,7 +162,7 @@ pub enum IoError {
         /// The reason.
         source: io::Error,
     },
-    /// Whoever read standard output has gone: no failure, see [`Self::exit`].
+    /// Whoever read standard output has gone: no failure, see its exit code.
     #[error("standard output is closed")]
     StdoutClosed,
     /// The terminal failed.

@@ -152,6 +152,7 @@ fn asks_for_more() {
 #[ignore = "run by terminal.rs"]
 fn runs_an_editor() {
     let directory = PrivateDirectory::create(&Environment::read()).unwrap();
+    say(&format!("directory {}.", directory.path().display()));
     let script = "trap 'echo caught' INT; echo editing; read answer; read again; echo done";
     let arguments = ["-c".into(), script.into()];
     let status = process::foreground("sh", &arguments, &[], None).unwrap();

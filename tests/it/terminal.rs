@@ -1,5 +1,7 @@
 //! Questions, on a terminal and without one.
 
+use std::path::Path;
+
 use crate::support::{Sandbox, Step};
 use Step::{Await, Signal, Type};
 
@@ -112,5 +114,8 @@ fn a_hang_up_while_the_editor_runs_cleans_up() {
         .child("runs_an_editor")
         .on_terminal(&[Await("editing"), Signal(1)]);
     assert_eq!(session.status, -1, "{session:?}");
-    assert_eq!(sandbox.files(), [""; 0]);
+    let (_, rest) = session.screen.split_once("directory ").unwrap();
+    let (directory, _) = rest.split_once('.').unwrap();
+    assert!(directory.contains("/mvx-"), "{session:?}");
+    assert!(!Path::new(directory).exists(), "{session:?}");
 }
