@@ -3,7 +3,7 @@
 //! A command is a struct of its arguments and a short `run` that calls a use case and prints what
 //! comes back:
 //!
-//! ```ignore
+//! ```text
 //! #[derive(clap::Args)]
 //! pub(super) struct Get {
 //!     /// The secret file
