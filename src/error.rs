@@ -72,6 +72,11 @@ pub trait Explain: std::error::Error {
     fn hints(&self) -> Vec<String> {
         Vec::new()
     }
+
+    /// The file it happened in, where the error itself knows; the message may begin with it.
+    fn place(&self) -> Option<String> {
+        None
+    }
 }
 
 /// An error on its way to the user: message and causes, exit code, token, hints.
@@ -120,7 +125,7 @@ impl<E: Explain + Send + Sync + 'static> From<E> for Failure {
         Self {
             exit: error.exit(),
             code: error.code(),
-            place: None,
+            place: error.place(),
             hints: error.hints(),
             error: anyhow::Error::new(error),
         }

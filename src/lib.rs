@@ -23,12 +23,16 @@
         clippy::indexing_slicing,
         clippy::print_stdout,
         clippy::allow_attributes,
+        clippy::disallowed_methods,
         reason = "a failing test may panic"
     )
 )]
 
+pub mod cli;
 pub mod document;
 pub mod error;
+pub mod git;
+pub mod io;
 pub mod keypath;
 pub mod secret;
 pub mod sops;

@@ -103,6 +103,7 @@ impl Cleartext {
     }
 
     /// A second copy, for the few places that must hand a value on.
+    #[must_use]
     pub fn duplicate(&self) -> Self {
         Self::new(self.0.to_vec())
     }

@@ -1,0 +1,285 @@
+//! The environment, read once, and where mvx keeps things.
+//!
+//! [`VARIABLES`] is the whole list of what mvx looks at, and `mvx help environment` prints it. An
+//! empty variable counts as one that is not set. Nothing ever sets one: what a started command
+//! needs is given to that command alone.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the one place that reads the environment"
+)]
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+use crate::io::IoError;
+
+/// Every variable that mvx reads, with what it means.
+pub const VARIABLES: &[(&str, &str)] = &[
+    ("MVX_AGE_KEY", "age identities, one a line"),
+    ("MVX_AGE_KEY_FILE", "a file with age identities"),
+    (
+        "MVX_AGE_KEY_CMD",
+        "a command that prints age identities; split as a shell would, run without one",
+    ),
+    ("SOPS_AGE_KEY", "as MVX_AGE_KEY"),
+    ("SOPS_AGE_KEY_FILE", "as MVX_AGE_KEY_FILE"),
+    ("SOPS_AGE_KEY_CMD", "as MVX_AGE_KEY_CMD"),
+    (
+        "SOPS_AGE_SSH_PRIVATE_KEY_FILE",
+        "an SSH private key that opens files",
+    ),
+    (
+        "SOPS_AGE_SSH_PRIVATE_KEY_CMD",
+        "a command that prints an SSH private key",
+    ),
+    (
+        "SOPS_AGE_RECIPIENTS",
+        "age recipients, separated by commas, where no rule names any",
+    ),
+    ("SOPS_EDITOR", "the editor of `mvx edit`"),
+    ("VISUAL", "the editor where SOPS_EDITOR is not set"),
+    ("EDITOR", "the editor where neither of these is set"),
+    ("NO_COLOR", "no colour, whatever it is set to"),
+    ("CLICOLOR_FORCE", "colour without a terminal too, unless 0"),
+    ("TERM", "`dumb` means no colour"),
+    (
+        "XDG_CONFIG_HOME",
+        "holds mvx/ with keys and settings; else ~/.config",
+    ),
+    (
+        "XDG_STATE_HOME",
+        "holds mvx/ with what a machine remembers; else ~/.local/state",
+    ),
+    (
+        "XDG_RUNTIME_DIR",
+        "in memory: plaintext while it is edited, and locks",
+    ),
+    ("TMPDIR", "the same where there is no memory file system"),
+    ("HOME", "the home directory"),
+    ("USERPROFILE", "the home directory on Windows"),
+    ("APPDATA", "holds mvx\\ on Windows"),
+];
+
+/// What the environment said when the process started.
+pub struct Environment {
+    variables: BTreeMap<&'static str, OsString>,
+}
+
+impl Environment {
+    /// Reads the variables of [`VARIABLES`].
+    pub fn read() -> Self {
+        let mut environment = Self::of(
+            VARIABLES
+                .iter()
+                .filter_map(|(name, _)| Some((*name, std::env::var_os(name)?))),
+        );
+        if environment.get(HOME).is_none()
+            && let Some(home) = std::env::home_dir()
+        {
+            environment.variables.insert(HOME, home.into());
+        }
+        environment
+    }
+
+    /// An environment of exactly these variables.
+    pub fn of<V: Into<OsString>>(variables: impl IntoIterator<Item = (&'static str, V)>) -> Self {
+        Self {
+            variables: variables
+                .into_iter()
+                .map(|(name, value)| (name, value.into()))
+                .filter(|(_, value)| !value.is_empty())
+                .collect(),
+        }
+    }
+
+    /// A variable's value, unless it is empty. The name stands in [`VARIABLES`].
+    pub fn get(&self, name: &'static str) -> Option<&OsStr> {
+        debug_assert!(
+            VARIABLES.iter().any(|(known, _)| *known == name),
+            "{name} is missing in io::env::VARIABLES"
+        );
+        self.variables.get(name).map(OsString::as_os_str)
+    }
+
+    /// A variable that must be text.
+    pub fn text(&self, name: &'static str) -> Result<Option<&str>, IoError> {
+        self.get(name)
+            .map(|value| value.to_str().ok_or(IoError::NotUnicode { name }))
+            .transpose()
+    }
+
+    /// A variable that names a file or directory.
+    pub fn path(&self, name: &'static str) -> Option<&Path> {
+        self.get(name).map(Path::new)
+    }
+
+    /// The home directory.
+    pub fn home(&self) -> Result<&Path, IoError> {
+        self.path(HOME).ok_or(IoError::NoHome)
+    }
+
+    /// Where mvx's keys and settings live: `$XDG_CONFIG_HOME/mvx`, else `~/.config/mvx`, on macOS
+    /// too; `%APPDATA%\mvx` on Windows.
+    pub fn config_directory(&self) -> Result<PathBuf, IoError> {
+        if cfg!(windows)
+            && let Some(roaming) = self.path("APPDATA")
+        {
+            return Ok(roaming.join("mvx"));
+        }
+        self.base("XDG_CONFIG_HOME", ".config")
+            .map(|base| base.join("mvx"))
+    }
+
+    /// Where sops looks for its own keys (SOPS-FORMAT, "age identities"): like
+    /// [`Self::config_directory`], but `~/Library/Application Support` on macOS where
+    /// `XDG_CONFIG_HOME` is not set.
+    pub fn sops_config_directory(&self) -> Result<PathBuf, IoError> {
+        if cfg!(windows)
+            && let Some(roaming) = self.path("APPDATA")
+        {
+            return Ok(roaming.join("sops"));
+        }
+        let fallback = if cfg!(target_os = "macos") {
+            "Library/Application Support"
+        } else {
+            ".config"
+        };
+        self.base("XDG_CONFIG_HOME", fallback)
+            .map(|base| base.join("sops"))
+    }
+
+    /// Where mvx remembers what belongs to this machine: `$XDG_STATE_HOME/mvx`, else
+    /// `~/.local/state/mvx`.
+    pub fn state_directory(&self) -> Result<PathBuf, IoError> {
+        self.base("XDG_STATE_HOME", ".local/state")
+            .map(|base| base.join("mvx"))
+    }
+
+    /// The user's own directory in memory, where the system provides one.
+    pub fn runtime_directory(&self) -> Option<&Path> {
+        self.absolute("XDG_RUNTIME_DIR")
+    }
+
+    /// The directory for temporary files.
+    pub fn temporary_directory(&self) -> PathBuf {
+        self.absolute("TMPDIR").map_or_else(
+            || {
+                if cfg!(windows) {
+                    std::env::temp_dir()
+                } else {
+                    PathBuf::from("/tmp")
+                }
+            },
+            Path::to_owned,
+        )
+    }
+
+    /// The XDG base directory specification: a relative path counts as not set.
+    fn absolute(&self, name: &'static str) -> Option<&Path> {
+        self.path(name).filter(|path| path.is_absolute())
+    }
+
+    fn base(&self, name: &'static str, fallback: &str) -> Result<PathBuf, IoError> {
+        match self.absolute(name) {
+            Some(base) => Ok(base.to_owned()),
+            None => Ok(self.home()?.join(fallback)),
+        }
+    }
+}
+
+/// The command line, the program's own name first.
+pub fn arguments() -> Vec<OsString> {
+    std::env::args_os().collect()
+}
+
+/// The working directory.
+pub fn working_directory() -> Result<PathBuf, IoError> {
+    std::env::current_dir().map_err(|source| IoError::NoWorkingDirectory { source })
+}
+
+/// Makes `directory` the working directory: what `-C` does, before anything else happens.
+pub fn enter(directory: &Path) -> Result<(), IoError> {
+    std::env::set_current_dir(directory).map_err(|source| match source.kind() {
+        std::io::ErrorKind::NotADirectory => IoError::NotADirectory {
+            path: directory.into(),
+        },
+        _ => IoError::read(directory, source),
+    })
+}
+
+#[cfg(not(windows))]
+const HOME: &str = "HOME";
+#[cfg(windows)]
+const HOME: &str = "USERPROFILE";
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::os::unix::ffi::OsStringExt;
+
+    #[test]
+    fn an_empty_variable_is_not_set() {
+        let environment = Environment::of([("EDITOR", ""), ("VISUAL", "vi")]);
+        assert_eq!(environment.get("EDITOR"), None);
+        assert_eq!(environment.text("VISUAL").unwrap(), Some("vi"));
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_an_error_that_does_not_show_them() {
+        let environment = Environment::of([("MVX_AGE_KEY", OsString::from_vec(vec![0xff, b'x']))]);
+        let error = environment.text("MVX_AGE_KEY").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the environment variable MVX_AGE_KEY is not UTF-8 text"
+        );
+    }
+
+    #[test]
+    fn directories_follow_xdg() {
+        let environment = Environment::of([("HOME", "/home/ana")]);
+        assert_eq!(
+            environment.config_directory().unwrap(),
+            Path::new("/home/ana/.config/mvx")
+        );
+        assert_eq!(
+            environment.state_directory().unwrap(),
+            Path::new("/home/ana/.local/state/mvx")
+        );
+        assert_eq!(environment.runtime_directory(), None);
+        let environment = Environment::of([
+            ("HOME", "/home/ana"),
+            ("XDG_CONFIG_HOME", "/etc/ana"),
+            ("XDG_STATE_HOME", "relative/is/ignored"),
+        ]);
+        assert_eq!(
+            environment.config_directory().unwrap(),
+            Path::new("/etc/ana/mvx")
+        );
+        assert_eq!(
+            environment.sops_config_directory().unwrap(),
+            Path::new("/etc/ana/sops")
+        );
+        assert_eq!(
+            environment.state_directory().unwrap(),
+            Path::new("/home/ana/.local/state/mvx")
+        );
+    }
+
+    #[test]
+    fn without_a_home_the_error_says_so() {
+        let nothing: [(&'static str, &str); 0] = [];
+        let environment = Environment::of(nothing);
+        assert!(matches!(
+            environment.config_directory(),
+            Err(IoError::NoHome)
+        ));
+    }
+
+    #[test]
+    #[should_panic(expected = "missing in io::env::VARIABLES")]
+    fn a_variable_that_is_not_in_the_table_is_a_bug() {
+        Environment::read().get("MVX_UNDOCUMENTED");
+    }
+}

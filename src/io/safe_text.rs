@@ -1,0 +1,75 @@
+//! Text that a stranger may have written, made safe to show.
+
+use std::borrow::Cow;
+
+/// Neutralises what could act on a terminal or disguise a name: control characters (escape
+/// sequences among them), characters that turn the direction of writing, and invisible ones. They
+/// appear as `\u{…}`, so that a name that holds them is seen for what it is. Tabs and line breaks
+/// are control characters too: whoever prints several lines splits them first.
+pub fn safe(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(is_unsafe) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if is_unsafe(c) {
+            shown.extend(c.escape_default());
+        } else {
+            shown.push(c);
+        }
+    }
+    Cow::Owned(shown)
+}
+
+/// Unicode's categories Cc, the bidirectional controls of UAX #9 section 2, line and paragraph
+/// separators, and the default ignorable characters that show as nothing.
+fn is_unsafe(c: char) -> bool {
+    c.is_control()
+        || matches!(
+            c,
+            '\u{00ad}' | '\u{061c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+                | '\u{e0000}'..='\u{e007f}'
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn escapes_and_turned_text_are_shown_not_obeyed() {
+        assert_eq!(safe("a\u{1b}[31mred"), "a\\u{1b}[31mred");
+        assert_eq!(safe("x\u{202e}lmay.\u{9b}2J"), "x\\u{202e}lmay.\\u{9b}2J");
+        assert_eq!(safe("two\nlines\t"), "two\\nlines\\t");
+        assert_eq!(
+            safe("zero\u{200b}width\u{feff}"),
+            "zero\\u{200b}width\\u{feff}"
+        );
+    }
+
+    #[test]
+    fn ordinary_names_in_any_script_stay() {
+        for name in [
+            "secrets/prod/stripe.enc.yaml",
+            "пароль",
+            "密码",
+            "mañana",
+            "🔑",
+            "a b",
+        ] {
+            assert!(
+                matches!(safe(name), Cow::Borrowed(text) if text == name),
+                "{name}"
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_unsafe_comes_through(text in any::<String>()) {
+            prop_assert!(!safe(&text).chars().any(is_unsafe));
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! What happens before a signal ends the process.
+//!
+//! Signals are watched from the first clean-up on: a command that leaves nothing behind pays
+//! nothing. A thread of its own waits for SIGINT, SIGTERM, SIGHUP and SIGQUIT, runs the clean-ups
+//! that stand at that moment, latest first, and lets the process die of the signal. A shell shows
+//! that as 130 for SIGINT and 143 for SIGTERM, and a loop in a script ends as it should, which it
+//! would not if mvx caught the signal and exited by itself. No destructor runs on this way out:
+//! whatever must not outlive the process registers here.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use crate::io::IoError;
+
+/// A registered clean-up. Dropping it takes it back without running it.
+#[must_use = "the clean-up stands only while this lives"]
+pub struct CleanUp {
+    id: u64,
+}
+
+/// While it lives, Ctrl-C is left to the command in the foreground, such as an editor.
+#[must_use = "interrupts are left to the command only while this lives"]
+pub struct InterruptsLeft(());
+
+/// Registers `action` to run if a signal ends the process. It must not panic, and must not call
+/// this module.
+pub fn before_death(action: impl FnOnce() + Send + 'static) -> Result<CleanUp, IoError> {
+    let mut registry = registry();
+    if !registry.watching {
+        watch().map_err(|source| IoError::Signals { source })?;
+        registry.watching = true;
+    }
+    let id = registry.next;
+    registry.next += 1;
+    registry.actions.push((id, Box::new(action)));
+    Ok(CleanUp { id })
+}
+
+/// Leaves SIGINT and SIGQUIT to the command in the foreground, which got them from the terminal
+/// too and may go on; what git does while an editor runs.
+pub fn leave_interrupts() -> InterruptsLeft {
+    LEFT.fetch_add(1, Ordering::SeqCst);
+    InterruptsLeft(())
+}
+
+/// Waits for the signal that has just been raised to end the process. Returns only if nobody
+/// watches signals, or something is wrong with them.
+pub(crate) fn give_way() {
+    if registry().watching {
+        thread::sleep(Duration::from_secs(1));
+    }
+}
+
+impl Drop for CleanUp {
+    fn drop(&mut self) {
+        // while the clean-ups run this waits, and the process ends meanwhile: no half-done removal
+        // is overtaken by a normal exit
+        registry().actions.retain(|(id, _)| *id != self.id);
+    }
+}
+
+impl Drop for InterruptsLeft {
+    fn drop(&mut self) {
+        LEFT.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+struct Registry {
+    watching: bool,
+    next: u64,
+    actions: Vec<(u64, Box<dyn FnOnce() + Send>)>,
+}
+
+static REGISTRY: Mutex<Registry> = Mutex::new(Registry {
+    watching: false,
+    next: 0,
+    actions: Vec::new(),
+});
+
+/// How many commands the interrupts are left to.
+static LEFT: AtomicUsize = AtomicUsize::new(0);
+
+fn registry() -> MutexGuard<'static, Registry> {
+    REGISTRY.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Runs all clean-ups and ends the process as `signal` would have.
+fn die_of(signal: i32) {
+    let mut registry = registry();
+    while let Some((_, action)) = registry.actions.pop() {
+        catch_unwind(AssertUnwindSafe(action)).ok();
+    }
+    // still under the lock, see CleanUp::drop
+    signal_hook::low_level::emulate_default_handler(signal).ok();
+    signal_hook::low_level::exit(128 + signal);
+}
+
+fn is_left(signal: i32) -> bool {
+    let from_terminal = signal == signal_hook::consts::SIGINT || signal == QUIT;
+    from_terminal && LEFT.load(Ordering::SeqCst) > 0
+}
+
+#[cfg(unix)]
+const QUIT: i32 = signal_hook::consts::SIGQUIT;
+#[cfg(not(unix))]
+const QUIT: i32 = signal_hook::consts::SIGTERM;
+
+#[cfg(unix)]
+fn watch() -> std::io::Result<()> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+
+    let ignored = ignored_signals();
+    // what `nohup` or a shell's `&` made us ignore stays ignored
+    let watched = [SIGINT, SIGTERM, SIGHUP, SIGQUIT]
+        .into_iter()
+        .filter(|signal| ignored & (1 << (signal - 1)) == 0);
+    let mut signals = signal_hook::iterator::Signals::new(watched)?;
+    thread::Builder::new()
+        .name("signals".into())
+        .spawn(move || {
+            for signal in signals.forever() {
+                if !is_left(signal) {
+                    die_of(signal);
+                }
+            }
+        })?;
+    Ok(())
+}
+
+/// The signals that are ignored, as bits from signal 1 on; Linux tells (`proc_pid_status(5)`).
+#[cfg(unix)]
+fn ignored_signals() -> u64 {
+    if !cfg!(target_os = "linux") {
+        return 0;
+    }
+    crate::io::file::read_text(std::path::Path::new("/proc/self/status"), 1 << 16)
+        .ok()
+        .and_then(|status| {
+            let mask = status
+                .lines()
+                .find_map(|line| line.strip_prefix("SigIgn:"))?;
+            u64::from_str_radix(mask.trim(), 16).ok()
+        })
+        .unwrap_or(0)
+}
+
+#[cfg(not(unix))]
+fn watch() -> std::io::Result<()> {
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicBool;
+
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        let raised = Arc::new(AtomicBool::new(false));
+        signal_hook::flag::register(signal, Arc::clone(&raised))?;
+        thread::Builder::new()
+            .name("signals".into())
+            .spawn(move || {
+                loop {
+                    thread::sleep(Duration::from_millis(50));
+                    if raised.swap(false, Ordering::SeqCst) && !is_left(signal) {
+                        die_of(signal);
+                    }
+                }
+            })?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dropped_clean_up_is_gone_and_does_not_run() {
+        let first = before_death(|| panic!("must not run")).unwrap();
+        let second = before_death(|| panic!("must not run")).unwrap();
+        let ids = |registry: MutexGuard<'_, Registry>| -> Vec<u64> {
+            registry.actions.iter().map(|(id, _)| *id).collect()
+        };
+        assert!(ids(registry()).contains(&first.id));
+        let (gone, stays) = (first.id, second.id);
+        drop(first);
+        let left = ids(registry());
+        assert!(!left.contains(&gone) && left.contains(&stays));
+        drop(second);
+    }
+
+    #[test]
+    fn interrupts_are_left_only_while_the_guard_lives() {
+        let interrupt = signal_hook::consts::SIGINT;
+        assert!(!is_left(interrupt));
+        let guard = leave_interrupts();
+        assert!(is_left(interrupt));
+        assert!(!is_left(signal_hook::consts::SIGTERM) || cfg!(not(unix)));
+        drop(guard);
+        assert!(!is_left(interrupt));
+    }
+}

@@ -1,0 +1,143 @@
+//! The files below a directory.
+
+use std::path::{Path, PathBuf};
+
+use ignore::WalkBuilder;
+
+use crate::io::IoError;
+
+/// What to pass over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ignored {
+    /// Look at files that git ignores too.
+    Included,
+    /// Pass over what `.gitignore` files and git's own exclude files name.
+    Skipped,
+}
+
+/// Every regular file below `directory`, sorted by path. `.git` and mvx's own `.mvx` are passed
+/// over, other names with a dot are not. Symlinks are not followed, so that nothing outside is
+/// reached and nothing is met twice. The first directory that cannot be read is an error: an
+/// answer about all files must not leave some out.
+pub fn files(directory: &Path, ignored: Ignored) -> Result<Vec<PathBuf>, IoError> {
+    let mut found = Vec::new();
+    let skip = ignored == Ignored::Skipped;
+    let walk = WalkBuilder::new(directory)
+        .standard_filters(false)
+        .parents(skip)
+        .git_ignore(skip)
+        .git_exclude(skip)
+        .git_global(skip)
+        .follow_links(false)
+        .sort_by_file_name(Ord::cmp)
+        .filter_entry(|entry| {
+            entry.depth() == 0 || !matches!(entry.file_name().to_str(), Some(".git" | ".mvx"))
+        })
+        .build();
+    for entry in walk {
+        let entry = entry.map_err(|error| unreadable(directory, error))?;
+        if entry.file_type().is_some_and(|kind| kind.is_file()) {
+            found.push(entry.into_path());
+        }
+    }
+    Ok(found)
+}
+
+fn unreadable(directory: &Path, error: ignore::Error) -> IoError {
+    let path = path_of(&error).unwrap_or(directory).to_owned();
+    let source = error
+        .into_io_error()
+        .unwrap_or_else(|| std::io::Error::other("the directory cannot be walked"));
+    IoError::read(path, source)
+}
+
+fn path_of(error: &ignore::Error) -> Option<&Path> {
+    match error {
+        ignore::Error::WithPath { path, .. } => Some(path),
+        ignore::Error::WithDepth { err, .. } | ignore::Error::WithLineNumber { err, .. } => {
+            path_of(err)
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    fn tree(names: &[&str]) -> tempfile::TempDir {
+        let directory = tempfile::tempdir().unwrap();
+        for name in names {
+            let path = directory.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+        }
+        directory
+    }
+
+    fn names(directory: &Path, ignored: Ignored) -> Vec<String> {
+        files(directory, ignored)
+            .unwrap()
+            .iter()
+            .map(|path| {
+                let path = path.strip_prefix(directory).unwrap();
+                path.to_str().unwrap().to_owned()
+            })
+            .collect()
+    }
+
+    #[test]
+    fn all_files_in_order_but_for_git_and_the_reserved_tree() {
+        let directory = tree(&[
+            "b.yaml",
+            "a/z.yaml",
+            "a/.env",
+            ".hidden/x",
+            ".git/config",
+            "sub/.git/config",
+            ".mvx/ledger/e.toml",
+            ".gitignore",
+            ".ignore",
+        ]);
+        fs::write(directory.path().join(".gitignore"), "b.yaml\n").unwrap();
+        fs::write(directory.path().join(".ignore"), "a\n").unwrap();
+        assert_eq!(
+            names(directory.path(), Ignored::Included),
+            [
+                ".gitignore",
+                ".hidden/x",
+                ".ignore",
+                "a/.env",
+                "a/z.yaml",
+                "b.yaml"
+            ]
+        );
+        assert_eq!(
+            names(directory.path(), Ignored::Skipped),
+            [".gitignore", ".hidden/x", ".ignore", "a/.env", "a/z.yaml"]
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_are_not_followed() {
+        let directory = tree(&["a/file", "outside/secret"]);
+        std::os::unix::fs::symlink("..", directory.path().join("a/up")).unwrap();
+        std::os::unix::fs::symlink("../outside/secret", directory.path().join("a/link")).unwrap();
+        assert_eq!(
+            names(&directory.path().join("a"), Ignored::Included),
+            ["file"]
+        );
+    }
+
+    #[test]
+    fn a_missing_directory_is_an_error() {
+        let directory = tree(&[]);
+        let none = directory.path().join("none");
+        match files(&none, Ignored::Included) {
+            Err(IoError::NotFound { path }) => assert_eq!(path, none),
+            other => panic!("{other:?}"),
+        }
+    }
+}
