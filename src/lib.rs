@@ -34,6 +34,7 @@ pub mod error;
 pub mod git;
 pub mod io;
 pub mod keypath;
+pub mod keys;
 pub mod secret;
 pub mod sops;
 pub mod stores;

@@ -1,0 +1,101 @@
+//! What the providers ask of the machine: variables, places, key files, commands.
+//!
+//! One object holds it all and is made once at the edge, so that tests bring a machine of their
+//! own and never touch the process's environment.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::secret::Cleartext;
+
+/// Where a user's configuration lives depends on this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Platform {
+    /// macOS: `~/Library/Application Support` beside `~/.config`.
+    MacOs,
+    /// Linux and its kin: `$XDG_CONFIG_HOME` or `~/.config`.
+    Unix,
+    /// Windows: `%AppData%`.
+    Windows,
+}
+
+/// A key file as it was read.
+pub struct KeyFile {
+    /// Its bytes.
+    pub text: Cleartext,
+    /// Whether other users of the machine may read it.
+    pub shared: bool,
+}
+
+/// The machine that mvx runs on, as far as keys go.
+pub trait Machine: Send + Sync {
+    /// An environment variable's value.
+    fn variable(&self, name: &str) -> Option<OsString>;
+
+    /// The user's home directory.
+    fn home(&self) -> Option<PathBuf>;
+
+    /// The kind of system.
+    fn platform(&self) -> Platform;
+
+    /// Reads a key file or pipe of at most [`MAX_KEY_BYTES`].
+    fn read(&self, path: &Path) -> io::Result<KeyFile>;
+
+    /// Runs a program without a shell and gives back what it printed.
+    fn run(&self, command: &KeyCommand<'_>) -> Result<Cleartext, CommandError>;
+}
+
+/// The largest key file, or output of a key command, that is read, in bytes.
+pub const MAX_KEY_BYTES: usize = 1 << 20;
+
+/// A program that prints a key.
+#[derive(Clone, Copy, Debug)]
+pub struct KeyCommand<'a> {
+    /// The program, a name on PATH or a path.
+    pub program: &'a str,
+    /// Its arguments.
+    pub arguments: &'a [String],
+    /// The recipient whose identity is wanted; the program sees it as `SOPS_AGE_RECIPIENT`.
+    pub recipient: &'a str,
+    /// How long it may take before it is killed.
+    pub timeout: Duration,
+}
+
+/// A key command gave no key.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CommandError {
+    /// It could not be started.
+    #[error("`{program}` could not be started: {why}")]
+    Start {
+        /// The program.
+        program: String,
+        /// The system's reason.
+        why: String,
+    },
+    /// It ended with another status than 0.
+    #[error("`{program}` ended with {status}{}", said.as_deref().map(|line| format!(": {line}")).unwrap_or_default())]
+    Status {
+        /// The program.
+        program: String,
+        /// `status 1`, `signal 9`.
+        status: String,
+        /// The last line that it wrote to stderr, if it is safe to show.
+        said: Option<String>,
+    },
+    /// It ran too long and was killed.
+    #[error("`{program}` took longer than {seconds} seconds and was killed")]
+    Timeout {
+        /// The program.
+        program: String,
+        /// The limit.
+        seconds: u64,
+    },
+    /// It printed more than [`MAX_KEY_BYTES`].
+    #[error("`{program}` printed more than {MAX_KEY_BYTES} bytes, which is no key")]
+    TooMuch {
+        /// The program.
+        program: String,
+    },
+}

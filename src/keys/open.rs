@@ -1,0 +1,379 @@
+//! Opening a file's data key with whatever this machine holds.
+
+use std::error::Error;
+use std::fmt;
+
+use zeroize::Zeroizing;
+
+use crate::error::{Exit, Explain};
+use crate::keys::shamir::{self, SHARE_LEN, ShamirError};
+use crate::keys::{Effort, Held, KeyProvider, Report, Unwrapped, Wrapped};
+use crate::secret::DataKey;
+
+/// An opened data key.
+pub struct Opened {
+    /// The key.
+    pub key: DataKey,
+    /// The recipients whose entries opened: one, or one for each key group that was needed.
+    pub recipients: Vec<String>,
+}
+
+/// Opens the data key of a file without key groups.
+///
+/// All entries are tried with what takes the least effort before any is tried with more. Within
+/// one effort they keep their order (sops's: age, pgp, then the others), but an entry that names
+/// an identity of this machine comes first.
+pub fn unwrap_any(
+    entries: &[Wrapped],
+    providers: &[&dyn KeyProvider],
+) -> Result<Opened, OpenFailure> {
+    let mut search = Search::new([entries], DataKey::LEN, providers);
+    search.run(1);
+    let mut recipients = Vec::new();
+    for (recipient, bytes) in search.opened() {
+        recipients.push(recipient.to_owned());
+        if let Some(key) = DataKey::from_bytes(bytes) {
+            return Ok(Opened { key, recipients });
+        }
+    }
+    Err(OpenFailure::NoIdentity(search.failure(1)))
+}
+
+/// Opens the data key of a file with key groups: `threshold` of them (0 stands for all), one
+/// entry of each.
+pub fn unwrap_groups(
+    groups: &[Vec<Wrapped>],
+    threshold: usize,
+    providers: &[&dyn KeyProvider],
+) -> Result<Opened, OpenFailure> {
+    if let [only] = groups {
+        return unwrap_any(only, providers);
+    }
+    let needed = if threshold == 0 {
+        groups.len()
+    } else {
+        threshold
+    };
+    let mut search = Search::new(groups.iter().map(Vec::as_slice), SHARE_LEN, providers);
+    search.run(needed);
+    let (recipients, shares): (Vec<_>, Vec<_>) = search
+        .opened()
+        .map(|(recipient, bytes)| (recipient.to_owned(), bytes))
+        .unzip();
+    if shares.len() < needed {
+        return Err(OpenFailure::NoIdentity(search.failure(needed)));
+    }
+    let key = shamir::combine(&shares)?;
+    Ok(Opened { key, recipients })
+}
+
+/// The data key could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenFailure {
+    /// No identity opens the file, or not enough of its key groups.
+    #[error(transparent)]
+    NoIdentity(Tried),
+    /// The key groups opened, but what they hold makes no key.
+    #[error(transparent)]
+    Shares(#[from] ShamirError),
+}
+
+impl Explain for OpenFailure {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::NoIdentity(_) => Exit::NO_IDENTITY,
+            Self::Shares(_) => Exit::VALUE,
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::NoIdentity(_) => "no-identity",
+            Self::Shares(_) => "bad-shares",
+        }
+    }
+
+    fn hints(&self) -> Vec<String> {
+        match self {
+            Self::NoIdentity(tried) if tried.identities == 0 => vec![
+                "if you have a key, set MVX_AGE_KEY_FILE to its file; if not, `mvx keys generate` makes one"
+                    .to_owned(),
+                "then ask somebody who can open the file to run `mvx recipients add` for you".to_owned(),
+            ],
+            Self::NoIdentity(_) => vec![
+                "set MVX_AGE_KEY_FILE to the file of a key that it is sealed for".to_owned(),
+                "or ask somebody who can open the file to run `mvx recipients add` for you".to_owned(),
+            ],
+            Self::Shares(_) => vec![
+                "`git log -p` of the file shows who changed its `sops.key_groups`".to_owned(),
+            ],
+        }
+    }
+}
+
+/// What was tried, and why it did not help. The message is one line; the causes below it are a
+/// line each: whom the file is sealed for, which entry failed and why, which source of
+/// identities could not be used.
+#[derive(Debug)]
+pub struct Tried {
+    identities: usize,
+    opened: usize,
+    needed: usize,
+    lines: Option<Box<Line>>,
+}
+
+impl Tried {
+    /// How many identities this machine holds.
+    pub fn identities(&self) -> usize {
+        self.identities
+    }
+
+    /// The causes, a line each.
+    pub fn lines(&self) -> impl Iterator<Item = &str> {
+        std::iter::successors(self.lines.as_deref(), |line| line.next.as_deref())
+            .map(|line| line.text.as_str())
+    }
+}
+
+impl fmt::Display for Tried {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.identities, self.needed) {
+            (0, _) => f.write_str("this machine holds no identity that could open the file"),
+            (1, 1) => f.write_str("your one identity does not open this file"),
+            (many, 1) => write!(f, "none of your {many} identities opens this file"),
+            (_, needed) => write!(
+                f,
+                "your identities open {} of the {needed} key groups that it takes to open this file",
+                self.opened
+            ),
+        }
+    }
+}
+
+impl Error for Tried {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(self.lines.as_deref()?)
+    }
+}
+
+#[derive(Debug)]
+struct Line {
+    text: String,
+    next: Option<Box<Line>>,
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl Error for Line {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(self.next.as_deref()?)
+    }
+}
+
+/// The most recipients that a message names.
+const MAX_NAMED: usize = 8;
+
+/// A search for the keys of some groups.
+struct Search<'a> {
+    groups: Vec<Group<'a>>,
+    /// The length that an unwrapped key must have, in bytes.
+    length: usize,
+    providers: &'a [&'a dyn KeyProvider],
+}
+
+struct Group<'a> {
+    entries: &'a [Wrapped],
+    opened: Option<(&'a str, Zeroizing<Vec<u8>>)>,
+    failures: Vec<String>,
+}
+
+impl<'a> Search<'a> {
+    fn new(
+        groups: impl IntoIterator<Item = &'a [Wrapped]>,
+        length: usize,
+        providers: &'a [&'a dyn KeyProvider],
+    ) -> Self {
+        Self {
+            groups: groups
+                .into_iter()
+                .map(|entries| Group {
+                    entries,
+                    opened: None,
+                    failures: Vec::new(),
+                })
+                .collect(),
+            length,
+            providers,
+        }
+    }
+
+    /// Tries all groups with ever more effort, until `needed` of them are open.
+    fn run(&mut self, needed: usize) {
+        for effort in Effort::ALL {
+            for index in 0..self.groups.len() {
+                if self.opened().count() >= needed {
+                    return;
+                }
+                if let Some(group) = self.groups.get_mut(index) {
+                    group.advance(effort, self.length, self.providers);
+                }
+            }
+        }
+    }
+
+    fn opened(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.groups
+            .iter()
+            .filter_map(|group| group.opened.as_ref())
+            .map(|(recipient, bytes)| (*recipient, bytes.as_slice()))
+    }
+
+    fn failure(&self, needed: usize) -> Tried {
+        let reports: Vec<Report> = self
+            .providers
+            .iter()
+            .map(|provider| provider.report())
+            .collect();
+        let mut lines = vec![self.sealed_for()];
+        for entry in self.groups.iter().flat_map(|group| group.entries) {
+            if provider(self.providers, entry).is_none() {
+                lines.push(format!(
+                    "{}: mvx does not know keys of kind {}",
+                    entry.short(),
+                    crate::keys::short(&entry.kind.to_string())
+                ));
+            }
+        }
+        lines.extend(self.groups.iter().flat_map(|group| group.failures.clone()));
+        lines.extend(reports.iter().flat_map(|report| report.troubles.clone()));
+        Tried {
+            identities: count(reports.iter().flat_map(|report| &report.held)),
+            opened: self.opened().count(),
+            needed,
+            lines: lines
+                .into_iter()
+                .rev()
+                .fold(None, |next, text| Some(Box::new(Line { text, next }))),
+        }
+    }
+
+    /// Names the recipients, those of one group joined by "or" where there are several groups.
+    fn sealed_for(&self) -> String {
+        let names = |entries: &[Wrapped]| {
+            let mut names: Vec<String> = Vec::new();
+            for name in entries.iter().map(Wrapped::short) {
+                if !names.contains(&name) {
+                    names.push(name);
+                }
+            }
+            names
+        };
+        match self.groups.as_slice() {
+            [only] if only.entries.is_empty() => "it is sealed for nobody".to_owned(),
+            [only] => format!("it is sealed for {}", list(names(only.entries), "and")),
+            groups => {
+                let groups = groups
+                    .iter()
+                    .map(|group| list(names(group.entries), "or"))
+                    .collect();
+                format!("its key groups are sealed for {}", list(groups, "and for"))
+            }
+        }
+    }
+}
+
+impl<'a> Group<'a> {
+    /// Tries all entries with one effort, unless the group is open.
+    fn advance(&mut self, effort: Effort, length: usize, providers: &[&dyn KeyProvider]) {
+        let mut waiting: Vec<(&'a Wrapped, &dyn KeyProvider)> = self
+            .entries
+            .iter()
+            .filter_map(|entry| Some((entry, provider(providers, entry)?)))
+            .collect();
+        while self.opened.is_none() && !waiting.is_empty() {
+            // asked anew each time: an answer to one entry may bring the key to another
+            let (entry, provider) = waiting.remove(likeliest(&waiting, effort, providers));
+            match provider.unwrap(entry, effort) {
+                Unwrapped::NotMine => {}
+                Unwrapped::Opened(key) if key.len() == length => {
+                    self.opened = Some((&entry.recipient, key));
+                }
+                Unwrapped::Opened(key) => self.fail(
+                    entry,
+                    &format!("it holds {} bytes where a key has {length}", key.len()),
+                ),
+                Unwrapped::Failed(error) => self.fail(entry, &error.to_string()),
+            }
+        }
+    }
+
+    fn fail(&mut self, entry: &Wrapped, why: &str) {
+        let line = format!("{}: {why}", entry.short());
+        if !self.failures.contains(&line) {
+            self.failures.push(line);
+        }
+    }
+}
+
+/// The place of the entry that is tried next: one that a provider expects to open, else the first.
+fn likeliest(
+    waiting: &[(&Wrapped, &dyn KeyProvider)],
+    effort: Effort,
+    providers: &[&dyn KeyProvider],
+) -> usize {
+    if waiting.len() == 1 {
+        return 0;
+    }
+    let expected = providers.iter().find_map(|provider| {
+        let kind = provider.kind();
+        let (places, entries): (Vec<usize>, Vec<&Wrapped>) = waiting
+            .iter()
+            .enumerate()
+            .filter(|(_, (entry, _))| entry.kind == kind)
+            .map(|(place, (entry, _))| (place, *entry))
+            .unzip();
+        places.get(provider.expects(&entries, effort)?).copied()
+    });
+    expected.unwrap_or(0)
+}
+
+fn provider<'p>(providers: &[&'p dyn KeyProvider], entry: &Wrapped) -> Option<&'p dyn KeyProvider> {
+    providers
+        .iter()
+        .find(|provider| provider.kind() == entry.kind)
+        .copied()
+}
+
+/// How many identities these are; one found in two places counts once.
+fn count<'h>(held: impl Iterator<Item = &'h Held>) -> usize {
+    let mut distinct: Vec<&Held> = Vec::new();
+    for one in held {
+        let known = |other: &&Held| one.recipient.is_some() && one.recipient == other.recipient;
+        if !distinct.iter().any(known) {
+            distinct.push(one);
+        }
+    }
+    distinct.len()
+}
+
+/// `a, b and c`; a long list is cut.
+fn list(mut names: Vec<String>, conjunction: &str) -> String {
+    if names.len() > MAX_NAMED {
+        let more = names.len() - (MAX_NAMED - 1);
+        names.truncate(MAX_NAMED - 1);
+        names.push(format!("{more} more"));
+    }
+    match names.pop() {
+        None => "nobody".to_owned(),
+        Some(last) if names.is_empty() => last,
+        Some(last) => format!("{} {conjunction} {last}", names.join(", ")),
+    }
+}
+
+#[cfg(test)]
+#[path = "open_tests.rs"]
+mod tests;

@@ -1,0 +1,213 @@
+//! A machine and a person for tests: nothing here touches the process's environment or home.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
+
+use crate::keys::machine::{CommandError, KeyCommand, KeyFile, Machine, Platform};
+use crate::keys::prompt::Prompt;
+use crate::keys::{Kind, Wrapped};
+use crate::secret::{Cleartext, Passphrase};
+
+/// A throw-away identity of the fixtures, and its recipient.
+pub(crate) const K1: &str = include_str!("../../fixtures/sops/k1.txt");
+pub(crate) const K1_RECIPIENT: &str =
+    "age10qzyc23jq2xqlxxx9rwdmzz4xyz4dwk3xtahz8fq6ptdeftpw5mscpnswl";
+/// Another.
+pub(crate) const K2: &str = include_str!("../../fixtures/sops/k2.txt");
+pub(crate) const K2_RECIPIENT: &str =
+    "age14huuej0f28s4dan9dg26y4pv443e2tqmv6mkarp6fn3c5wcts3eq9lf7g5";
+
+pub(crate) const SSH_ED25519: &str = include_str!("../../fixtures/keys/ssh_ed25519");
+pub(crate) const SSH_ED25519_PUBLIC: &str = include_str!("../../fixtures/keys/ssh_ed25519.pub");
+pub(crate) const SSH_RSA: &str = include_str!("../../fixtures/keys/ssh_rsa");
+pub(crate) const SSH_RSA_PUBLIC: &str = include_str!("../../fixtures/keys/ssh_rsa.pub");
+
+/// What protects the protected keys of the fixtures.
+pub(crate) const SESAME: &str = "open sesame";
+
+type Script = Box<dyn Fn(&KeyCommand<'_>) -> Result<Cleartext, CommandError> + Send + Sync>;
+
+/// A machine made of tables. It notes every file that is read and every command that is run.
+pub(crate) struct FakeMachine {
+    platform: Platform,
+    variables: HashMap<&'static str, OsString>,
+    files: HashMap<PathBuf, (Vec<u8>, bool)>,
+    script: Option<Script>,
+    log: Mutex<Vec<String>>,
+}
+
+impl Default for FakeMachine {
+    fn default() -> Self {
+        Self {
+            platform: Platform::Unix,
+            variables: HashMap::new(),
+            files: HashMap::new(),
+            script: None,
+            log: Mutex::default(),
+        }
+    }
+}
+
+impl FakeMachine {
+    pub(crate) fn on(platform: Platform) -> Self {
+        Self {
+            platform,
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn variable(mut self, name: &'static str, value: &str) -> Self {
+        self.variables.insert(name, value.into());
+        self
+    }
+
+    pub(crate) fn file(mut self, path: &str, bytes: impl AsRef<[u8]>) -> Self {
+        self.files
+            .insert(path.into(), (bytes.as_ref().to_vec(), false));
+        self
+    }
+
+    pub(crate) fn shared_file(mut self, path: &str, bytes: impl AsRef<[u8]>) -> Self {
+        self.files
+            .insert(path.into(), (bytes.as_ref().to_vec(), true));
+        self
+    }
+
+    pub(crate) fn script(
+        mut self,
+        script: impl Fn(&KeyCommand<'_>) -> Result<Cleartext, CommandError> + Send + Sync + 'static,
+    ) -> Self {
+        self.script = Some(Box::new(script));
+        self
+    }
+
+    /// What was read and run since the last call.
+    pub(crate) fn log(&self) -> Vec<String> {
+        std::mem::take(&mut self.log.lock().unwrap())
+    }
+}
+
+impl Machine for FakeMachine {
+    fn variable(&self, name: &str) -> Option<OsString> {
+        self.variables.get(name).cloned()
+    }
+
+    fn home(&self) -> Option<PathBuf> {
+        Some("/home/ana".into())
+    }
+
+    fn platform(&self) -> Platform {
+        self.platform
+    }
+
+    fn read(&self, path: &Path) -> io::Result<KeyFile> {
+        self.log
+            .lock()
+            .unwrap()
+            .push(format!("read {}", path.display()));
+        let (bytes, shared) = self.files.get(path).ok_or(io::ErrorKind::NotFound)?;
+        Ok(KeyFile {
+            text: Cleartext::new(bytes.clone()),
+            shared: *shared,
+        })
+    }
+
+    fn run(&self, command: &KeyCommand<'_>) -> Result<Cleartext, CommandError> {
+        let words = [
+            &[command.program.to_owned()],
+            command.arguments,
+            &[format!("for {}", command.recipient)],
+        ];
+        self.log
+            .lock()
+            .unwrap()
+            .push(format!("run {}", words.concat().join(" ")));
+        self.script.as_ref().expect("no command is expected")(command)
+    }
+}
+
+/// A person with an answer to each question. Notes what was asked and said.
+#[derive(Default)]
+pub(crate) struct FakePrompt {
+    answer: Option<&'static str>,
+    log: Mutex<Vec<String>>,
+}
+
+impl FakePrompt {
+    pub(crate) fn answering(answer: &'static str) -> Arc<Self> {
+        Arc::new(Self {
+            answer: Some(answer),
+            log: Mutex::default(),
+        })
+    }
+
+    pub(crate) fn silent() -> Arc<Self> {
+        Arc::default()
+    }
+
+    /// What was asked and said since the last call.
+    pub(crate) fn log(&self) -> Vec<String> {
+        std::mem::take(&mut self.log.lock().unwrap())
+    }
+}
+
+impl Prompt for FakePrompt {
+    fn passphrase(&self, what: &str) -> Option<Passphrase> {
+        self.log.lock().unwrap().push(what.to_owned());
+        self.answer.map(|answer| Passphrase::new(answer.to_owned()))
+    }
+
+    fn message(&self, text: &str) {
+        self.log.lock().unwrap().push(text.to_owned());
+    }
+}
+
+/// An entry as a file's metadata holds it.
+pub(crate) fn age_entry(recipient: &str, enc: &str) -> Wrapped {
+    Wrapped {
+        kind: Kind::Age,
+        recipient: recipient.to_owned(),
+        enc: enc.to_owned(),
+    }
+}
+
+/// Starts a real program of the system; `None`, with the reason on stdout, if it is not there.
+pub(crate) fn program(name: &str) -> Option<Command> {
+    let found = Command::new(name)
+        .arg("--version")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    match found {
+        Ok(_) => Some(Command::new(name)),
+        Err(error) => {
+            println!("skipped: `{name}` cannot be started: {error}");
+            None
+        }
+    }
+}
+
+/// Runs a command that must succeed, with `input` on stdin; gives back its stdout.
+pub(crate) fn output(command: &mut Command, input: &[u8]) -> Vec<u8> {
+    use std::io::Write;
+
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(input).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(
+        output.status.success(),
+        "{command:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    output.stdout
+}
