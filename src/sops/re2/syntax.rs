@@ -1,0 +1,801 @@
+//! Reads a pattern by the rules of Go's `regexp` (RE2 syntax with Perl's extensions) and writes it
+//! in the syntax of the `regex` crate.
+//!
+//! Every character of the result is decided here: literals are escaped, classes are spelled as
+//! ranges, flags as the three that both know. Greediness is dropped, because only the question
+//! whether a pattern matches is ever asked.
+
+use std::fmt::Write;
+
+use super::Re2Error;
+
+/// Go's limit for one repetition and for nested ones multiplied.
+const MAX_REPEAT: usize = 1000;
+
+/// Unicode's general categories that every version of Go knows and fills alike.
+const CATEGORIES: &str = "Cc Cf Co L Ll Lm Lo Lt Lu M Mc Me Mn N Nd Nl No P Pc Pd Pe Pf Pi Po Ps S \
+    Sc Sk Sm So Z Zl Zp Zs";
+
+/// Scripts that every version of Go knows. Go 1.25 does not find names with an underscore (seen in
+/// sops 3.11), and only since then takes other spellings; both are left out.
+const SCRIPTS: &str = "Adlam Ahom Arabic Armenian Avestan Balinese Bamum Batak Bengali Bhaiksuki Bopomofo Brahmi \
+    Braille Buginese Buhid Carian Chakma Cham Cherokee Chorasmian Common Coptic Cuneiform \
+    Cypriot Cyrillic Deseret Devanagari Dogra Duployan Elbasan Elymaic Ethiopic Georgian \
+    Glagolitic Gothic Grantha Greek Gujarati Gurmukhi Han Hangul Hanunoo Hatran Hebrew Hiragana \
+    Inherited Javanese Kaithi Kannada Katakana Kharoshthi Khmer Khojki Khudawadi Lao Latin \
+    Lepcha Limbu Lisu Lycian Lydian Mahajani Makasar Malayalam Mandaic Manichaean Marchen \
+    Medefaidrin Miao Modi Mongolian Mro Multani Myanmar Nabataean Nandinagari Newa Nko Nushu \
+    Ogham Oriya Osage Osmanya Palmyrene Phoenician Rejang Runic Samaritan Saurashtra Sharada \
+    Shavian Siddham Sinhala Sogdian Soyombo Sundanese Syriac Tagalog Tagbanwa Takri Tamil Tangut \
+    Telugu Thaana Thai Tibetan Tifinagh Tirhuta Ugaritic Vai Wancho Yezidi Yi";
+
+/// Translates `pattern`. The result matches what Go would match; that it is not too large is for
+/// the `regex` crate to say.
+pub(super) fn translate(pattern: &str) -> Result<String, Re2Error> {
+    let mut reader = Reader {
+        pattern,
+        at: 0,
+        out: String::with_capacity(pattern.len() + 16),
+        groups: Vec::new(),
+        last: Last::Nothing,
+        widest: 1,
+    };
+    while let Some(c) = reader.next() {
+        reader.step(c)?;
+    }
+    match reader.groups.first() {
+        Some(group) => Err(Re2Error::MissingParen {
+            column: reader.column(group.opened),
+        }),
+        None => Ok(reader.out),
+    }
+}
+
+/// What stands before the place that is read: decides whether it can be repeated.
+#[derive(Clone, Copy)]
+enum Last {
+    /// The beginning of the pattern, a group or a branch.
+    Nothing,
+    /// Something that can be repeated, with the product of the repetitions inside.
+    Atom(usize),
+    /// A repetition, with the same.
+    Repeat(usize),
+    /// `(?i)` after one of these. Go repeats what stands before; `regex` does not.
+    Flags(usize),
+}
+
+struct Group {
+    opened: usize,
+    widest: usize,
+}
+
+struct Reader<'a> {
+    pattern: &'a str,
+    /// The next byte to be read.
+    at: usize,
+    out: String,
+    groups: Vec<Group>,
+    last: Last,
+    /// The largest product of nested repetitions in the current group.
+    widest: usize,
+}
+
+impl<'a> Reader<'a> {
+    fn rest(&self) -> &'a str {
+        self.pattern.get(self.at..).unwrap_or_default()
+    }
+
+    fn peek(&self) -> Option<char> {
+        self.rest().chars().next()
+    }
+
+    fn next(&mut self) -> Option<char> {
+        let c = self.peek()?;
+        self.at += c.len_utf8();
+        Some(c)
+    }
+
+    fn eat(&mut self, text: &str) -> bool {
+        let found = self.rest().starts_with(text);
+        if found {
+            self.at += text.len();
+        }
+        found
+    }
+
+    fn column(&self, at: usize) -> usize {
+        self.pattern.get(..at).unwrap_or_default().chars().count() + 1
+    }
+
+    fn since(&self, at: usize) -> String {
+        self.pattern.get(at..self.at).unwrap_or_default().into()
+    }
+
+    fn unsupported(&self, at: usize, what: impl Into<String>) -> Re2Error {
+        Re2Error::Unsupported {
+            column: self.column(at),
+            what: what.into(),
+        }
+    }
+
+    fn atom(&mut self) {
+        self.last = Last::Atom(1);
+    }
+
+    fn literal(&mut self, c: char) {
+        push_char(&mut self.out, c);
+        self.atom();
+    }
+
+    /// Reads what begins with `c`, which has just been read.
+    fn step(&mut self, c: char) -> Result<(), Re2Error> {
+        let start = self.at - c.len_utf8();
+        match c {
+            '(' if self.peek() == Some('?') => self.special_group(start)?,
+            '(' => self.open(start, "(?:"),
+            ')' => {
+                let column = self.column(start);
+                let group = self
+                    .groups
+                    .pop()
+                    .ok_or(Re2Error::UnexpectedParen { column })?;
+                self.out.push(')');
+                self.last = Last::Atom(self.widest);
+                self.widest = self.widest.max(group.widest);
+            }
+            '|' => {
+                self.out.push('|');
+                self.last = Last::Nothing;
+            }
+            '^' | '$' | '.' => {
+                self.out.push(c);
+                self.atom();
+            }
+            '[' => self.class(start)?,
+            '*' | '+' | '?' => {
+                self.repeat(start, 1)?;
+                self.out.push(c);
+            }
+            '{' => self.braces(start)?,
+            '\\' => self.escape(start)?,
+            c => self.literal(c),
+        }
+        Ok(())
+    }
+
+    fn open(&mut self, start: usize, text: &str) {
+        self.groups.push(Group {
+            opened: start,
+            widest: self.widest,
+        });
+        self.out.push_str(text);
+        self.last = Last::Nothing;
+        self.widest = 1;
+    }
+
+    /// `(?P<name>`, `(?<name>`, `(?flags)`, `(?flags:`; the parenthesis has been read.
+    fn special_group(&mut self, start: usize) -> Result<(), Re2Error> {
+        self.eat("?");
+        let bad = |reader: &Self| Re2Error::BadGroup {
+            column: reader.column(start),
+            group: reader.since(start),
+        };
+        if self.eat("P<") || self.eat("<") {
+            let name = self.rest().find('>').and_then(|end| self.rest().get(..end));
+            let valid = |name: &&str| {
+                !name.is_empty() && name.chars().all(|c| c == '_' || c.is_ascii_alphanumeric())
+            };
+            let name = name.filter(valid).ok_or_else(|| bad(self))?;
+            self.at += name.len() + 1;
+            self.open(start, "(?:");
+            return Ok(());
+        }
+        let (mut on, mut off) = (String::new(), String::new());
+        let (mut negative, mut seen) = (false, false);
+        loop {
+            let c = self.next().ok_or_else(|| bad(self))?;
+            match c {
+                'i' | 'm' | 's' | 'U' => {
+                    seen = true;
+                    let (to, from) = if negative {
+                        (&mut off, &mut on)
+                    } else {
+                        (&mut on, &mut off)
+                    };
+                    from.retain(|flag| flag != c);
+                    if c != 'U' && !to.contains(c) {
+                        to.push(c);
+                    }
+                }
+                '-' if !negative => (negative, seen) = (true, false),
+                ':' | ')' if !negative || seen => {
+                    let minus = if off.is_empty() { "" } else { "-" };
+                    let flags = format!("(?{on}{minus}{off}");
+                    if c == ':' {
+                        self.open(start, &format!("{flags}:"));
+                    } else {
+                        if !on.is_empty() || !off.is_empty() {
+                            self.out.push_str(&flags);
+                            self.out.push(')');
+                        }
+                        self.last = match self.last {
+                            Last::Nothing => Last::Nothing,
+                            Last::Atom(inner) | Last::Repeat(inner) | Last::Flags(inner) => {
+                                Last::Flags(inner)
+                            }
+                        };
+                    }
+                    return Ok(());
+                }
+                _ => return Err(bad(self)),
+            }
+        }
+    }
+
+    /// Accounts for a repetition whose operator begins at `start` and ends where the reader is,
+    /// and takes the `?` that would make it lazy.
+    fn repeat(&mut self, start: usize, count: usize) -> Result<(), Re2Error> {
+        let (column, operator) = (self.column(start), self.since(start));
+        let inner = match self.last {
+            Last::Atom(inner) => inner,
+            Last::Nothing => return Err(Re2Error::NothingToRepeat { column, operator }),
+            Last::Repeat(_) => return Err(Re2Error::DoubleRepeat { column, operator }),
+            Last::Flags(_) => {
+                return Err(self.unsupported(start, format!("`{operator}` stands after flags")));
+            }
+        };
+        let product = inner * count;
+        if product > MAX_REPEAT {
+            return Err(Re2Error::RepeatSize { column, operator });
+        }
+        self.eat("?");
+        self.widest = self.widest.max(product);
+        self.last = Last::Repeat(product);
+        Ok(())
+    }
+
+    /// `{n}`, `{n,}`, `{n,m}`, or a brace that means itself.
+    fn braces(&mut self, start: usize) -> Result<(), Re2Error> {
+        let body = self.rest();
+        let Some((min, max, len)) = counts(body) else {
+            self.literal('{');
+            return Ok(());
+        };
+        self.at += len;
+        if min > MAX_REPEAT || max.is_some_and(|max| max > MAX_REPEAT || max < min) {
+            return Err(Re2Error::RepeatSize {
+                column: self.column(start),
+                operator: self.since(start),
+            });
+        }
+        // Go counts the maximum, or the minimum where there is no maximum.
+        let count = match max {
+            Some(max) => max,
+            None => min.max(1),
+        };
+        self.repeat(start, count)?;
+        self.out.push('{');
+        self.out.push_str(body.get(..len).unwrap_or_default());
+        Ok(())
+    }
+
+    /// What follows a backslash outside a class.
+    fn escape(&mut self, start: usize) -> Result<(), Re2Error> {
+        if self.eat("Q") {
+            let (text, skip) = match self.rest().find("\\E") {
+                Some(end) => (self.rest().get(..end).unwrap_or_default(), end + 2),
+                None => (self.rest(), self.rest().len()),
+            };
+            for c in text.chars() {
+                self.literal(c);
+            }
+            // `a*\Q\E*` is legal in Go.
+            if let Last::Repeat(inner) = self.last {
+                self.last = Last::Atom(inner);
+            }
+            self.at += skip;
+            return Ok(());
+        }
+        for (name, translated) in [
+            ("A", r"\A"),
+            ("z", r"\z"),
+            ("b", r"(?-u:\b)"),
+            ("B", r"(?-u:\B)"),
+        ] {
+            if self.eat(name) {
+                self.out.push_str(translated);
+                self.atom();
+                return Ok(());
+            }
+        }
+        if let Some(class) = self.class_escape(start)? {
+            self.out.push_str(&class);
+            self.atom();
+            return Ok(());
+        }
+        let code = self.escaped_char(start)?;
+        match char::from_u32(code) {
+            Some(c) => self.literal(c),
+            None => return Err(self.unsupported(start, "this is half of a surrogate pair")),
+        }
+        Ok(())
+    }
+
+    /// `\d`, `\p{Greek}` and the like, whose backslash has been read, in either place.
+    fn class_escape(&mut self, start: usize) -> Result<Option<String>, Re2Error> {
+        for (name, translated) in [
+            ("d", "[0-9]"),
+            ("D", "[^0-9]"),
+            ("s", r"[\t\n\x0C\r\x20]"),
+            ("S", r"[^\t\n\x0C\r\x20]"),
+            ("w", "[0-9A-Za-z_]"),
+            ("W", "[^0-9A-Za-z_]"),
+        ] {
+            if self.eat(name) {
+                return Ok(Some(translated.into()));
+            }
+        }
+        let mut negated = match self.peek() {
+            Some('p') => false,
+            Some('P') => true,
+            _ => return Ok(None),
+        };
+        self.next();
+        let text = if self.eat("{") {
+            match self.rest().find('}') {
+                Some(end) => {
+                    let text = self.rest().get(..end).unwrap_or_default();
+                    self.at += end + 1;
+                    text
+                }
+                None => "",
+            }
+        } else {
+            let text = self.rest();
+            let len = self.next().map_or(0, char::len_utf8);
+            text.get(..len).unwrap_or_default()
+        };
+        let name = text.strip_prefix('^').unwrap_or(text);
+        negated ^= name.len() != text.len();
+        let listed = |list: &str| list.split_ascii_whitespace().any(|known| known == name);
+        let class = if name == "Any" {
+            r"\x{0}-\x{10FFFF}".into()
+        } else if listed(CATEGORIES) {
+            format!(r"\p{{gc={name}}}")
+        } else if listed(SCRIPTS) {
+            format!(r"\p{{sc={name}}}")
+        } else {
+            let what = format!(
+                "`{}` is not known to every version of sops",
+                self.since(start)
+            );
+            return Err(self.unsupported(start, what));
+        };
+        Ok(Some(format!("[{}{class}]", if negated { "^" } else { "" })))
+    }
+
+    /// The code point of an escape that stands for one character; its backslash has been read.
+    fn escaped_char(&mut self, start: usize) -> Result<u32, Re2Error> {
+        let code = self.next().and_then(|c| {
+            Some(match c {
+                '1'..='7' if !matches!(self.peek(), Some('0'..='7')) => return None,
+                '0'..='7' => {
+                    let mut code = c.to_digit(8)?;
+                    for _ in 0..2 {
+                        let Some(digit) = self.peek().and_then(|c| c.to_digit(8)) else {
+                            break;
+                        };
+                        self.at += 1;
+                        code = code * 8 + digit;
+                    }
+                    code
+                }
+                'x' if self.eat("{") => {
+                    let digits = self.rest().split('}').next()?;
+                    self.at += digits.len();
+                    if !self.eat("}") || !digits.chars().all(|c| c.is_ascii_hexdigit()) {
+                        return None;
+                    }
+                    // Leading zeros may be many.
+                    let significant = match digits.trim_start_matches('0') {
+                        "" if digits.is_empty() => return None,
+                        "" => "0",
+                        significant => significant,
+                    };
+                    let code = u32::from_str_radix(significant, 16).ok();
+                    code.filter(|code| *code <= 0x0010_FFFF)?
+                }
+                'x' => {
+                    let high = self.next()?.to_digit(16);
+                    let low = self.next()?.to_digit(16);
+                    high? * 16 + low?
+                }
+                'a' => 0x07,
+                'f' => 0x0C,
+                'n' => 0x0A,
+                'r' => 0x0D,
+                't' => 0x09,
+                'v' => 0x0B,
+                c if c.is_ascii() && !c.is_ascii_alphanumeric() => u32::from(c),
+                _ => return None,
+            })
+        });
+        code.ok_or_else(|| Re2Error::BadEscape {
+            column: self.column(start),
+            escape: self.since(start),
+        })
+    }
+
+    /// A bracketed class, whose bracket has been read.
+    fn class(&mut self, start: usize) -> Result<(), Re2Error> {
+        let mut class = String::from(if self.eat("^") { "[^" } else { "[" });
+        let head = class.len();
+        let mut first = true;
+        loop {
+            let item = self.at;
+            let Some(c) = self.next() else {
+                return Err(Re2Error::MissingBracket {
+                    column: self.column(start),
+                });
+            };
+            match c {
+                ']' if !first => break,
+                '[' if posix_len(self.rest()).is_some() => self.posix(item, &mut class)?,
+                '\\' => {
+                    if let Some(escape) = self.class_escape(item)? {
+                        class.push_str(&escape);
+                    } else {
+                        let low = self.escaped_char(item)?;
+                        self.range(start, item, low, &mut class)?;
+                    }
+                }
+                c => self.range(start, item, u32::from(c), &mut class)?,
+            }
+            first = false;
+        }
+        if class.len() == head {
+            return Err(self.unsupported(start, "this is a class of surrogates"));
+        }
+        class.push(']');
+        self.out.push_str(&class);
+        self.atom();
+        Ok(())
+    }
+
+    /// `[:alpha:]`, whose bracket has been read.
+    fn posix(&mut self, item: usize, class: &mut String) -> Result<(), Re2Error> {
+        self.at += posix_len(self.rest()).unwrap_or_default();
+        let text = self.since(item);
+        let name = text.trim_matches(['[', ']', ':']);
+        let name = name.strip_prefix('^').unwrap_or(name);
+        let known = [
+            "alnum", "alpha", "ascii", "blank", "cntrl", "digit", "graph", "lower", "print",
+            "punct", "space", "upper", "word", "xdigit",
+        ];
+        // `[::]`, `[:^:alpha:]` and so on must not pass for their trimmed forms.
+        if !known.contains(&name)
+            || (text != format!("[:{name}:]") && text != format!("[:^{name}:]"))
+        {
+            return Err(Re2Error::BadClass {
+                column: self.column(item),
+                class: text,
+            });
+        }
+        class.push_str(&text);
+        Ok(())
+    }
+
+    /// The rest of `low` or `low-high` in a class that began at `start`.
+    fn range(
+        &mut self,
+        start: usize,
+        item: usize,
+        low: u32,
+        class: &mut String,
+    ) -> Result<(), Re2Error> {
+        let mut high = low;
+        let rest = self.rest();
+        if rest.len() >= 2 && rest.starts_with('-') && !rest.starts_with("-]") {
+            self.at += 1;
+            let at = self.at;
+            high = match self.next() {
+                Some('\\') => self.escaped_char(at)?,
+                Some(c) => u32::from(c),
+                None => {
+                    return Err(Re2Error::MissingBracket {
+                        column: self.column(start),
+                    });
+                }
+            };
+            if high < low {
+                return Err(Re2Error::BadClass {
+                    column: self.column(item),
+                    class: self.since(item),
+                });
+            }
+        }
+        // Surrogates stand in no text, and `regex` refuses them.
+        let surrogates = 0xD800..=0xDFFF;
+        let low = if surrogates.contains(&low) {
+            0xE000
+        } else {
+            low
+        };
+        let high = if surrogates.contains(&high) {
+            0xD7FF
+        } else {
+            high
+        };
+        if low <= high {
+            push_range(class, low, high);
+        }
+        Ok(())
+    }
+}
+
+/// The length of `:name:]`, whatever the name is; `None` if it is not of that form.
+fn posix_len(rest: &str) -> Option<usize> {
+    let name = rest.strip_prefix(':')?;
+    Some(name.find(":]")? + 3)
+}
+
+fn push_char(out: &mut String, c: char) {
+    if c == '_' || c.is_ascii_alphanumeric() {
+        out.push(c);
+    } else {
+        push_code(out, u32::from(c));
+    }
+}
+
+fn push_code(out: &mut String, code: u32) {
+    // Writing to a String cannot fail.
+    let _ = write!(out, "\\x{{{code:X}}}");
+}
+
+fn push_range(out: &mut String, low: u32, high: u32) {
+    push_code(out, low);
+    if high > low {
+        out.push('-');
+        push_code(out, high);
+    }
+}
+
+/// Reads the counts after a `{`: minimum, maximum (`None` for no limit), and the length up to and
+/// with the closing brace. `None` if it is no repetition, so that the brace is a literal.
+fn counts(body: &str) -> Option<(usize, Option<usize>, usize)> {
+    let (inside, _) = body.split_once('}')?;
+    let (min, max) = match inside.split_once(',') {
+        None => (inside, Some(inside)),
+        Some((min, "")) => (min, None),
+        Some((min, max)) => (min, Some(max)),
+    };
+    let number = |digits: &str| {
+        let plain = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+        let leading_zero = digits.len() > 1 && digits.starts_with('0');
+        // A number that does not fit is far over the limit.
+        (plain && !leading_zero).then(|| digits.parse().unwrap_or(usize::MAX))
+    };
+    let max = match max {
+        Some(max) => Some(number(max)?),
+        None => None,
+    };
+    Some((number(min)?, max, inside.len() + 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Pattern, Re2Error};
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Patterns, texts they match, texts they do not: each line was tried with sops 3.11.
+    const SEEN: &[(&str, &[&str], &[&str])] = &[
+        (
+            "^(data|stringData)$",
+            &["data", "stringData"],
+            &["mydata", "data\n"],
+        ),
+        (r"^a\b", &["a", "a b", "aé"], &["ab"]),
+        (r"\Ba", &["ba"], &["a", "éa"]),
+        (r"^\w+$", &["a_1"], &["é", "ſ", ""]),
+        (r"(?i)^\w$", &["k", "K", "\u{17f}", "\u{212a}", "_"], &["é"]),
+        (r"(?i)^[^\W]$", &["k", "\u{17f}"], &["é", "-"]),
+        (r"^\W$", &["é", "-"], &["a", "_"]),
+        (r"^\s$", &["\t", "\u{c}"], &["\u{b}", "\u{a0}"]),
+        (r"^[[:space:]]$", &["\t", "\u{b}"], &["\u{a0}", "a"]),
+        (r"^[[:^space:]x]$", &["\u{a0}", "x"], &["\u{b}"]),
+        (r"^\d$", &["7"], &["٣"]),
+        (r"\Qa.b\E.", &["a.bc"], &["axbc"]),
+        (r"\Qa*", &["a*"], &["aa"]),
+        (r"^\Qab\E*$", &["a", "abb"], &["abab", ""]),
+        (r"^a*\Q\E*$", &["aaa", ""], &["b"]),
+        (r"(?P<n>a)|(?<1>b)", &["a", "b"], &["c"]),
+        (r"\Aab\z", &["ab"], &["abc", "ab\n"]),
+        ("^.$", &["é", "\r"], &["\n", "ab"]),
+        ("(?s)^.$", &["\n"], &["ab"]),
+        ("(?m)^b$", &["a\nb"], &["a b"]),
+        ("(?mi-m)^B$", &["b"], &["a\nb"]),
+        ("(?i)a(?-i)b", &["Ab"], &["AB"]),
+        ("(?i:a)b|c", &["Ab", "c"], &["AB", "C"]),
+        ("x(?i)y|z", &["xY", "Z"], &["X"]),
+        ("(?U)a+?b", &["aab"], &["b"]),
+        ("(?)a", &["a"], &["b"]),
+        ("(?:)", &["", "a"], &[]),
+        ("a||b", &["", "c"], &[]),
+        ("()*", &["", "c"], &[]),
+        ("^*a", &["a", "ba"], &["b"]),
+        ("a{2}", &["aa"], &["a{2}", "a"]),
+        ("^a{2,}$", &["aaa"], &["a"]),
+        ("^a{0,1}$", &["", "a"], &["aa"]),
+        ("a{,2}", &["a{,2}"], &["aa"]),
+        ("a{02}", &["a{02}"], &["aa"]),
+        ("a{1, 2}", &["a{1, 2}"], &["a"]),
+        ("a{x", &["a{x"], &["ax"]),
+        ("a]}", &["a]}"], &["a"]),
+        (r"^[]a]$", &["]", "a"], &["b"]),
+        (r"^[^]a]$", &["b"], &["]", "a"]),
+        (r"^[a-]$", &["-", "a"], &["b"]),
+        (r"^[-a]$", &["-", "a"], &["b"]),
+        (r"^[a-c-e]$", &["b", "-", "e"], &["d"]),
+        (r"^[\d-z]$", &["7", "-", "z"], &["a"]),
+        (r"^[a&&b]$", &["a", "&", "b"], &["c"]),
+        (r"^[+--b]$", &["+", ",", "-", "b"], &["a"]),
+        (r"^[[a]$", &["[", "a"], &["b"]),
+        (r"^[[:a]$", &["[", ":", "a"], &["b"]),
+        (r"^[[:]$", &["[", ":"], &["b"]),
+        (r"^[a~~b]$", &["~"], &["c"]),
+        (r"^[\x41-\x{43}\n\_\101]$", &["B", "\n", "_", "A"], &["D"]),
+        (
+            r"^\a\f\t\n\r\v\x7F\07\123$",
+            &["\u{7}\u{c}\t\n\r\u{b}\u{7f}\u{7}S"],
+            &[],
+        ),
+        (r"^\-\_\/\.$", &["-_/."], &["-_/a"]),
+        (r"^\pL\PL\p{Lu}\p{^Lu}$", &["a1Aa"], &["11Aa"]),
+        (r"^\p{Greek}\P{^Greek}$", &["αα"], &["aα"]),
+        (r"^[^\p{Greek}]$", &["a"], &["α"]),
+        (r"(?i)^\p{Lu}$", &["a", "A"], &["1"]),
+        ("é+", &["éé"], &["e"]),
+        ("(?i)É", &["é"], &["e"]),
+        ("(?i)straſe", &["STRASE"], &["straße"]),
+    ];
+
+    #[test]
+    fn patterns_match_as_in_sops() {
+        for (pattern, hits, misses) in SEEN {
+            let compiled = Pattern::new(pattern).unwrap_or_else(|e| panic!("{pattern}: {e}"));
+            for text in *hits {
+                assert!(compiled.is_match(text), "{pattern} should match {text:?}");
+            }
+            for text in *misses {
+                assert!(
+                    !compiled.is_match(text),
+                    "{pattern} should not match {text:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_go_refuses_is_refused() {
+        for (pattern, message) in [
+            ("(", "character 1: this `(` is not closed"),
+            ("a(b(c)", "character 2: this `(` is not closed"),
+            ("é)", "character 2: this `)` closes nothing"),
+            ("a[", "character 2: this `[` is not closed"),
+            ("[]", "character 1: this `[` is not closed"),
+            ("[a-", "character 1: this `[` is not closed"),
+            ("*_KEY", "character 1: `*` has nothing to repeat"),
+            ("a|+", "character 3: `+` has nothing to repeat"),
+            ("(?i)?", "character 5: `?` has nothing to repeat"),
+            ("a**", "character 3: `*` repeats a repetition"),
+            ("a*?+", "character 4: `+` repeats a repetition"),
+            ("a{2}{3}", "character 5: `{3}` repeats a repetition"),
+            (
+                "a{2,1}",
+                "character 2: `{2,1}` is not a possible number of repetitions (1000 at most, nested ones multiplied)",
+            ),
+            (
+                "a{1001}",
+                "character 2: `{1001}` is not a possible number of repetitions (1000 at most, nested ones multiplied)",
+            ),
+            (
+                "a{99999999999999999999}",
+                "character 2: `{99999999999999999999}` is not a possible number of repetitions (1000 at most, nested ones multiplied)",
+            ),
+            (
+                "((a{100})b|c){11}",
+                "character 14: `{11}` is not a possible number of repetitions (1000 at most, nested ones multiplied)",
+            ),
+            (r"\Z", r"character 1: `\Z` means nothing in RE2"),
+            (r"a\1", r"character 2: `\1` means nothing in RE2"),
+            (r"\8", r"character 1: `\8` means nothing in RE2"),
+            (r"\q", r"character 1: `\q` means nothing in RE2"),
+            (r"\é", r"character 1: `\é` means nothing in RE2"),
+            (r"[\b]", r"character 2: `\b` means nothing in RE2"),
+            (r"[a-\d]", r"character 4: `\d` means nothing in RE2"),
+            (r"\x4", r"character 1: `\x4` means nothing in RE2"),
+            (r"\x{}", r"character 1: `\x{}` means nothing in RE2"),
+            (
+                r"\x{110000}",
+                r"character 1: `\x{110000}` means nothing in RE2",
+            ),
+            ("a\\", r"character 2: `\` means nothing in RE2"),
+            (
+                "(?=a)",
+                "character 1: `(?=` is not RE2; it has no look-around and the flags i, m, s, U only",
+            ),
+            (
+                "(?x)a",
+                "character 1: `(?x` is not RE2; it has no look-around and the flags i, m, s, U only",
+            ),
+            (
+                "(?i-)a",
+                "character 1: `(?i-)` is not RE2; it has no look-around and the flags i, m, s, U only",
+            ),
+            (
+                "(?P<a-b>c)",
+                "character 1: `(?P<` is not RE2; it has no look-around and the flags i, m, s, U only",
+            ),
+            (
+                "(?",
+                "character 1: `(?` is not RE2; it has no look-around and the flags i, m, s, U only",
+            ),
+            ("[z-a]", "character 2: `z-a` is not a class of characters"),
+            (
+                "[[:alfa:]]",
+                "character 2: `[:alfa:]` is not a class of characters",
+            ),
+            ("[[::]]", "character 2: `[::]` is not a class of characters"),
+            (
+                r"\p{Klingon}",
+                r"character 1: `\p{Klingon}` is not known to every version of sops, which mvx does not support",
+            ),
+            (
+                r"[\pX]",
+                r"character 2: `\pX` is not known to every version of sops, which mvx does not support",
+            ),
+            (
+                "a(?i)*",
+                "character 6: `*` stands after flags, which mvx does not support",
+            ),
+        ] {
+            let error = Pattern::check(pattern).unwrap_err();
+            assert_eq!(error.to_string(), message, "{pattern}");
+            assert!(!matches!(error, Re2Error::TooLarge));
+        }
+    }
+
+    #[test]
+    fn repetitions_multiply_only_where_they_nest() {
+        for pattern in [
+            "a{1000}",
+            "(a{10}b{100}){10}",
+            "(a{1000})*",
+            "(a{500}){2}",
+            "(a{9}){0}",
+        ] {
+            assert!(translate(pattern).is_ok(), "{pattern}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_translated_is_a_regex(pattern in r"[a-c(){}|\[\]\\^$.?*+:0-2,\-=ipPdwQEz<>é&~#]{0,24}") {
+            if let Ok(translated) = translate(&pattern) {
+                prop_assert!(regex_syntax::parse(&translated).is_ok(), "{} became {}", pattern, translated);
+            }
+        }
+
+        #[test]
+        fn any_text_is_read_or_refused(pattern: String) {
+            drop(Pattern::check(&pattern));
+        }
+
+        #[test]
+        fn quoted_text_matches_itself(text in "[^\\\\]{0,12}") {
+            let pattern = Pattern::new(&format!(r"\A\Q{text}\E\z")).unwrap();
+            prop_assert!(pattern.is_match(&text));
+        }
+    }
+}
