@@ -30,5 +30,6 @@
 pub mod document;
 pub mod error;
 pub mod keypath;
+pub mod rules;
 pub mod secret;
 pub mod sops;
