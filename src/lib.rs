@@ -35,6 +35,7 @@ pub mod git;
 pub mod io;
 pub mod keypath;
 pub mod keys;
+pub mod rules;
 pub mod secret;
 pub mod sops;
 pub mod stores;
