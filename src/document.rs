@@ -46,7 +46,6 @@ impl Value {
     }
 
     /// A second copy, for the few places that must hand a value on.
-    #[must_use]
     pub fn duplicate(&self) -> Self {
         Self {
             kind: self.kind,
@@ -266,27 +265,21 @@ impl Tree {
     /// The last item with this path, comments aside. Duplicate keys exist in dotenv and JSON,
     /// where readers take the last.
     pub fn find(&self, path: &KeyPath) -> Option<&Item> {
-        let (parent_path, name) = path.split_last()?;
+        let (parent, name) = path.split_last()?;
+        let id = self.find_container(&parent)?;
         self.items.iter().rev().find(|item| {
-            !matches!(item.body, Body::Comment(_))
-                && item.name == *name
-                && self.container(item.parent).document + 1 == path.document
-                && self.container_path(item.parent) == parent_path
+            item.parent == id && item.name == *name && !matches!(item.body, Body::Comment(_))
         })
     }
 
     /// The last container with this path.
     pub fn find_container(&self, path: &KeyPath) -> Option<usize> {
-        if path.segments.is_empty() {
-            return self
-                .documents
-                .get(path.document - 1)
-                .map(|document| document.root);
-        }
-        match self.find(path)?.body {
-            Body::Open(id) => Some(id),
-            _ => None,
-        }
+        let root = self.documents.get(path.document.checked_sub(1)?)?.root;
+        path.segments.iter().try_fold(root, |at, name| {
+            let is_it =
+                |container: &Container| container.parent == Some(at) && container.name == *name;
+            self.containers.iter().rposition(is_it)
+        })
     }
 
     /// The items that stand directly in a container, comments included.

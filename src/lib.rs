@@ -28,6 +28,7 @@
     )
 )]
 
+pub mod app;
 pub mod cli;
 pub mod document;
 pub mod error;

@@ -18,9 +18,18 @@
 //! plus a variant of `Command`, whose doc comment is the command's help, and its line in
 //! `Command::run`. Help, man pages and completions all come from these.
 
+mod decrypt;
+mod edit;
+mod encrypt;
 mod exit_codes;
 mod generate;
+mod get;
 mod help;
+mod init;
+mod keys;
+mod ls;
+mod prompt;
+mod set;
 mod table;
 pub mod ui;
 mod usage;
@@ -28,14 +37,18 @@ mod usage;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Parser};
 
+use crate::app::App;
 use crate::error::{Exit, Failure};
 use crate::io::env::{self, Environment};
 use crate::io::harden;
 use crate::io::terminal::Colour;
+use crate::keys::system::System;
+use crate::stores::Format;
 use ui::Ui;
 
 /// What every command gets.
@@ -101,6 +114,61 @@ struct Global {
 #[command(defer = true)]
 enum Command {
     /// Explain a command or a topic
+    /// Set up a repository: rules, your key, a recovery key, .gitignore
+    ///
+    /// Asks what it needs at a terminal; options answer in advance. Your key is the first identity of
+    /// this machine, or a new one. A recovery key belongs on paper, away from every machine: it opens
+    /// the files on the day when all other keys are lost.
+    Init(init::Init),
+    /// Encrypt files for the recipients that the rules name
+    ///
+    /// `stripe.yaml` becomes `stripe.enc.yaml` beside it. The plaintext stays until you say yes or
+    /// give --rm. A directory means every plaintext file below it that a rule covers.
+    ///
+    /// The result is opened again before anything is written: it must hold the same values.
+    Encrypt(encrypt::Encrypt),
+    /// Print the plaintext of encrypted files
+    ///
+    /// Every value and the file's MAC are checked before anything is printed. A plaintext written
+    /// inside a work tree must be ignored by git.
+    Decrypt(decrypt::Decrypt),
+    /// Edit an encrypted file in your editor
+    ///
+    /// The plaintext lies in a private file in memory while the editor runs. Values that you leave
+    /// alone keep their ciphertext, so that the diff shows what changed. A file that does not exist is
+    /// made. The editor is $SOPS_EDITOR, $VISUAL, $EDITOR, or vim, nano, vi.
+    Edit(edit::Edit),
+    /// Print one secret
+    ///
+    /// A value is printed with a line break behind it, a map or list in the file's own format. With
+    /// --json the answer is an object with the value in it.
+    Get(get::Get),
+    /// Set one secret, or many at once
+    ///
+    /// The value is asked for at the terminal, or read from standard input (one line break at its end
+    /// is dropped) or a file. Missing maps on the way are created; an index one past a list's end
+    /// appends. Only the value's own line and the file's metadata change.
+    ///
+    /// A number or boolean that is there stays one where the new text fits it; new values are text.
+    /// --type says otherwise.
+    Set(set::Set),
+    /// Take one secret out of an encrypted file
+    ///
+    /// git history keeps the old ciphertext: revoke the value where it was used.
+    Unset(set::Unset),
+    /// Give a secret another key path in its file
+    ///
+    /// Its value is encrypted anew at its new place. Comments inside a map that moves to another map
+    /// are left behind.
+    #[command(name = "mv")]
+    Rename(set::Rename),
+    /// List secret files, their keys and who can open them
+    ///
+    /// Needs no identity and never shows a value.
+    #[command(name = "ls")]
+    List(ls::List),
+    /// This machine's identities: the private sides that open files
+    Keys(keys::Keys),
     Help(help::Help),
     /// Write man pages or shell completions
     #[command(hide = true)]
@@ -110,10 +178,58 @@ enum Command {
 impl Command {
     fn run(&self, context: &Context) -> Result<Exit, Failure> {
         match self {
+            Self::Init(init) => init.run(context),
+            Self::Encrypt(encrypt) => encrypt.run(context),
+            Self::Decrypt(decrypt) => decrypt.run(context),
+            Self::Edit(edit) => edit.run(context),
+            Self::Get(get) => get.run(context),
+            Self::Set(set) => set.run(context),
+            Self::Unset(unset) => unset.run(context),
+            Self::Rename(rename) => rename.run(context),
+            Self::List(list) => list.run(context),
+            Self::Keys(keys) => keys.run(context),
             Self::Help(help) => help.run(context),
             Self::Gen(generate) => generate.run(context),
         }
     }
+}
+
+impl Context {
+    /// The use cases, with this machine's keys and a person at the terminal.
+    fn app(&self) -> App<'_> {
+        App::new(
+            &self.environment,
+            &self.directory,
+            Arc::new(System),
+            Arc::new(prompt::Terminal),
+        )
+    }
+
+    /// Prints what a use case left to say.
+    fn notes(&self, app: &App<'_>) {
+        for note in app.take_notes() {
+            self.ui.note(&note);
+        }
+    }
+}
+
+/// The option that says what type a file is.
+#[derive(clap::Args)]
+struct FormatArg {
+    /// The file's type, where its name does not tell it: yaml, json, dotenv, ini, binary
+    #[arg(long, value_name = "TYPE", value_parser = format_parser())]
+    format: Option<Format>,
+}
+
+impl FormatArg {
+    fn format(&self) -> Option<Format> {
+        self.format
+    }
+}
+
+fn format_parser() -> impl TypedValueParser<Value = Format> {
+    PossibleValuesParser::new(Format::ALL.map(Format::name))
+        .map(|name| Format::from_name(&name).unwrap_or(Format::Binary))
 }
 
 /// Runs mvx with the process's own arguments, and says how it ends.

@@ -160,6 +160,11 @@ impl Ui {
         }
     }
 
+    /// Prints a failure that does not end the command.
+    pub fn problem(&self, failure: &Failure) {
+        put(&failure_text(failure, self.is_json(), self.is_coloured()));
+    }
+
     /// Ends a command: hands on the rest of the answer, prints the failure if there is one, and
     /// turns the outcome into the exit status.
     pub fn end(&self, outcome: Result<Exit, Failure>) -> ExitCode {
@@ -242,6 +247,11 @@ impl Drop for Progress<'_> {
 /// Prints a failure where there is no [`Ui`] yet.
 pub(super) fn print_failure(failure: &Failure, json: bool, colour: bool) {
     put(&failure_text(failure, json, colour));
+}
+
+/// Shows what another program has to say to the person: a plugin that wants to be touched.
+pub(super) fn message(text: &str) {
+    put(&format!("mvx: {}\n", safe(text)));
 }
 
 /// Nobody can be told that standard error is gone.

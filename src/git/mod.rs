@@ -1,6 +1,8 @@
 //! What mvx asks git: where the work tree begins, and what git would leave out of a commit. The
 //! only user of git libraries.
 
+pub mod author;
+
 use std::path::{Path, PathBuf};
 
 use git2::{ErrorCode, Repository};

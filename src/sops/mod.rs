@@ -1,5 +1,6 @@
 //! The SOPS file format, pure: no files, no clock, no environment, no randomness of its own.
 
+pub mod change;
 pub mod cipher;
 pub mod envelope;
 pub mod mac;

@@ -15,7 +15,7 @@ use crate::sops::metadata::{Metadata, MetadataError};
 use crate::sops::number::{go_float, parse_float};
 use crate::sops::select::{Selector, SelectorError, select};
 use crate::sops::spelling::Spelling;
-use crate::sops::store::{Store, StoreError};
+use crate::sops::store::{Reference, Store, StoreError};
 use crate::sops::time::{mac_time, yaml_timestamp};
 
 /// A sealed file's values.
@@ -253,9 +253,21 @@ pub fn plaintext(
     tree: &Tree,
     opened: &mut Opened,
 ) -> Result<Cleartext, OpenError> {
+    let plain = written_out(store, text, tree, opened)?;
+    let references = opened.spelling.references();
+    Ok(collapsed(store, &plain, &references).unwrap_or(plain))
+}
+
+/// The file before it was sealed, references still written out.
+fn written_out(
+    store: &dyn Store,
+    text: &[u8],
+    tree: &Tree,
+    opened: &mut Opened,
+) -> Result<Cleartext, OpenError> {
     for _ in 0..2 {
         let plain = render(store, text, tree, opened)?;
-        if opened.spelling.is_empty() {
+        if !opened.spelling.has_values() {
             return Ok(plain);
         }
         let Some(wrong) = misspelled(store, &plain, tree, opened) else {
@@ -268,8 +280,43 @@ pub fn plaintext(
             opened.spelling.remove(&path);
         }
     }
-    opened.spelling = Spelling::default();
+    opened.spelling.forget_values();
     render(store, text, tree, opened)
+}
+
+/// The text with its references back in place: all of them, or else those that can be. What comes
+/// out expands to exactly the text that went in, which is what was authenticated.
+fn collapsed(store: &dyn Store, plain: &Cleartext, references: &[Reference]) -> Option<Cleartext> {
+    if references.is_empty() {
+        return None;
+    }
+    let tree = store.parse(plain.as_bytes()).ok()?;
+    let attempt = |references: &[&Reference]| -> Option<Cleartext> {
+        let edits = references
+            .iter()
+            .filter_map(|reference| store.collapse(plain.as_bytes(), &tree, reference))
+            .collect();
+        let short = splice(plain.as_bytes(), edits)?;
+        let again = store.expand(short.as_bytes()).ok()??;
+        (again.text == *plain).then_some(short)
+    };
+    let all: Vec<&Reference> = references.iter().collect();
+    if let Some(short) = attempt(&all) {
+        return Some(short);
+    }
+    // Some values have changed since. Bounded, because each attempt reads the whole file.
+    let mut kept: Vec<&Reference> = Vec::new();
+    let mut best = None;
+    for reference in all.into_iter().take(64) {
+        kept.push(reference);
+        match attempt(&kept) {
+            Some(short) => best = Some(short),
+            None => {
+                kept.pop();
+            }
+        }
+    }
+    best
 }
 
 fn render(
@@ -286,7 +333,7 @@ fn render(
             (Body::Leaf(_), Kind::Comment) => {
                 edits.push(store.list_comment(text, tree, item, value.bytes.as_bytes()));
             }
-            (Body::Leaf(_), _) if !opened.spelling.is_empty() => {
+            (Body::Leaf(_), _) if opened.spelling.has_values() => {
                 match opened.spelling.text(&tree.path(item)) {
                     Some(source) => item.replace(&source.into(), &mut edits),
                     None => {

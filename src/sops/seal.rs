@@ -13,6 +13,7 @@ use crate::error::{Exit, Explain};
 use crate::keypath::KeyPath;
 use crate::secret::{Cleartext, DataKey};
 use crate::sops::cipher::{Cipher, NoRandomness, Randomness};
+use crate::sops::envelope::Envelope;
 use crate::sops::mac::Mac;
 use crate::sops::metadata::{Metadata, MetadataError, SPELLING};
 use crate::sops::open::{MacCheck, OpenError, Opened, open, overlap, plaintext, selector_of};
@@ -32,6 +33,8 @@ pub struct Sealed {
     pub encrypted: usize,
     /// How many values stay in clear because the selector says so.
     pub clear: usize,
+    /// How many references (YAML's aliases) were written out.
+    pub references: usize,
 }
 
 /// Why a text cannot be sealed.
@@ -133,14 +136,19 @@ pub struct Previous {
 }
 
 impl Sealer<'_> {
-    /// Seals a plaintext without aliases. `metadata` holds recipients, selector and version; MAC,
-    /// time and spelling are set here.
+    /// Seals a plaintext. `metadata` holds recipients, selector and version; MAC, time and spelling
+    /// are set here.
     pub fn seal(
         &mut self,
-        text: &[u8],
+        original: &[u8],
         mut metadata: Metadata,
         mut previous: Option<Previous>,
     ) -> Result<Sealed, SealError> {
+        let expanded = self.store.expand(original)?;
+        let (text, references) = match &expanded {
+            Some(expanded) => (expanded.text.as_bytes(), expanded.references.as_slice()),
+            None => (original, [].as_slice()),
+        };
         let tree = self.store.parse(text)?;
         if tree
             .documents
@@ -154,6 +162,9 @@ impl Sealer<'_> {
         let selected = select(&tree, &selector);
         let mut mac = Mac::new(metadata.mac_only_encrypted()?);
         let mut spelling = Spelling::default();
+        for reference in references {
+            spelling.refer(reference);
+        }
         let mut edits = Vec::new();
         let (mut encrypted, mut clear) = (0, 0);
         for (item, selected) in tree.items.iter().zip(selected) {
@@ -224,18 +235,59 @@ impl Sealer<'_> {
         self.stamp(&mut metadata, &cipher, mac, &spelling)?;
         edits.extend(self.store.attach(text, &tree, metadata.fields()));
         let sealed = splice(text, edits).ok_or_else(overlap)?;
-        let exact = self.prove(text, &tree, &sealed, &cipher)?;
+        let exact = self.prove(original, &tree, &sealed, &cipher)?;
         Ok(Sealed {
             text: sealed,
             exact,
             encrypted,
             clear,
+            references: references.len(),
         })
     }
 
+    /// Encrypts what stands in clear at or below `paths` in a sealed text and is selected: new
+    /// values, and those that moved to another place. Always under fresh IVs.
+    pub(crate) fn enclose(
+        &mut self,
+        text: &[u8],
+        paths: &[KeyPath],
+    ) -> Result<Cleartext, SealError> {
+        let tree = self.store.parse(text)?;
+        let block = tree.meta().ok_or(MetadataError::NoMac)?;
+        let selector = selector_of(&Metadata::from_block(block))?;
+        let cipher = Cipher::new(self.key);
+        let mut edits = Vec::new();
+        for (item, selected) in tree.items.iter().zip(select(&tree, &selector)) {
+            let value = match &item.body {
+                Body::Leaf(value) if selected && !value.bytes.is_empty() => value.duplicate(),
+                Body::Comment(text)
+                    if selected && !text.is_empty() && !Envelope::looks_like(text.as_bytes()) =>
+                {
+                    Value {
+                        kind: Kind::Comment,
+                        bytes: text.duplicate(),
+                    }
+                }
+                _ => continue,
+            };
+            let path = tree.path(item);
+            if !paths.iter().any(|changed| path.is_within(changed)) {
+                continue;
+            }
+            let envelope = self.envelope(&cipher, &tree, item, &value, &mut None)?;
+            let placed = self.store.envelope(text, &tree, item, &envelope);
+            item.replace(&placed.text, &mut edits);
+        }
+        Ok(splice(text, edits).ok_or_else(overlap)?)
+    }
+
     /// Sets a changed sealed text right: MAC, time and spelling. `text` still carries the old
-    /// metadata; `changed` are the paths whose values are new or gone.
-    pub fn restamp(&mut self, text: &[u8], changed: &[KeyPath]) -> Result<Cleartext, SealError> {
+    /// metadata; `adjust` brings the remembered spellings in line with the change.
+    pub(crate) fn restamp(
+        &mut self,
+        text: &[u8],
+        adjust: impl FnOnce(&mut Spelling),
+    ) -> Result<Cleartext, SealError> {
         let tree = self.store.parse(text)?;
         let block = tree.meta().ok_or(MetadataError::NoMac)?;
         let mut metadata = Metadata::from_block(block);
@@ -251,9 +303,9 @@ impl Sealer<'_> {
                 _ => {}
             }
         }
-        opened.spelling.retain(|path| {
-            tree.find(path).is_some() && !changed.iter().any(|gone| path.is_within(gone))
-        });
+        if !opened.spelling.is_empty() {
+            adjust(&mut opened.spelling);
+        }
         self.stamp(&mut metadata, &cipher, mac, &opened.spelling)?;
         let edits = self.store.refresh(text, &tree, metadata.fields());
         let sealed = splice(text, edits).ok_or_else(overlap)?;
@@ -335,11 +387,11 @@ impl Sealer<'_> {
         Ok(())
     }
 
-    /// Opens the sealed text and compares it with the original: true when it is the same to the
+    /// Opens the sealed text and compares it with the original, whose expanded text `tree` is of: true when it is the same to the
     /// byte, an error when a value, a comment or the structure differs.
     fn prove(
         &self,
-        text: &[u8],
+        original: &[u8],
         tree: &Tree,
         sealed: &Cleartext,
         cipher: &Cipher,
@@ -349,9 +401,11 @@ impl Sealer<'_> {
         let metadata = Metadata::from_block(block);
         let mut opened = open(&again, &metadata, cipher, MacCheck::Required)?;
         let plain = plaintext(self.store, sealed.as_bytes(), &again, &mut opened)?;
-        if plain.as_bytes() == text {
+        if plain.as_bytes() == original {
             return Ok(true);
         }
+        let expanded = self.store.expand(plain.as_bytes())?;
+        let plain = expanded.map_or(plain, |expanded| expanded.text);
         let plain = self.store.parse(plain.as_bytes())?;
         if same(tree, &plain) {
             Ok(false)

@@ -9,9 +9,7 @@ use crate::secret::Cleartext;
 
 /// A node that is about to be written into a file.
 pub enum NewNode {
-    /// An encrypted value, `ENC[…]`.
-    Envelope(String),
-    /// A value in clear.
+    /// A value in clear: what must be encrypted is enclosed afterwards (`change.rs`).
     Value(Value),
     /// Nothing.
     Null,
@@ -29,6 +27,23 @@ pub struct Placed {
     pub style: Style,
 }
 
+/// A text in which references were written out.
+pub struct Expanded {
+    /// The text.
+    pub text: Cleartext,
+    /// The references, in document order.
+    pub references: Vec<Reference>,
+}
+
+/// Something that stood for something else: an alias.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reference {
+    /// Where it stood.
+    pub path: KeyPath,
+    /// Its text with the blanks before it: ` *name`.
+    pub source: String,
+}
+
 /// One file type: YAML, JSON, dotenv, INI, binary. Pure: text in, text out.
 ///
 /// Every method that takes a `text` and a `tree` takes the tree that [`Store::parse`] made of that
@@ -36,11 +51,18 @@ pub struct Placed {
 pub trait Store: Sync {
     /// The text with everything that stands for something else written out (YAML's aliases and
     /// merge keys, which SOPS cannot keep); `None` where there is nothing of the kind. To be
-    /// called before [`Store::parse`].
-    fn expand(&self, text: &[u8]) -> Result<Option<Cleartext>, StoreError> {
+    /// called before [`Store::parse`]. The same text always expands to the same bytes.
+    fn expand(&self, text: &[u8]) -> Result<Option<Expanded>, StoreError> {
         // Most file types have no such thing.
         let _ = text;
         Ok(None)
+    }
+
+    /// The edit that puts a reference back in the place of what it was expanded to; `None` where
+    /// nothing stands at its path.
+    fn collapse(&self, text: &[u8], tree: &Tree, reference: &Reference) -> Option<Edit> {
+        let _ = (text, tree, reference);
+        None
     }
 
     /// Reads a text, plain or sealed. Refuses what it cannot bring back exactly.

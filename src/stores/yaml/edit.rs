@@ -94,7 +94,6 @@ fn nest(missing: &[Segment], node: Node, path: &KeyPath) -> Result<Node, StoreEr
 }
 
 fn to_node(tree: &Tree, parent: usize, node: &NewNode) -> Node {
-    let flow = tree.container(parent).flow;
     let clear = |value: &Value| {
         let item = Item {
             parent,
@@ -108,7 +107,7 @@ fn to_node(tree: &Tree, parent: usize, node: &NewNode) -> Node {
         let text = render::plain(tree, &item, Style::Plain, value, "\n");
         text.as_str().unwrap_or_default().to_owned()
     };
-    Node::from_new(node, flow, &clear)
+    Node::from_new(node, &clear)
 }
 
 fn layout<'t>(text: &'t str, tree: &Tree) -> Layout<'t> {

@@ -207,8 +207,8 @@ fn aliases_are_written_out() {
         ("a: &x '5'\nb:\n- *x\n", "a: &x '5'\nb:\n- \"5\"\n"),
     ] {
         let out = Yaml.expand(old.as_bytes()).unwrap().unwrap();
-        assert_eq!(out.as_str(), Some(new));
-        Yaml.parse(out.as_bytes()).unwrap();
+        assert_eq!(out.text.as_str(), Some(new));
+        Yaml.parse(out.text.as_bytes()).unwrap();
     }
     assert!(Yaml.expand(b"cron: 0 * * * *\n").unwrap().is_none());
 }

@@ -6,9 +6,9 @@ use std::rc::Rc;
 
 use granit_parser::{Event, ScalarStyle, Span, StructureStyle};
 
-use crate::document::{Edit, splice};
-use crate::secret::Cleartext;
-use crate::sops::store::{StoreError, line_of};
+use crate::document::{Body, Edit, Tree as DocumentTree, splice};
+use crate::keypath::{KeyPath, Segment};
+use crate::sops::store::{Expanded, Reference, StoreError, line_of};
 use crate::stores::yaml::layout::{Layout, Node};
 use crate::stores::yaml::parse::{DEPTH_LIMIT, as_text, byte_range, column, events, scan_error};
 use crate::stores::yaml::render::{plain_safe, quoted};
@@ -18,7 +18,7 @@ use crate::stores::yaml::sops_block::newline_of;
 const NODE_LIMIT: usize = 1_000_000;
 
 /// See [`crate::sops::store::Store::expand`].
-pub(super) fn expand(bytes: &[u8]) -> Result<Option<Cleartext>, StoreError> {
+pub(super) fn expand(bytes: &[u8]) -> Result<Option<Expanded>, StoreError> {
     if memchr::memchr(b'*', bytes).is_none() {
         return Ok(None);
     }
@@ -32,6 +32,8 @@ pub(super) fn expand(bytes: &[u8]) -> Result<Option<Cleartext>, StoreError> {
         stack: Vec::new(),
         anchors: HashMap::new(),
         edits: Vec::new(),
+        references: Vec::new(),
+        document: 0,
         written: 0,
     };
     for event in events(text) {
@@ -41,7 +43,31 @@ pub(super) fn expand(bytes: &[u8]) -> Result<Option<Cleartext>, StoreError> {
     if walker.edits.is_empty() {
         return Ok(None);
     }
-    Ok(splice(bytes, walker.edits))
+    let references = walker.references;
+    Ok(splice(bytes, walker.edits).map(|text| Expanded { text, references }))
+}
+
+/// See [`crate::sops::store::Store::collapse`].
+pub(super) fn collapse(text: &str, tree: &DocumentTree, reference: &Reference) -> Option<Edit> {
+    let item = tree.find(&reference.path)?;
+    let node = match &item.body {
+        Body::Open(id) => tree.container(*id).span.clone(),
+        _ => {
+            item.span.start
+                ..item
+                    .block
+                    .as_ref()
+                    .map_or(item.span.end, |block| block.lines.end)
+        }
+    };
+    let in_lines = matches!(item.body, Body::Open(id) if !tree.container(id).flow);
+    let head = text.get(..node.start)?;
+    let head = if in_lines {
+        head.trim_end()
+    } else {
+        head.trim_end_matches([' ', '\t'])
+    };
+    Some(Edit::new(head.len()..node.end, reference.source.as_str()))
 }
 
 /// A node as it was read, shared by all aliases to it.
@@ -73,6 +99,9 @@ struct Walker<'t> {
     /// `None` while the anchored node is still being read.
     anchors: HashMap<usize, Option<Rc<Source>>>,
     edits: Vec<Edit>,
+    references: Vec<Reference>,
+    /// The document's number, from 1.
+    document: usize,
     written: usize,
 }
 
@@ -145,6 +174,7 @@ impl Walker<'_> {
                     *anchor,
                 );
             }
+            Event::DocumentStart(..) => self.document += 1,
             Event::Alias(id) => self.alias(*id, range)?,
             _ => {}
         }
@@ -219,9 +249,33 @@ impl Walker<'_> {
         } else {
             body
         };
+        let written = self
+            .text
+            .get(start..range.end)
+            .unwrap_or_default()
+            .to_owned();
+        self.references.push(Reference {
+            path: self.path(),
+            source: written,
+        });
         self.edits.push(Edit::new(start..range.end, body));
         self.node(source, 0);
         Ok(())
+    }
+
+    /// Where the node that comes next stands.
+    fn path(&self) -> KeyPath {
+        let segments = self
+            .stack
+            .iter()
+            .map(|level| match (&level.key, level.map) {
+                (Some(key), true) => Segment::Key(key.clone()),
+                _ => Segment::Index(level.entries.len()),
+            });
+        KeyPath {
+            document: self.document,
+            segments: segments.collect(),
+        }
     }
 
     /// A scalar as one line that means the same in every context.

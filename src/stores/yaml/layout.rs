@@ -1,6 +1,7 @@
 //! Nodes written as YAML lines, in the layout that sops uses: nested lists are indented, a map in
 //! a list begins on the dash's line.
 
+use crate::document::Value;
 use crate::sops::store::NewNode;
 use crate::stores::yaml::render::{plain_safe, quoted};
 
@@ -119,27 +120,21 @@ impl Node {
         }
     }
 
-    /// A node to be inserted. `flow` is whether it is going to stand inside brackets.
-    pub(super) fn from_new(
-        node: &NewNode,
-        flow: bool,
-        clear: &dyn Fn(&crate::document::Value) -> String,
-    ) -> Self {
+    /// A node to be inserted; `clear` writes its values.
+    pub(super) fn from_new(node: &NewNode, clear: &dyn Fn(&Value) -> String) -> Self {
         match node {
-            NewNode::Envelope(text) if flow => Self::Scalar(format!("'{text}'")),
-            NewNode::Envelope(text) => Self::Scalar(text.clone()),
             NewNode::Value(value) => Self::Scalar(clear(value)),
             NewNode::Null => Self::Scalar("null".into()),
             NewNode::Map(entries) => Self::Map(
                 entries
                     .iter()
-                    .map(|(key, node)| (key.clone(), Self::from_new(node, flow, clear)))
+                    .map(|(key, node)| (key.clone(), Self::from_new(node, clear)))
                     .collect(),
             ),
             NewNode::List(items) => Self::List(
                 items
                     .iter()
-                    .map(|node| Self::from_new(node, flow, clear))
+                    .map(|node| Self::from_new(node, clear))
                     .collect(),
             ),
         }

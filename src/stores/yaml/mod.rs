@@ -17,14 +17,18 @@ mod tests;
 use crate::document::{Edit, Item, Meta, Style, Tree, Value};
 use crate::keypath::KeyPath;
 use crate::secret::Cleartext;
-use crate::sops::store::{NewNode, Placed, Store, StoreError};
+use crate::sops::store::{Expanded, NewNode, Placed, Reference, Store, StoreError};
 
 /// The YAML store.
 pub struct Yaml;
 
 impl Store for Yaml {
-    fn expand(&self, text: &[u8]) -> Result<Option<Cleartext>, StoreError> {
+    fn expand(&self, text: &[u8]) -> Result<Option<Expanded>, StoreError> {
         expand::expand(text)
+    }
+
+    fn collapse(&self, text: &[u8], tree: &Tree, reference: &Reference) -> Option<Edit> {
+        expand::collapse(as_str(text), tree, reference)
     }
 
     fn parse(&self, text: &[u8]) -> Result<Tree, StoreError> {

@@ -1,0 +1,156 @@
+//! What is there: files, keys, types, recipients. Needs no identity, and never shows a value.
+
+use std::path::{Path, PathBuf};
+
+use crate::app::App;
+use crate::app::files::{Wanted, is_sealed_name};
+use crate::app::load::Sealed;
+use crate::document::{Body, Kind};
+use crate::error::Failure;
+use crate::io::walk::{self, Ignored};
+use crate::keypath::KeyPath;
+use crate::sops::envelope::{Envelope, kind_name};
+use crate::stores::Format;
+
+/// A sealed file.
+pub struct FileEntry {
+    /// Its path, as it is shown.
+    pub path: PathBuf,
+    /// Its type.
+    pub format: Format,
+    /// The environment that the rules give it.
+    pub environment: Option<String>,
+    /// Who can open it.
+    pub recipients: Vec<Reader>,
+    /// When it was last changed, by its own account.
+    pub last_modified: String,
+    /// Its secrets and clear values.
+    pub keys: Vec<KeyRow>,
+}
+
+/// One who can open a file.
+pub struct Reader {
+    /// The name that the rules give them.
+    pub name: Option<String>,
+    /// The kind of key: `age`, `kms` …
+    pub kind: String,
+    /// The public key or resource.
+    pub id: String,
+    /// The number of the key group, from 1, where there are several.
+    pub group: Option<usize>,
+}
+
+/// One value.
+pub struct KeyRow {
+    /// Where it stands.
+    pub path: KeyPath,
+    /// Its type, as SOPS names it; `null` for nothing.
+    pub kind: &'static str,
+    /// Whether it is encrypted.
+    pub encrypted: bool,
+}
+
+impl App<'_> {
+    /// The inventory of the given files and directories; without any, of all below the working
+    /// directory. Files that cannot be read are returned beside those that can.
+    pub fn inventory(
+        &self,
+        arguments: &[PathBuf],
+        format: Option<Format>,
+    ) -> Result<(Vec<FileEntry>, Vec<Failure>), Failure> {
+        let paths = if arguments.is_empty() {
+            self.sealed_below(Path::new("."))?
+        } else {
+            self.targets(arguments, Wanted::Sealed)?
+        };
+        let mut entries = Vec::new();
+        let mut failures = Vec::new();
+        for path in paths {
+            match self
+                .read_sealed(&path, format)
+                .and_then(|sealed| self.entry(&path, &sealed))
+            {
+                Ok(entry) => entries.push(entry),
+                Err(failure) => failures.push(failure),
+            }
+        }
+        Ok((entries, failures))
+    }
+
+    /// Files with a sealed name below a directory, whether a rule covers them or not: a repository
+    /// without rules has an inventory, too.
+    fn sealed_below(&self, directory: &Path) -> Result<Vec<PathBuf>, Failure> {
+        let base = self.absolute(directory);
+        let files = walk::files(&base, Ignored::Included)?;
+        Ok(files
+            .into_iter()
+            .filter(|path| is_sealed_name(path))
+            .map(|path| path.strip_prefix(&base).map(Path::to_owned).unwrap_or(path))
+            .collect())
+    }
+
+    fn entry(&self, path: &Path, sealed: &Sealed) -> Result<FileEntry, Failure> {
+        let policy = self.policy_if_any(path)?;
+        let groups = sealed.metadata.groups()?;
+        let several = groups.len() > 1;
+        let name_of = |id: &str| {
+            let specs = policy
+                .iter()
+                .flat_map(|policy| policy.groups.iter().flatten());
+            specs
+                .filter(|spec| spec.value == id)
+                .find_map(|spec| spec.name.clone())
+        };
+        let recipients = groups
+            .iter()
+            .enumerate()
+            .flat_map(|(number, group)| {
+                group
+                    .iter()
+                    .map(move |entry| (several.then_some(number + 1), entry))
+            })
+            .map(|(group, entry)| {
+                let id = entry.recipient();
+                Reader {
+                    name: name_of(&id),
+                    kind: entry.kind.clone(),
+                    id,
+                    group,
+                }
+            })
+            .collect();
+        Ok(FileEntry {
+            path: path.into(),
+            format: sealed.format,
+            environment: policy
+                .as_ref()
+                .and_then(|policy| policy.environment.clone()),
+            recipients,
+            last_modified: sealed.metadata.last_modified().unwrap_or_default().into(),
+            keys: rows(sealed),
+        })
+    }
+}
+
+fn rows(sealed: &Sealed) -> Vec<KeyRow> {
+    let tree = &sealed.tree;
+    tree.items
+        .iter()
+        .filter_map(|item| {
+            let (kind, encrypted) = match &item.body {
+                Body::Leaf(value) => match Envelope::parse(value.bytes.as_bytes()) {
+                    Some(envelope) if envelope.kind == Kind::Comment => return None,
+                    Some(envelope) => (kind_name(envelope.kind), true),
+                    None => (kind_name(value.kind), false),
+                },
+                Body::Null => ("null", false),
+                Body::Open(_) | Body::Comment(_) => return None,
+            };
+            Some(KeyRow {
+                path: tree.path(item),
+                kind,
+                encrypted,
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,170 @@
+//! Use cases: each file does one thing that a person asks for, wiring the layers below. Nothing
+//! here prints or asks; questions go through the traits and parameters given from above.
+
+pub mod change;
+pub mod decrypt;
+pub mod edit;
+pub mod encrypt;
+pub mod files;
+pub mod init;
+pub mod inventory;
+pub mod load;
+pub mod own_keys;
+pub mod policy;
+pub mod recipients;
+pub mod values;
+
+use std::cell::{OnceCell, RefCell};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::error::Failure;
+use crate::io::env::Environment;
+use crate::io::lock::{Lock, Locks};
+use crate::io::{clock, random};
+use crate::keys::age::AgeKeys;
+use crate::keys::machine::Machine;
+use crate::keys::prompt::Prompt;
+use crate::keys::{KeyProvider as _, Report};
+use crate::sops::cipher::{NoRandomness, Randomness};
+
+/// The largest file that is read, in bytes: what a gigabyte of binary data takes when sealed.
+pub const READ_LIMIT: usize = 1_500_000_000;
+
+/// One run of mvx: the machine, its identities, and what is to be said at the end.
+pub struct App<'a> {
+    environment: &'a Environment,
+    directory: &'a Path,
+    machine: Arc<dyn Machine>,
+    prompt: Arc<dyn Prompt>,
+    identities: OnceCell<AgeKeys>,
+    rules: policy::Cache,
+    notes: RefCell<Vec<String>>,
+}
+
+impl<'a> App<'a> {
+    /// A run in `directory`. `prompt` asks for passphrases.
+    pub fn new(
+        environment: &'a Environment,
+        directory: &'a Path,
+        machine: Arc<dyn Machine>,
+        prompt: Arc<dyn Prompt>,
+    ) -> Self {
+        Self {
+            environment,
+            directory,
+            machine,
+            prompt,
+            identities: OnceCell::new(),
+            rules: policy::Cache::default(),
+            notes: RefCell::default(),
+        }
+    }
+
+    /// The environment.
+    pub fn environment(&self) -> &Environment {
+        self.environment
+    }
+
+    /// The working directory.
+    pub fn directory(&self) -> &Path {
+        self.directory
+    }
+
+    /// This machine's age and SSH identities.
+    pub fn identities(&self) -> &AgeKeys {
+        self.identities
+            .get_or_init(|| AgeKeys::new(Arc::clone(&self.machine), Arc::clone(&self.prompt)))
+    }
+
+    /// What keys are looked for with.
+    pub fn machine(&self) -> &dyn Machine {
+        self.machine.as_ref()
+    }
+
+    /// Leaves a line for the user.
+    pub fn note(&self, note: impl Into<String>) {
+        let note = note.into();
+        let mut notes = self.notes.borrow_mut();
+        if !notes.contains(&note) {
+            notes.push(note);
+        }
+    }
+
+    /// The lines that were left for the user, once; those of the key sources too.
+    pub fn take_notes(&self) -> Vec<String> {
+        let Report { notes, .. } = self
+            .identities
+            .get()
+            .map(AgeKeys::report)
+            .unwrap_or_default();
+        for note in notes {
+            self.note(note);
+        }
+        self.notes.take()
+    }
+
+    /// Keeps other mvx processes from writing a file.
+    pub fn lock(&self, path: &Path) -> Result<Lock, Failure> {
+        Ok(Locks::of(self.environment).hold(path, Locks::PATIENCE)?)
+    }
+
+    /// A path as the user wrote it, from the working directory.
+    pub fn absolute(&self, path: &Path) -> PathBuf {
+        self.directory.join(path)
+    }
+}
+
+/// Now, as SOPS writes it.
+pub fn now() -> String {
+    clock::now().to_string()
+}
+
+/// Random bytes from the system, drawn in larger pieces: a file of ten thousand values takes ten
+/// thousand IVs. IVs are public, so the buffer holds no secret; keys are drawn elsewhere.
+pub struct SystemRandomness {
+    buffer: [u8; 4096],
+    used: usize,
+}
+
+impl Default for SystemRandomness {
+    fn default() -> Self {
+        Self {
+            buffer: [0; 4096],
+            used: 4096,
+        }
+    }
+}
+
+impl Randomness for SystemRandomness {
+    fn fill(&mut self, out: &mut [u8]) -> Result<(), NoRandomness> {
+        if out.len() > self.buffer.len() {
+            return random::fill(out).map_err(|_| NoRandomness);
+        }
+        if self.buffer.len() - self.used < out.len() {
+            random::fill(&mut self.buffer).map_err(|_| NoRandomness)?;
+            self.used = 0;
+        }
+        let end = self.used + out.len();
+        let piece = self.buffer.get(self.used..end).ok_or(NoRandomness)?;
+        out.copy_from_slice(piece);
+        self.used = end;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_draws_are_equal() {
+        let mut random = SystemRandomness::default();
+        let mut seen = std::collections::HashSet::new();
+        for _ in 0..1000 {
+            let mut iv = [0u8; 32];
+            random.fill(&mut iv).unwrap();
+            assert!(seen.insert(iv));
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! What the rules say of a file, or the command line where it speaks instead.
+
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::app::App;
+use crate::error::{Explain as _, Failure};
+use crate::rules::find::Finder;
+use crate::rules::{Extras, FileFormat, RecipientKind, RecipientSpec, Rules, Source};
+use crate::sops::select::Selector;
+use crate::stores::Format;
+
+pub use crate::rules::Policy;
+
+/// Rules that were found in this run.
+#[derive(Default)]
+pub(super) struct Cache {
+    finder: RefCell<Option<Finder>>,
+}
+
+impl App<'_> {
+    /// The policy for a file. Recipients given on the command line take the place of the rules'
+    /// recipients; the rules' selector stays, as in sops.
+    pub fn policy_for(&self, path: &Path, age: &[String]) -> Result<Policy, Failure> {
+        if !age.is_empty() {
+            let rules = self.policy_if_any(path)?;
+            return Ok(given(age, "the command line", rules));
+        }
+        match self.rules_for(path) {
+            Ok((rules, name)) => {
+                self.warn_of(&rules);
+                rules
+                    .policy(&name)
+                    .map_err(|error| Failure::from(error).at(self.shown(&rules)))
+            }
+            Err(failure) if failure.code == "no-rules" => {
+                match self.environment.text("SOPS_AGE_RECIPIENTS")? {
+                    Some(list) => {
+                        let age: Vec<String> =
+                            list.split(',').map(|one| one.trim().to_owned()).collect();
+                        Ok(given(&age, "SOPS_AGE_RECIPIENTS", None))
+                    }
+                    None => Err(failure),
+                }
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// The policy for a plaintext that becomes `sealed`: a rule may cover the one name or the
+    /// other.
+    pub fn policy_for_plaintext(
+        &self,
+        plain: &Path,
+        sealed: &Path,
+        age: &[String],
+    ) -> Result<Policy, Failure> {
+        let path = if self.is_covered(sealed)? {
+            sealed
+        } else {
+            plain
+        };
+        self.policy_for(path, age)
+    }
+
+    /// The policy for a file; `None` where there are no rules or none covers it.
+    pub fn policy_if_any(&self, path: &Path) -> Result<Option<Policy>, Failure> {
+        if !self.is_covered(path)? {
+            return Ok(None);
+        }
+        self.policy_for(path, &[]).map(Some)
+    }
+
+    /// Whether there are rules and one covers the file.
+    pub fn is_covered(&self, path: &Path) -> Result<bool, Failure> {
+        match self.rules_for(path) {
+            Ok((rules, name)) => rules
+                .covers(&name)
+                .map_err(|error| Failure::from(error).at(self.shown(&rules))),
+            Err(failure) if failure.code == "no-rules" => Ok(false),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// The rules in force for a file, and what they call it.
+    fn rules_for(&self, path: &Path) -> Result<(Arc<Rules>, String), Failure> {
+        let mut finder = self.rules.finder.borrow_mut();
+        let finder = finder.get_or_insert_with(|| Finder::new(self.directory));
+        finder.rules_for(path).map_err(|error| {
+            let place = self.relative(&error.path);
+            let hints = error.hints();
+            let mut failure = Failure::from(error.source).at(place);
+            failure.hints = hints;
+            failure
+        })
+    }
+
+    fn warn_of(&self, rules: &Rules) {
+        for warning in rules.warnings() {
+            self.note(format!("{}: {warning}", self.shown(rules)));
+        }
+    }
+
+    /// The rules' file as the user would type it.
+    fn shown(&self, rules: &Rules) -> String {
+        self.relative(&rules.origin().path)
+    }
+
+    fn relative(&self, path: &Path) -> String {
+        path.strip_prefix(self.directory)
+            .unwrap_or(path)
+            .display()
+            .to_string()
+    }
+}
+
+/// The store that a rule asks for.
+pub fn format_of(policy: &Policy) -> Option<Format> {
+    policy.format.map(|format| match format {
+        FileFormat::Yaml => Format::Yaml,
+        FileFormat::Json => Format::Json,
+        FileFormat::Dotenv => Format::Dotenv,
+        FileFormat::Ini => Format::Ini,
+        FileFormat::Binary => Format::Binary,
+    })
+}
+
+/// A policy whose recipients were given by hand.
+fn given(age: &[String], by: &str, rules: Option<Policy>) -> Policy {
+    let group = age
+        .iter()
+        .map(|value| RecipientSpec {
+            name: None,
+            kind: if value.starts_with("ssh-") {
+                RecipientKind::Ssh
+            } else {
+                RecipientKind::Age
+            },
+            value: value.clone(),
+            owner: None,
+            expires: None,
+            extras: Extras::default(),
+            line: 0,
+        })
+        .collect();
+    let source = Source {
+        rules: PathBuf::from(by),
+        line: 0,
+        pattern: String::new(),
+    };
+    match rules {
+        Some(policy) => Policy {
+            groups: vec![group],
+            threshold: None,
+            source,
+            ..policy
+        },
+        None => Policy {
+            source,
+            environment: None,
+            groups: vec![group],
+            threshold: None,
+            selector: Selector::default(),
+            mac_only_encrypted: false,
+            format: None,
+            rotate_after: None,
+            seal_required: false,
+        },
+    }
+}

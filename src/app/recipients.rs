@@ -1,0 +1,62 @@
+//! Wrapping a data key for those whom the rules name.
+
+use crate::app::App;
+use crate::app::policy::Policy;
+use crate::error::{Exit, Failure};
+use crate::keys::KeyProvider as _;
+use crate::rules::{RecipientKind, RecipientSpec};
+use crate::secret::DataKey;
+use crate::sops::metadata::KeyEntry;
+
+impl App<'_> {
+    /// The metadata entries that give `key` to everybody whom the policy names.
+    pub fn wrap(&self, key: &DataKey, policy: &Policy) -> Result<Vec<Vec<KeyEntry>>, Failure> {
+        if policy.groups.len() > 1 || policy.threshold.is_some_and(|threshold| threshold > 1) {
+            return Err(Failure::new(
+                Exit::RULES,
+                "key-groups",
+                "files with several key groups are opened and kept, but not made by this version",
+            )
+            .hint("name one group in `recipients`, or seal the file with sops"));
+        }
+        let mut groups = Vec::new();
+        for group in &policy.groups {
+            let mut entries: Vec<KeyEntry> = Vec::new();
+            for recipient in group {
+                if entries
+                    .iter()
+                    .all(|entry| entry.recipient() != recipient.value)
+                {
+                    entries.push(self.wrap_for(key, recipient)?);
+                }
+            }
+            groups.push(entries);
+        }
+        if groups.iter().all(Vec::is_empty) {
+            return Err(Failure::new(Exit::RULES, "no-recipients", "nobody is named who could open the file")
+                .hint("`mvx init` writes rules with your own key; `recipients` in a [[files]] table names more"));
+        }
+        Ok(groups)
+    }
+
+    fn wrap_for(&self, key: &DataKey, recipient: &RecipientSpec) -> Result<KeyEntry, Failure> {
+        match recipient.kind {
+            RecipientKind::Age | RecipientKind::Ssh => {
+                let enc = self.identities().wrap(&recipient.value, key.expose())?;
+                Ok(KeyEntry::age(&recipient.value, &enc))
+            }
+            kind => Err(Failure::new(
+                Exit::RULES,
+                "recipient-kind",
+                format!("`{}` is a {} key; this version wraps for age and SSH keys", name(recipient), kind.field()),
+            )
+            .hint("files that sops sealed for such a key are kept as they are when another recipient opens them")),
+        }
+    }
+}
+
+/// How the user knows a recipient.
+pub fn name(recipient: &RecipientSpec) -> String {
+    let short = || crate::keys::short(&recipient.value);
+    recipient.name.clone().unwrap_or_else(short)
+}

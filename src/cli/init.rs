@@ -1,0 +1,191 @@
+//! `mvx init`.
+
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use super::Context;
+use crate::app::App;
+use crate::app::init::Request;
+use crate::error::{Exit, Failure};
+use crate::git;
+use crate::io::terminal;
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  mvx init
+  mvx init --yes --name ana --environment dev --environment prod --recovery age1…
+  mvx init --recovery-to /media/usb/recovery.txt")]
+pub(super) struct Init {
+    /// Your name in the rules
+    #[arg(long)]
+    name: Option<String>,
+    /// Who answers for your key, such as your mail address
+    #[arg(long)]
+    owner: Option<String>,
+    /// Your public key, instead of this machine's own
+    #[arg(long, value_name = "RECIPIENT")]
+    recipient: Option<String>,
+    /// The public key of a recovery identity that is kept offline
+    #[arg(long, value_name = "RECIPIENT", conflicts_with_all = ["recovery_to", "no_recovery"])]
+    recovery: Option<String>,
+    /// Make a recovery identity and write it to this file, outside of the repository
+    #[arg(long, value_name = "FILE", conflicts_with = "no_recovery")]
+    recovery_to: Option<PathBuf>,
+    /// Go without a recovery key
+    #[arg(long)]
+    no_recovery: bool,
+    /// An environment to begin with; repeatable (dev and prod when left out)
+    #[arg(long = "environment", value_name = "NAME")]
+    environments: Vec<String>,
+    /// Ask nothing
+    #[arg(short, long)]
+    yes: bool,
+}
+
+impl Init {
+    pub(super) fn run(&self, context: &Context) -> Result<Exit, Failure> {
+        let app = context.app();
+        let root = app.init_root()?;
+        let recipient = self.recipient(context, &app)?;
+        let recovery = self.recovery(context, &app, &root)?;
+        let author = git::author::author(&context.directory);
+        let default = slug(author.name.as_deref().unwrap_or("me"));
+        let name = match &self.name {
+            Some(name) => name.clone(),
+            None => self.ask("Your name in the rules", &default)?,
+        };
+        let owner = match (&self.owner, author.email) {
+            (Some(owner), _) => Some(owner.clone()),
+            (None, Some(email)) => Some(self.ask("Who answers for this key", &email)?),
+            (None, None) => None,
+        };
+        let environments = match self.environments.as_slice() {
+            [] => vec!["dev".into(), "prod".into()],
+            names => names.to_vec(),
+        };
+        let request = Request {
+            name,
+            owner,
+            recipient,
+            recovery,
+            environments,
+        };
+        let done = app.init(&root, &request)?;
+        context.notes(&app);
+        if context.ui.is_json() {
+            context.ui.json(&json!({
+                "rules": done.rules,
+                "gitignore": done.gitignore,
+                "recipient": request.recipient,
+                "recovery": request.recovery,
+            }))?;
+            return Ok(Exit::OK);
+        }
+        context
+            .ui
+            .note(&format!("{}: written", done.rules.display()));
+        if let Some(path) = &done.gitignore {
+            context.ui.note(&format!(
+                "{}: plaintext is ignored from now on",
+                path.display()
+            ));
+        }
+        let first = request.environments.first().map_or("dev", String::as_str);
+        context.ui.note(&format!(
+            "next: `mvx edit secrets/{first}/app.enc.yaml` makes the first secret file"
+        ));
+        Ok(Exit::OK)
+    }
+
+    fn may_ask(&self) -> bool {
+        !self.yes && terminal::is_stdin() && terminal::is_stderr()
+    }
+
+    fn ask(&self, question: &str, default: &str) -> Result<String, Failure> {
+        if !self.may_ask() {
+            return Ok(default.into());
+        }
+        Ok(terminal::ask_line(question, Some(default))?)
+    }
+
+    fn recipient(&self, context: &Context, app: &App<'_>) -> Result<String, Failure> {
+        if let Some(recipient) = &self.recipient {
+            return Ok(recipient.clone());
+        }
+        if let Some(recipient) = app.public_keys().into_iter().find_map(|key| key.recipient) {
+            return Ok(recipient);
+        }
+        let key = app.generate_key(None, None)?;
+        context.ui.note(&format!(
+            "{}: a new identity, yours; keep it to yourself",
+            key.path.display()
+        ));
+        Ok(key.recipient)
+    }
+
+    /// The recovery recipient: given, made, or gone without knowingly.
+    fn recovery(
+        &self,
+        context: &Context,
+        app: &App<'_>,
+        root: &std::path::Path,
+    ) -> Result<Option<String>, Failure> {
+        if let Some(recipient) = &self.recovery {
+            return Ok(Some(recipient.clone()));
+        }
+        let mut path = self.recovery_to.clone();
+        if path.is_none() && !self.no_recovery && self.may_ask() {
+            context.ui.note(
+                "if every key is lost, so is every secret: a recovery key on paper prevents that",
+            );
+            let answer = terminal::ask_line(
+                "File for a new recovery key, such as one on a USB stick (empty: go without)",
+                Some(""),
+            )?;
+            path = Some(answer.trim())
+                .filter(|answer| !answer.is_empty())
+                .map(PathBuf::from);
+        }
+        let Some(path) = path else {
+            if !self.no_recovery {
+                context.ui.warn(
+                    "there is no recovery key: whoever loses their key loses the secrets, too",
+                    &["add one later: `mvx keys generate -o FILE`, and its public key to the rules"],
+                );
+            }
+            return Ok(None);
+        };
+        let full = context.directory.join(&path);
+        if full.starts_with(root) {
+            return Err(Failure::new(
+                Exit::USAGE,
+                "recovery-inside",
+                "a recovery key inside the repository protects nothing",
+            )
+            .at(path.display())
+            .hint("name a file on another medium, such as --recovery-to /media/usb/recovery.txt"));
+        }
+        let key = app.generate_key(Some(&path), None)?;
+        context.ui.note(&format!(
+            "{}: the recovery key; print it, put it away, and remove the file from this machine",
+            key.path.display()
+        ));
+        Ok(Some(key.recipient))
+    }
+}
+
+/// A name that the rules can use: small letters, digits, dashes.
+fn slug(name: &str) -> String {
+    let first = name
+        .split_whitespace()
+        .next()
+        .unwrap_or(name)
+        .to_lowercase();
+    let slug: String = first
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric() || *c == '-')
+        .collect();
+    if slug.is_empty() { "me".into() } else { slug }
+}

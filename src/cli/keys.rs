@@ -1,0 +1,141 @@
+//! `mvx keys`.
+
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use super::Context;
+use super::ui::Table;
+use crate::error::{Exit, Failure};
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  mvx keys generate
+  mvx keys public
+  mvx keys list")]
+pub(super) struct Keys {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Make an age identity
+    ///
+    /// Written to ~/.config/mvx/keys.txt unless -o names a file; an existing file is never touched.
+    Generate {
+        /// Write the identity to this file
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+        /// Protect the file with a passphrase, asked for at the terminal
+        #[arg(long)]
+        passphrase: bool,
+    },
+    /// List the identities that this machine holds, and where they come from
+    List,
+    /// Print the public keys of this machine's identities
+    ///
+    /// They are no secret: give yours to whoever keeps the rules.
+    Public,
+}
+
+impl Keys {
+    pub(super) fn run(&self, context: &Context) -> Result<Exit, Failure> {
+        match &self.command {
+            Command::Generate { output, passphrase } => {
+                generate(context, output.as_ref(), *passphrase)
+            }
+            Command::List => list(context),
+            Command::Public => public(context),
+        }
+    }
+}
+
+fn generate(context: &Context, output: Option<&PathBuf>, protect: bool) -> Result<Exit, Failure> {
+    let passphrase = match protect {
+        true => Some(super::prompt::new_passphrase()?),
+        false => None,
+    };
+    let app = context.app();
+    let key = app.generate_key(output.map(PathBuf::as_path), passphrase.as_ref())?;
+    context.notes(&app);
+    if context.ui.is_json() {
+        context
+            .ui
+            .json(&json!({ "file": key.path, "public_key": key.recipient }))?;
+        return Ok(Exit::OK);
+    }
+    context.ui.note(&format!(
+        "{}: a new identity; keep it to yourself",
+        key.path.display()
+    ));
+    context.ui.line(&key.recipient)?;
+    Ok(Exit::OK)
+}
+
+fn list(context: &Context) -> Result<Exit, Failure> {
+    let app = context.app();
+    let report = app.list_keys();
+    context.notes(&app);
+    for trouble in &report.troubles {
+        context.ui.warn(trouble, &[]);
+    }
+    if context.ui.is_json() {
+        let keys: Vec<_> = report
+            .held
+            .iter()
+            .map(|key| {
+                json!({
+                    "source": key.source,
+                    "kind": key.kind,
+                    "public_key": key.recipient,
+                    "protected": key.protected,
+                })
+            })
+            .collect();
+        context.ui.json(&json!({ "keys": keys }))?;
+    } else {
+        let mut table = Table::new(["SOURCE", "KIND", "PUBLIC KEY"]);
+        for key in &report.held {
+            table.row([
+                key.source.as_str(),
+                &key.kind,
+                key.recipient
+                    .as_deref()
+                    .unwrap_or("known once it is unlocked"),
+            ]);
+        }
+        context.ui.table(&table)?;
+    }
+    if report.held.is_empty() {
+        return Err(none());
+    }
+    Ok(Exit::OK)
+}
+
+fn public(context: &Context) -> Result<Exit, Failure> {
+    let app = context.app();
+    let keys = app.public_keys();
+    context.notes(&app);
+    if context.ui.is_json() {
+        let keys: Vec<_> = keys.iter().map(|key| &key.recipient).collect();
+        context.ui.json(&json!({ "public_keys": keys }))?;
+    } else {
+        for key in &keys {
+            context
+                .ui
+                .line(key.recipient.as_deref().unwrap_or_default())?;
+        }
+    }
+    if keys.is_empty() {
+        return Err(none());
+    }
+    Ok(Exit::OK)
+}
+
+fn none() -> Failure {
+    Failure::new(Exit::NO, "no-identity", "this machine holds no identity")
+        .hint("`mvx keys generate` makes one")
+        .hint("`mvx help environment` lists where mvx looks for keys")
+}

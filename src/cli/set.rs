@@ -1,0 +1,207 @@
+//! `mvx set`.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use super::{Context, FormatArg};
+use crate::app::READ_LIMIT;
+use crate::app::change::Outcome;
+use crate::app::values::Type;
+use crate::error::{Exit, Failure};
+use crate::io::{file, stdio, terminal};
+use crate::keypath::KeyPath;
+use crate::secret::Cleartext;
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  mvx set secrets/dev/db.enc.yaml db.password
+  openssl rand -hex 32 | mvx set secrets/dev/app.enc.yaml session.key
+  mvx set secrets/dev/tls.enc.yaml key --from-file key.pem --exact
+  echo '{\"port\": 5432, \"hosts\": [\"a\", \"b\"]}' | mvx set secrets/dev/db.enc.yaml db --type json
+  mvx set --many secrets/dev/app.enc.env < new.env")]
+pub(super) struct Set {
+    /// The encrypted file
+    file: PathBuf,
+    /// The key path, such as `db.password` or `list[2]`
+    #[arg(required_unless_present = "many", conflicts_with = "many")]
+    key: Option<String>,
+    /// Read the value from this file; `-` is standard input
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["value", "many"])]
+    from_file: Option<PathBuf>,
+    /// The value itself; it stays in your shell's history and is seen in the process list
+    #[arg(
+        long,
+        value_name = "VALUE",
+        conflicts_with = "many",
+        allow_hyphen_values = true
+    )]
+    value: Option<String>,
+    /// Keep a line break at the end of the value
+    #[arg(long, conflicts_with = "many")]
+    exact: bool,
+    /// What kind of value it is
+    #[arg(long = "type", value_name = "TYPE", value_enum, default_value_t = TypeArg::Same, conflicts_with = "many", hide_default_value = true)]
+    kind: TypeArg,
+    /// Read many values from standard input: a JSON object of key paths, or KEY=value lines
+    #[arg(long)]
+    many: bool,
+    #[command(flatten)]
+    format: FormatArg,
+}
+
+/// The types that `--type` takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum TypeArg {
+    /// The type of the value that is there; text where there is none
+    Same,
+    /// Text
+    Str,
+    /// A 64-bit integer
+    Int,
+    /// A 64-bit float
+    Float,
+    /// true or false
+    Bool,
+    /// Nothing; no value is read
+    Null,
+    /// Any JSON value
+    Json,
+}
+
+impl Set {
+    pub(super) fn run(&self, context: &Context) -> Result<Exit, Failure> {
+        let app = context.app();
+        let format = self.format.format();
+        let outcome = match &self.key {
+            Some(key) => {
+                let key = KeyPath::parse(key)?;
+                let bytes = self.bytes(context, &key)?;
+                app.set(&self.file, &key, &bytes, self.kind.into(), format)
+            }
+            None => app.set_many(&self.file, &stdio::read_stdin(READ_LIMIT)?, format),
+        };
+        context.notes(&app);
+        changed(context, &self.file, outcome? == Outcome::Changed)
+    }
+
+    fn bytes(&self, context: &Context, key: &KeyPath) -> Result<Cleartext, Failure> {
+        if self.kind == TypeArg::Null {
+            return Ok(Cleartext::default());
+        }
+        if let Some(value) = &self.value {
+            context.ui.warn(
+                "a value on the command line stays in your shell's history and is seen by other processes",
+                &["leave --value out to be asked for it, or pipe it in"],
+            );
+            return Ok(value.as_str().into());
+        }
+        let mut bytes = match &self.from_file {
+            Some(path) if path != Path::new("-") => {
+                file::read(&context.directory.join(path), READ_LIMIT)?
+            }
+            None if terminal::is_stdin() => {
+                return Ok(terminal::ask_value(&format!("Value of {key}"))?);
+            }
+            _ => stdio::read_stdin(READ_LIMIT)?,
+        };
+        if !self.exact {
+            let length = bytes.len();
+            let text = bytes.as_bytes();
+            let cut = text.strip_suffix(b"\n").map_or(length, |text| {
+                text.strip_suffix(b"\r").unwrap_or(text).len()
+            });
+            if cut < length {
+                bytes.truncate(cut);
+                context
+                    .ui
+                    .note("a line break at the end of the value was dropped; `--exact` keeps it");
+            }
+        }
+        Ok(bytes)
+    }
+}
+
+impl From<TypeArg> for Type {
+    fn from(kind: TypeArg) -> Self {
+        match kind {
+            TypeArg::Same => Self::Same,
+            TypeArg::Str => Self::Str,
+            TypeArg::Int => Self::Int,
+            TypeArg::Float => Self::Float,
+            TypeArg::Bool => Self::Bool,
+            TypeArg::Null => Self::Null,
+            TypeArg::Json => Self::Json,
+        }
+    }
+}
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  mvx unset secrets/dev/db.enc.yaml db.password
+  mvx unset secrets/dev/app.enc.yaml 'hosts[0]'")]
+pub(super) struct Unset {
+    /// The encrypted file
+    file: PathBuf,
+    /// The key path
+    key: String,
+    #[command(flatten)]
+    format: FormatArg,
+}
+
+impl Unset {
+    pub(super) fn run(&self, context: &Context) -> Result<Exit, Failure> {
+        let key = KeyPath::parse(&self.key)?;
+        let app = context.app();
+        let outcome = app.unset(&self.file, &key, self.format.format());
+        context.notes(&app);
+        changed(context, &self.file, outcome? == Outcome::Changed)
+    }
+}
+
+#[derive(clap::Args)]
+#[command(
+    name = "mv",
+    after_help = "\
+Examples:
+  mvx mv secrets/dev/app.enc.yaml API_KEY API_TOKEN
+  mvx mv secrets/dev/app.enc.yaml password db.password"
+)]
+pub(super) struct Rename {
+    /// The encrypted file
+    file: PathBuf,
+    /// The key path that it has
+    from: String,
+    /// The key path that it gets
+    to: String,
+    #[command(flatten)]
+    format: FormatArg,
+}
+
+impl Rename {
+    pub(super) fn run(&self, context: &Context) -> Result<Exit, Failure> {
+        let (from, to) = (KeyPath::parse(&self.from)?, KeyPath::parse(&self.to)?);
+        let app = context.app();
+        let outcome = app.rename(&self.file, &from, &to, self.format.format());
+        context.notes(&app);
+        changed(context, &self.file, outcome? == Outcome::Changed)
+    }
+}
+
+/// The answer of a command that changed a file, or found that there was nothing to change.
+pub(super) fn changed(context: &Context, file: &Path, changed: bool) -> Result<Exit, Failure> {
+    if context.ui.is_json() {
+        context
+            .ui
+            .json(&json!({ "file": file, "changed": changed }))?;
+    }
+    if changed {
+        return Ok(Exit::OK);
+    }
+    context
+        .ui
+        .note(&format!("{}: nothing changed", file.display()));
+    Ok(Exit::UNCHANGED)
+}

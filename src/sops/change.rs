@@ -1,0 +1,281 @@
+//! Values that come, change, go and move in a sealed text, without anything else being touched.
+//!
+//! A new value is first written in clear into the text in memory, so that the store can show that
+//! it carries the value exactly and the selector can decide where it stands; then it is enclosed.
+
+use crate::document::{Body, Shape, Tree, splice};
+use crate::keypath::{KeyPath, Segment};
+use crate::secret::Cleartext;
+use crate::sops::open::{Opened, overlap};
+use crate::sops::seal::{SealError, Sealer};
+use crate::sops::store::{NewNode, StoreError};
+
+/// An opened sealed text.
+#[derive(Clone, Copy)]
+pub struct Open<'a> {
+    /// The sealed text.
+    pub text: &'a [u8],
+    /// What stands in it.
+    pub tree: &'a Tree,
+    /// Its values.
+    pub opened: &'a Opened,
+}
+
+impl Sealer<'_> {
+    /// Puts values at paths, in order; `None` if all of them are there already.
+    pub fn set(
+        &mut self,
+        open: Open<'_>,
+        changes: &[(KeyPath, NewNode)],
+    ) -> Result<Option<Cleartext>, SealError> {
+        let mut changed = Vec::new();
+        let mut text: Option<Cleartext> = None;
+        for (path, node) in changes {
+            if holds(open, path, node) {
+                continue;
+            }
+            let tree;
+            let (now, tree) = match &text {
+                None => (open.text, open.tree),
+                Some(text) => {
+                    tree = self.store.parse(text.as_bytes())?;
+                    (text.as_bytes(), &tree)
+                }
+            };
+            let next = self.write(now, tree, path, node)?;
+            text = Some(next);
+            changed.push(path.clone());
+        }
+        let Some(text) = text else { return Ok(None) };
+        let text = self.enclose(text.as_bytes(), &changed)?;
+        let sealed = self.restamp(text.as_bytes(), |spelling| {
+            for path in &changed {
+                spelling.forget(path);
+            }
+        })?;
+        Ok(Some(sealed))
+    }
+
+    /// Takes an entry out.
+    pub fn unset(&mut self, open: Open<'_>, path: &KeyPath) -> Result<Cleartext, SealError> {
+        let edits = self.store.remove(open.text, open.tree, path)?;
+        let text = splice(open.text, edits).ok_or_else(overlap)?;
+        self.restamp(text.as_bytes(), |spelling| spelling.remove_item(path))
+    }
+
+    /// Moves an entry to another place. Within a map its text stays where it is, comments and all;
+    /// elsewhere it is written anew.
+    pub fn rename(
+        &mut self,
+        open: Open<'_>,
+        from: &KeyPath,
+        to: &KeyPath,
+    ) -> Result<Cleartext, SealError> {
+        if open.tree.find(from).is_none() {
+            return Err(StoreError::NoSuchKey {
+                path: from.to_string(),
+            }
+            .into());
+        }
+        let taken = |why: &str| StoreError::CannotCarry {
+            path: to.to_string(),
+            why: why.into(),
+        };
+        if open.tree.find(to).is_some() {
+            return Err(taken("something stands there already; `mvx unset` it first").into());
+        }
+        if to.is_within(from) {
+            return Err(taken("it lies below the entry that is to be moved").into());
+        }
+        let text = match (from.split_last(), to.split_last()) {
+            (Some((old, Segment::Key(_))), Some((new, Segment::Key(key)))) if old == new => {
+                let mut edits = self.store.rename(open.text, open.tree, from, key)?;
+                self.disclose(open, from, &mut edits)?;
+                splice(open.text, edits).ok_or_else(overlap)?
+            }
+            _ => {
+                let node = node_at(open, from).ok_or_else(|| StoreError::NoSuchKey {
+                    path: from.to_string(),
+                })?;
+                let edits = self.store.remove(open.text, open.tree, from)?;
+                let without = splice(open.text, edits).ok_or_else(overlap)?;
+                let tree = self.store.parse(without.as_bytes())?;
+                self.write(without.as_bytes(), &tree, to, &node)?
+            }
+        };
+        let text = self.enclose(text.as_bytes(), std::slice::from_ref(to))?;
+        self.restamp(text.as_bytes(), |spelling| {
+            spelling.rename(from, to);
+        })
+    }
+
+    /// Writes a node in clear, and proves that it reads back as what it is.
+    fn write(
+        &self,
+        text: &[u8],
+        tree: &Tree,
+        path: &KeyPath,
+        node: &NewNode,
+    ) -> Result<Cleartext, SealError> {
+        let old = tree
+            .find(path)
+            .filter(|item| matches!(item.body, Body::Leaf(_)));
+        let edits = match (old, node) {
+            (Some(item), NewNode::Value(value)) => {
+                let mut edits = Vec::new();
+                let rendered = self.store.plain(text, tree, item, item.style, value)?;
+                item.replace(&rendered, &mut edits);
+                edits
+            }
+            _ => self.store.insert(text, tree, path, node)?,
+        };
+        let text = splice(text, edits).ok_or_else(overlap)?;
+        let tree = self.store.parse(text.as_bytes())?;
+        if !stands(&tree, path, node) {
+            let why = "this file type would give back another value or type".into();
+            return Err(StoreError::CannotCarry {
+                path: path.to_string(),
+                why,
+            }
+            .into());
+        }
+        Ok(text)
+    }
+
+    /// Edits that write what is at or below `path` in clear.
+    fn disclose(
+        &self,
+        open: Open<'_>,
+        path: &KeyPath,
+        edits: &mut Vec<crate::document::Edit>,
+    ) -> Result<(), SealError> {
+        for (item, value) in open.tree.items.iter().zip(&open.opened.values) {
+            let Some(value) = value else { continue };
+            let empty = matches!(&item.body, Body::Leaf(clear) if clear.bytes.is_empty());
+            if !empty && open.tree.path(item).is_within(path) {
+                let rendered = self
+                    .store
+                    .plain(open.text, open.tree, item, item.style, value)?;
+                item.replace(&rendered, edits);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The value, map or list at a path, decrypted.
+pub fn node_at(open: Open<'_>, path: &KeyPath) -> Option<NewNode> {
+    let nodes = Nodes::new(open);
+    if path.segments.is_empty() {
+        return nodes.container(open.tree.find_container(path)?);
+    }
+    let found = open.tree.find(path)?;
+    let index = open
+        .tree
+        .items
+        .iter()
+        .position(|item| std::ptr::eq(item, found))?;
+    nodes.item(index)
+}
+
+/// Items by container, so that a tree is walked in linear time.
+struct Nodes<'a> {
+    open: Open<'a>,
+    children: Vec<Vec<usize>>,
+}
+
+impl<'a> Nodes<'a> {
+    fn new(open: Open<'a>) -> Self {
+        let mut children = vec![Vec::new(); open.tree.containers.len()];
+        for (index, item) in open.tree.items.iter().enumerate() {
+            if let Some(list) = children.get_mut(item.parent) {
+                list.push(index);
+            }
+        }
+        Self { open, children }
+    }
+
+    fn container(&self, id: usize) -> Option<NewNode> {
+        let children = self.children.get(id)?;
+        let entries = children.iter().filter_map(|index| {
+            let item = self.open.tree.items.get(*index)?;
+            Some((item.name.clone(), self.item(*index)?))
+        });
+        Some(match self.open.tree.container(id).shape {
+            Shape::List => NewNode::List(entries.map(|(_, node)| node).collect()),
+            Shape::Map => NewNode::Map(
+                entries
+                    .filter_map(|(name, node)| match name {
+                        Segment::Key(key) => Some((key, node)),
+                        Segment::Index(_) => None,
+                    })
+                    .collect(),
+            ),
+        })
+    }
+
+    fn item(&self, index: usize) -> Option<NewNode> {
+        let item = self.open.tree.items.get(index)?;
+        match (&item.body, self.open.opened.values.get(index)?) {
+            (Body::Comment(_), _) => None,
+            (Body::Leaf(_), Some(value)) if value.kind == crate::document::Kind::Comment => None,
+            (Body::Leaf(_), Some(value)) | (Body::Leaf(value), None) => {
+                Some(NewNode::Value(value.duplicate()))
+            }
+            (Body::Null, _) => Some(NewNode::Null),
+            (Body::Open(id), _) => self.container(*id),
+        }
+    }
+}
+
+/// Whether an opened file holds exactly this node at this path.
+fn holds(open: Open<'_>, path: &KeyPath, node: &NewNode) -> bool {
+    match node {
+        NewNode::Value(_) | NewNode::Null => {
+            node_at(open, path).is_some_and(|old| equal(&old, node))
+        }
+        // A map or list that is set again is written again.
+        NewNode::Map(_) | NewNode::List(_) => false,
+    }
+}
+
+fn equal(a: &NewNode, b: &NewNode) -> bool {
+    match (a, b) {
+        (NewNode::Value(a), NewNode::Value(b)) => a == b,
+        (NewNode::Null, NewNode::Null) => true,
+        _ => false,
+    }
+}
+
+/// Whether a text that was just written holds the node in clear.
+fn stands(tree: &Tree, path: &KeyPath, node: &NewNode) -> bool {
+    match node {
+        NewNode::Value(value) => {
+            matches!(tree.find(path).map(|item| &item.body), Some(Body::Leaf(found)) if found == value)
+        }
+        NewNode::Null => matches!(tree.find(path).map(|item| &item.body), Some(Body::Null)),
+        NewNode::Map(entries) => {
+            shape(tree, path, entries.len()) == Some(Shape::Map)
+                && entries
+                    .iter()
+                    .all(|(key, node)| stands(tree, &path.child(Segment::Key(key.clone())), node))
+        }
+        NewNode::List(items) => {
+            shape(tree, path, items.len()) == Some(Shape::List)
+                && items
+                    .iter()
+                    .enumerate()
+                    .all(|(index, node)| stands(tree, &path.child(Segment::Index(index)), node))
+        }
+    }
+}
+
+/// The shape of the container at `path` if it has this many entries.
+fn shape(tree: &Tree, path: &KeyPath, entries: usize) -> Option<Shape> {
+    let id = tree.find_container(path)?;
+    let count = tree
+        .children(id)
+        .filter(|item| !matches!(item.body, Body::Comment(_)))
+        .count();
+    (count == entries).then(|| tree.container(id).shape)
+}
