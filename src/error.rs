@@ -80,6 +80,7 @@ pub trait Explain: std::error::Error {
 }
 
 /// An error on its way to the user: message and causes, exit code, token, hints.
+#[derive(Debug)]
 pub struct Failure {
     /// The exit code.
     pub exit: Exit,
