@@ -17,7 +17,7 @@ use crate::sops::envelope::Envelope;
 use crate::sops::mac::Mac;
 use crate::sops::metadata::{Metadata, MetadataError, SPELLING};
 use crate::sops::open::{MacCheck, OpenError, Opened, open, overlap, plaintext, selector_of};
-use crate::sops::select::select;
+use crate::sops::select::{Selector, select};
 use crate::sops::spelling::Spelling;
 use crate::sops::store::{Store, StoreError};
 use crate::sops::time::mac_time;
@@ -167,6 +167,7 @@ impl Sealer<'_> {
         }
         let mut edits = Vec::new();
         let (mut encrypted, mut clear) = (0, 0);
+        let mut commented = false;
         for (item, selected) in tree.items.iter().zip(selected) {
             match &item.body {
                 Body::Leaf(value) => {
@@ -211,17 +212,7 @@ impl Sealer<'_> {
                     )?;
                     item.replace(&placed.text, &mut edits);
                 }
-                Body::Comment(comment) if selected && !comment.is_empty() => {
-                    let value = Value {
-                        kind: Kind::Comment,
-                        bytes: comment.duplicate(),
-                    };
-                    let envelope = self.envelope(&cipher, &tree, item, &value, &mut previous)?;
-                    item.replace(
-                        &self.store.envelope(text, &tree, item, &envelope).text,
-                        &mut edits,
-                    );
-                }
+                Body::Comment(comment) => commented |= !comment.is_empty(),
                 _ => {}
             }
         }
@@ -234,7 +225,10 @@ impl Sealer<'_> {
         }
         self.stamp(&mut metadata, &cipher, mac, &spelling)?;
         edits.extend(self.store.attach(text, &tree, metadata.fields()));
-        let sealed = splice(text, edits).ok_or_else(overlap)?;
+        let mut sealed = splice(text, edits).ok_or_else(overlap)?;
+        if commented {
+            sealed = self.enclose_comments(&sealed, &selector, &cipher, &mut previous)?;
+        }
         let exact = self.prove(original, &tree, &sealed, &cipher)?;
         Ok(Sealed {
             text: sealed,
@@ -243,6 +237,33 @@ impl Sealer<'_> {
             clear,
             references: references.len(),
         })
+    }
+
+    /// Encrypts the comments of a text that is sealed otherwise. Only now do they stand where a
+    /// reader of the sealed file will find them: above a `sops` block, for one, which can make a
+    /// difference to what they belong to.
+    fn enclose_comments(
+        &mut self,
+        text: &Cleartext,
+        selector: &Selector,
+        cipher: &Cipher,
+        previous: &mut Option<Previous>,
+    ) -> Result<Cleartext, SealError> {
+        let text = text.as_bytes();
+        let tree = self.store.parse(text)?;
+        let mut edits = Vec::new();
+        for (item, selected) in tree.items.iter().zip(select(&tree, selector)) {
+            let Body::Comment(comment) = &item.body else {
+                continue;
+            };
+            if selected && !comment.is_empty() {
+                let value = Value::new(Kind::Comment, comment.duplicate());
+                let envelope = self.envelope(cipher, &tree, item, &value, previous)?;
+                let placed = self.store.envelope(text, &tree, item, &envelope);
+                item.replace(&placed.text, &mut edits);
+            }
+        }
+        Ok(splice(text, edits).ok_or_else(overlap)?)
     }
 
     /// Encrypts what stands in clear at or below `paths` in a sealed text and is selected: new

@@ -31,6 +31,8 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Tree, StoreError> {
         frames: Vec::new(),
         cursor: if text.starts_with('\u{feff}') { 3 } else { 0 },
         comments: Vec::new(),
+        scalars: Vec::new(),
+        has_comments: memchr::memchr(b'#', bytes).is_some(),
         block: None,
         implicit_start: 0,
     };
@@ -42,7 +44,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Tree, StoreError> {
     {
         return Err(StoreError::Empty);
     }
-    comments::place(text, &mut builder.tree, builder.comments);
+    comments::place(text, &mut builder.tree, builder.comments, &builder.scalars);
     Ok(builder.tree)
 }
 
@@ -129,6 +131,9 @@ struct Builder<'t> {
     /// The end of the last token.
     cursor: usize,
     comments: Vec<Found>,
+    /// Where keys and values stand, block scalars and empty ones aside; for the comments' sake.
+    scalars: Vec<Range<usize>>,
+    has_comments: bool,
     /// The `sops` block while it is read.
     block: Option<BlockReader>,
     /// Where the document begins that is being read.
@@ -404,6 +409,12 @@ impl<'t> Builder<'t> {
         } else {
             value
         };
+        if self.has_comments
+            && !range.is_empty()
+            && !matches!(style, Style::Literal | Style::Folded)
+        {
+            self.scalars.push(range.clone());
+        }
         let tag_start = span
             .tag_span()
             .and_then(|span| span.byte_range())
