@@ -60,6 +60,8 @@ impl Sealer<'_> {
     pub fn unset(&mut self, open: Open<'_>, path: &KeyPath) -> Result<Cleartext, SealError> {
         let edits = self.store.remove(open.text, open.tree, path)?;
         let text = splice(open.text, edits).ok_or_else(overlap)?;
+        // A comment that was above the entry may now select what comes after it.
+        let text = self.enclose(text.as_bytes(), &[])?;
         self.restamp(text.as_bytes(), |spelling| spelling.remove_item(path))
     }
 
@@ -273,9 +275,6 @@ fn stands(tree: &Tree, path: &KeyPath, node: &NewNode) -> bool {
 /// The shape of the container at `path` if it has this many entries.
 fn shape(tree: &Tree, path: &KeyPath, entries: usize) -> Option<Shape> {
     let id = tree.find_container(path)?;
-    let count = tree
-        .children(id)
-        .filter(|item| !matches!(item.body, Body::Comment(_)))
-        .count();
+    let count = tree.children(id).filter(|item| !item.is_comment()).count();
     (count == entries).then(|| tree.container(id).shape)
 }

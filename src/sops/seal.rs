@@ -8,7 +8,7 @@ use std::collections::{HashMap, VecDeque};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use crate::document::{Body, Item, Kind, Meta, Tree, Value, splice};
+use crate::document::{Body, Edit, Item, Kind, Meta, Tree, Value, splice};
 use crate::error::{Exit, Explain};
 use crate::keypath::KeyPath;
 use crate::secret::{Cleartext, DataKey};
@@ -53,6 +53,12 @@ pub enum SealError {
         /// The number of values.
         values: usize,
     },
+    /// A value that is encrypted would be left where the selector wants clear text.
+    #[error("{path}: after this change, the selector would have this value stand in clear")]
+    WouldDisclose {
+        /// The key path.
+        path: KeyPath,
+    },
     /// The result did not open to what went in.
     #[error("the sealed text does not open to the same values; nothing was written")]
     Proof,
@@ -74,7 +80,7 @@ impl Explain for SealError {
     fn exit(&self) -> Exit {
         match self {
             Self::AlreadySealed => Exit::ALREADY_ENCRYPTED,
-            Self::NothingSelected { .. } => Exit::RULES,
+            Self::NothingSelected { .. } | Self::WouldDisclose { .. } => Exit::RULES,
             Self::Proof => Exit::BUG,
             Self::Metadata(error) => error.exit(),
             Self::Open(error) => error.exit(),
@@ -87,6 +93,7 @@ impl Explain for SealError {
         match self {
             Self::AlreadySealed => "already-encrypted",
             Self::NothingSelected { .. } => "nothing-selected",
+            Self::WouldDisclose { .. } => "would-disclose",
             Self::Proof => "proof-failed",
             Self::Metadata(error) => error.code(),
             Self::Open(error) => error.code(),
@@ -103,6 +110,9 @@ impl Explain for SealError {
             Self::NothingSelected { .. } => {
                 vec!["change the selector in the rules, or leave the file unencrypted".into()]
             }
+            Self::WouldDisclose { .. } => vec![
+                "a comment that keeps values readable would come to stand above it: `mvx edit FILE` removes both".into(),
+            ],
             Self::Proof => vec![
                 "please report this with a file that shows it; `--format binary` seals the file as a whole".into(),
             ],
@@ -266,8 +276,9 @@ impl Sealer<'_> {
         Ok(splice(text, edits).ok_or_else(overlap)?)
     }
 
-    /// Encrypts what stands in clear at or below `paths` in a sealed text and is selected: new
-    /// values, and those that moved to another place. Always under fresh IVs.
+    /// Encrypts what stands in clear in a sealed text and is selected: new values and comments at
+    /// or below `paths`, and values elsewhere that a change of comments has selected. Always under
+    /// fresh IVs.
     pub(crate) fn enclose(
         &mut self,
         text: &[u8],
@@ -291,9 +302,12 @@ impl Sealer<'_> {
                 }
                 _ => continue,
             };
-            let path = tree.path(item);
-            if !paths.iter().any(|changed| path.is_within(changed)) {
-                continue;
+            let sealed = Envelope::looks_like(value.bytes.as_bytes());
+            if sealed || value.kind == Kind::Comment {
+                let path = tree.path(item);
+                if !paths.iter().any(|changed| path.is_within(changed)) {
+                    continue;
+                }
             }
             let envelope = self.envelope(&cipher, &tree, item, &value, &mut None)?;
             let placed = self.store.envelope(text, &tree, item, &envelope);
@@ -320,7 +334,15 @@ impl Sealer<'_> {
             match (&item.body, value) {
                 (Body::Leaf(_), Some(value)) if value.kind == Kind::Comment => {}
                 (Body::Leaf(_), Some(value)) => mac.add(value, *selected),
-                (Body::Leaf(clear), None) => mac.add(clear, *selected),
+                (Body::Leaf(clear), None) => {
+                    let bytes = clear.bytes.as_bytes();
+                    if Envelope::looks_like(bytes) && cipher.open(bytes, &tree.aad(item)).is_ok() {
+                        return Err(SealError::WouldDisclose {
+                            path: tree.path(item),
+                        });
+                    }
+                    mac.add(clear, *selected);
+                }
                 _ => {}
             }
         }
@@ -328,7 +350,8 @@ impl Sealer<'_> {
             adjust(&mut opened.spelling);
         }
         self.stamp(&mut metadata, &cipher, mac, &opened.spelling)?;
-        let edits = self.store.refresh(text, &tree, metadata.fields());
+        let mut edits = self.store.refresh(text, &tree, metadata.fields());
+        self.rehome(text, &tree, &opened, &cipher, &mut edits)?;
         let sealed = splice(text, edits).ok_or_else(overlap)?;
         let again = self.store.parse(sealed.as_bytes())?;
         let block = again.meta().ok_or(SealError::Proof)?;
@@ -339,6 +362,31 @@ impl Sealer<'_> {
             MacCheck::Required,
         )?;
         Ok(sealed)
+    }
+
+    /// Encrypts comments anew that have come to stand in another container, such as one that was
+    /// above an entry that is gone.
+    fn rehome(
+        &mut self,
+        text: &[u8],
+        tree: &Tree,
+        opened: &Opened,
+        cipher: &Cipher,
+        edits: &mut Vec<Edit>,
+    ) -> Result<(), SealError> {
+        for index in &opened.misplaced {
+            let (Some(item), Some(Some(value))) =
+                (tree.items.get(*index), opened.values.get(*index))
+            else {
+                continue;
+            };
+            let envelope = self.envelope(cipher, tree, item, value, &mut None)?;
+            item.replace(
+                &self.store.envelope(text, tree, item, &envelope).text,
+                edits,
+            );
+        }
+        Ok(())
     }
 
     /// An envelope for a value: the old one where place, type and bytes are the same, else a fresh
@@ -479,8 +527,9 @@ impl Previous {
             slices: HashMap::new(),
         };
         let mut leaves = Vec::new();
-        for (item, value) in tree.items.iter().zip(&opened.values) {
+        for (index, (item, value)) in tree.items.iter().zip(&opened.values).enumerate() {
             let envelope = match &item.body {
+                _ if opened.misplaced.binary_search(&index).is_ok() => continue,
                 Body::Leaf(clear) => &clear.bytes,
                 Body::Comment(text) => text,
                 _ => continue,

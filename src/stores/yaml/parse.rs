@@ -45,6 +45,9 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Tree, StoreError> {
         return Err(StoreError::Empty);
     }
     comments::place(text, &mut builder.tree, builder.comments, &builder.scalars);
+    if builder.tree.meta().is_some() {
+        builder.tree.pass_over_list_comments();
+    }
     Ok(builder.tree)
 }
 
