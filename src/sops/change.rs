@@ -154,7 +154,13 @@ impl Sealer<'_> {
         for (item, value) in open.tree.items.iter().zip(&open.opened.values) {
             let Some(value) = value else { continue };
             let empty = matches!(&item.body, Body::Leaf(clear) if clear.bytes.is_empty());
-            if !empty && open.tree.path(item).is_within(path) {
+            if empty || !open.tree.path(item).is_within(path) {
+                continue;
+            }
+            if item.is_comment() && matches!(item.body, Body::Leaf(_)) {
+                let words = value.bytes.as_bytes();
+                edits.push(self.store.list_comment(open.text, open.tree, item, words));
+            } else {
                 let rendered = self
                     .store
                     .plain(open.text, open.tree, item, item.style, value)?;

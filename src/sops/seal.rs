@@ -291,6 +291,7 @@ impl Sealer<'_> {
         let mut edits = Vec::new();
         for (item, selected) in tree.items.iter().zip(select(&tree, &selector)) {
             let value = match &item.body {
+                Body::Leaf(_) if item.is_comment() => continue,
                 Body::Leaf(value) if selected && !value.bytes.is_empty() => value.duplicate(),
                 Body::Comment(text)
                     if selected && !text.is_empty() && !Envelope::looks_like(text.as_bytes()) =>
