@@ -159,7 +159,10 @@ fn floats_that_are_no_numbers() {
     pair.seal("f.yaml", text);
     pair.sandbox.write("own.yaml", text);
     pair.seal_with_sops("own.yaml", text);
-    assert_eq!(pair.open_with_sops("f.yaml"), pair.open_with_sops("own.yaml"));
+    assert_eq!(
+        pair.open_with_sops("f.yaml"),
+        pair.open_with_sops("own.yaml")
+    );
     assert_eq!(
         values(Format::Yaml, &pair.open("own.yaml")),
         values(Format::Yaml, text.as_bytes())
@@ -204,11 +207,7 @@ fn both_ways(format: Format, ending: &str, text: &str) {
             continue;
         }
         pair.seal(&ours, text);
-        assert_eq!(
-            String::from_utf8_lossy(&pair.open(&ours)),
-            text,
-            "{ours}"
-        );
+        assert_eq!(String::from_utf8_lossy(&pair.open(&ours)), text, "{ours}");
         if format == Format::Yaml || format == Format::Json {
             assert_eq!(
                 pair.json_with_sops(&ours),
