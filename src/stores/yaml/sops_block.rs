@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::document::{Edit, Meta, MetaBlock, MetaField, Style, Tree};
+use crate::stores::yaml::edit::flow_append;
 use crate::stores::yaml::layout::{Layout, Node};
 use crate::stores::yaml::parse::meta_scalar;
 use crate::stores::yaml::render::{plain_safe, quoted};
@@ -127,22 +128,15 @@ fn block_cut(text: &str, key: usize, end: usize) -> Range<usize> {
     }
 }
 
-/// The entry with the comma before it, or behind it where it comes first.
+/// The entry with the comma behind it, or before it where it comes last.
 fn flow_cut(text: &str, key: usize, end: usize) -> Range<usize> {
     let head = text.get(..key).unwrap_or_default().trim_end();
-    if let Some(head) = head.strip_suffix(',') {
-        return head.len()..end;
-    }
     let rest = text.get(end..).unwrap_or_default();
-    let trimmed = rest.trim_start();
-    let behind = trimmed
-        .strip_prefix(',')
-        .map_or(rest.len() - trimmed.len(), |after| {
-            rest.len() - after.trim_start().len()
-        });
-    match rest.trim_start().starts_with(',') {
-        true => key..end + behind,
-        false => key..end,
+    match (head.strip_suffix(','), rest.trim_start().strip_prefix(',')) {
+        (Some(_), Some(after)) => head.len()..text.len() - after.len(),
+        (Some(before), None) => before.len()..end,
+        (None, Some(after)) => key..text.len() - after.trim_start().len(),
+        (None, None) => key..end,
     }
 }
 
@@ -154,20 +148,8 @@ pub(super) fn attach(text: &str, tree: &Tree, meta: &[(String, Meta)]) -> Vec<Ed
         .map(|document| {
             let root = tree.container(document.root);
             if root.flow {
-                let inside = text.get(root.span.start + 1..root.span.end.saturating_sub(1));
-                let inside = inside.unwrap_or_default();
-                let at = root.span.start + 1 + inside.trim_end().len();
-                let has_entries = !inside.trim().is_empty();
-                let comma = inside.trim_end().ends_with(',');
-                let lead = match (has_entries, comma) {
-                    (false, _) => "",
-                    (true, true) => " ",
-                    (true, false) => ", ",
-                };
-                return Edit::new(
-                    at..at,
-                    format!("{lead}\"sops\": {}", to_node(&map(meta), true).flow()),
-                );
+                let block = to_node(&map(meta), true).flow();
+                return flow_append(tree, document.root, &format!("\"sops\": {block}"));
             }
             let at = document.end.min(text.len());
             let before = text.get(..at).unwrap_or_default();
@@ -204,11 +186,7 @@ pub(super) fn refresh(text: &str, tree: &Tree, meta: &[(String, Meta)]) -> Vec<E
                 .chars()
                 .take_while(|c| *c == ',' || c.is_whitespace())
                 .collect();
-            let tail: &str = if old.trim_end().ends_with(',') {
-                ", "
-            } else {
-                ""
-            };
+            let tail = old.rsplit('}').next().unwrap_or_default();
             let block = to_node(&map(meta), true).flow();
             edits.push(Edit::new(cut, format!("{lead}\"sops\": {block}{tail}")));
             continue;
