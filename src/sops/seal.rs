@@ -3,12 +3,12 @@
 //! Whatever is written has been read again first: the result must open to the same tree, or
 //! nothing comes out.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use crate::document::{Body, Edit, Item, Kind, Meta, Tree, Value, splice};
+use crate::document::{Body, Document, Edit, Item, Kind, Meta, Tree, Value, splice};
 use crate::error::{Exit, Explain};
 use crate::keypath::KeyPath;
 use crate::secret::{Cleartext, DataKey};
@@ -143,6 +143,10 @@ pub struct Previous {
     envelopes: HashMap<[u8; 32], VecDeque<String>>,
     /// By key path: the text of a value in clear and the sealed text that stood for it.
     slices: HashMap<String, (Cleartext, Vec<u8>)>,
+    /// The text of each document's `sops` block; none where one is in several pieces.
+    blocks: Vec<Vec<u8>>,
+    /// Envelopes of comments that stood as items of lists.
+    list_items: HashSet<String>,
 }
 
 impl Sealer<'_> {
@@ -236,6 +240,11 @@ impl Sealer<'_> {
         self.stamp(&mut metadata, &cipher, mac, &spelling)?;
         edits.extend(self.store.attach(text, &tree, metadata.fields()));
         let mut sealed = splice(text, edits).ok_or_else(overlap)?;
+        if let Some(previous) = &previous
+            && let Some(same) = self.restore_blocks(&sealed, &metadata, &previous.blocks)
+        {
+            sealed = same;
+        }
         if commented {
             sealed = self.enclose_comments(&sealed, &selector, &cipher, &mut previous)?;
         }
@@ -247,6 +256,49 @@ impl Sealer<'_> {
             clear,
             references: references.len(),
         })
+    }
+
+    /// The text with its `sops` blocks laid out as they were before, so that a change shows in
+    /// what it changes; `None` where the old ones do not fit.
+    fn restore_blocks(
+        &self,
+        sealed: &Cleartext,
+        metadata: &Metadata,
+        old: &[Vec<u8>],
+    ) -> Option<Cleartext> {
+        let text = sealed.as_bytes();
+        let tree = self.store.parse(text).ok()?;
+        if old.len() != tree.documents.len() {
+            return None;
+        }
+        let mut edits = Vec::new();
+        for (document, old) in tree.documents.iter().zip(old) {
+            let [cut] = document.meta.as_ref()?.cut.as_slice() else {
+                return None;
+            };
+            let new = text.get(cut.clone())?;
+            let fits = |byte| {
+                let ends = |text: &[u8]| (text.first() == Some(&byte), text.last() == Some(&byte));
+                ends(old) == ends(new)
+            };
+            if ![b',', b'\n', b'\r'].into_iter().all(fits) {
+                return None;
+            }
+            edits.push(Edit::new(cut.clone(), old.clone()));
+        }
+        let with_old = splice(text, edits)?;
+        let with_old = with_old.as_bytes();
+        let again = self.store.parse(with_old).ok()?;
+        if again.items.len() != tree.items.len()
+            || again
+                .documents
+                .iter()
+                .any(|document| document.meta.is_none())
+        {
+            return None;
+        }
+        let edits = self.store.refresh(with_old, &again, metadata.fields());
+        splice(with_old, edits)
     }
 
     /// Encrypts the comments of a text that is sealed otherwise. Only now do they stand where a
@@ -269,8 +321,17 @@ impl Sealer<'_> {
             if selected && !comment.is_empty() {
                 let value = Value::new(Kind::Comment, comment.duplicate());
                 let envelope = self.envelope(cipher, &tree, item, &value, previous)?;
-                let placed = self.store.envelope(text, &tree, item, &envelope);
-                item.replace(&placed.text, &mut edits);
+                let was_item = previous
+                    .as_ref()
+                    .is_some_and(|old| old.list_items.contains(&envelope));
+                let placed = was_item
+                    .then(|| self.store.list_item(text, &tree, item, &envelope))
+                    .flatten()
+                    .map_or_else(
+                        || self.store.envelope(text, &tree, item, &envelope).text,
+                        Cleartext::from,
+                    );
+                item.replace(&placed, &mut edits);
             }
         }
         Ok(splice(text, edits).ok_or_else(overlap)?)
@@ -526,6 +587,8 @@ impl Previous {
         let mut previous = Self {
             envelopes: HashMap::new(),
             slices: HashMap::new(),
+            blocks: blocks(text, tree).unwrap_or_default(),
+            list_items: HashSet::new(),
         };
         let mut leaves = Vec::new();
         for (index, (item, value)) in tree.items.iter().zip(&opened.values).enumerate() {
@@ -542,11 +605,14 @@ impl Previous {
                     .or_default();
                 slot.push_back(envelope.into());
             }
-            let is_comment = value
-                .as_ref()
-                .is_some_and(|value| value.kind == Kind::Comment);
-            if matches!(item.body, Body::Leaf(_)) && !is_comment {
-                leaves.push((item, value.is_some()));
+            match (&item.body, value) {
+                (Body::Leaf(_), Some(value)) if value.kind == Kind::Comment => {
+                    previous
+                        .list_items
+                        .extend(envelope.as_str().map(str::to_owned));
+                }
+                (Body::Leaf(_), value) => leaves.push((item, value.is_some())),
+                _ => {}
             }
         }
         let (plain_text, plain_tree) = plain;
@@ -580,6 +646,15 @@ impl Previous {
         let envelopes = self.envelopes.get_mut(&slot(key, aad, value))?;
         envelopes.pop_front()
     }
+}
+
+/// The text of each document's `sops` block, where each is in one piece.
+fn blocks(text: &[u8], tree: &Tree) -> Option<Vec<Vec<u8>>> {
+    let block = |document: &Document| match document.meta.as_ref()?.cut.as_slice() {
+        [cut] => text.get(cut.clone()).map(<[u8]>::to_vec),
+        _ => None,
+    };
+    tree.documents.iter().map(block).collect()
 }
 
 /// A hash over place, type and bytes, keyed so that it gives nothing away.

@@ -24,6 +24,16 @@ pub(super) fn list_comment(text: &str, item: &Item, comment: &[u8]) -> Edit {
     }
 }
 
+/// See [`crate::sops::store::Store::list_item`].
+pub(super) fn list_item(text: &str, tree: &Tree, item: &Item, envelope: &str) -> Option<String> {
+    let list = tree.container(item.parent);
+    let at = item.span.start;
+    let line = text.get(..at)?.rfind('\n').map_or(0, |newline| newline + 1);
+    let alone = text.get(line..at)?.trim_start_matches(' ').is_empty();
+    let fits = list.shape == Shape::List && !list.flow && alone && at - line == list.indent;
+    fits.then(|| format!("- {envelope}"))
+}
+
 /// See [`crate::sops::store::Store::insert`].
 pub(super) fn insert(
     text: &str,
