@@ -12,7 +12,8 @@ use crate::io::write::{self, Access};
 use crate::io::{IoError, file, process};
 use crate::secret::Cleartext;
 use crate::sops::metadata::Metadata;
-use crate::sops::seal::{Previous, Sealer};
+use crate::sops::previous::Previous;
+use crate::sops::seal::Sealer;
 use crate::stores::Format;
 
 /// Editors that can be told to leave no swap, undo or backup file of what they edit, and how.

@@ -3,12 +3,9 @@
 //! Whatever is written has been read again first: the result must open to the same tree, or
 //! nothing comes out.
 
-use std::collections::{HashMap, HashSet, VecDeque};
-
-use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use crate::document::{Body, Document, Edit, Item, Kind, Meta, Tree, Value, splice};
+use crate::document::{Body, Edit, Item, Kind, Meta, Tree, Value, splice};
 use crate::error::{Exit, Explain};
 use crate::keypath::KeyPath;
 use crate::secret::{Cleartext, DataKey};
@@ -17,6 +14,7 @@ use crate::sops::envelope::Envelope;
 use crate::sops::mac::Mac;
 use crate::sops::metadata::{Metadata, MetadataError, SPELLING};
 use crate::sops::open::{MacCheck, OpenError, Opened, open, overlap, plaintext, selector_of};
+use crate::sops::previous::Previous;
 use crate::sops::select::{Selector, select};
 use crate::sops::spelling::Spelling;
 use crate::sops::store::{Store, StoreError};
@@ -134,19 +132,6 @@ pub struct Sealer<'a> {
     pub now: &'a str,
     /// Where IVs come from.
     pub random: &'a mut dyn Randomness,
-}
-
-/// What an opened file had, so that what stays the same in an edit keeps its ciphertext and its
-/// text.
-pub struct Previous {
-    /// Envelopes by a hash over key, place, type and bytes.
-    envelopes: HashMap<[u8; 32], VecDeque<String>>,
-    /// By key path: the text of a value in clear and the sealed text that stood for it.
-    slices: HashMap<String, (Cleartext, Vec<u8>)>,
-    /// The text of each document's `sops` block; none where one is in several pieces.
-    blocks: Vec<Vec<u8>>,
-    /// Envelopes of comments that stood as items of lists.
-    list_items: HashSet<String>,
 }
 
 impl Sealer<'_> {
@@ -313,6 +298,7 @@ impl Sealer<'_> {
     ) -> Result<Cleartext, SealError> {
         let text = text.as_bytes();
         let tree = self.store.parse(text)?;
+        let mut items = false;
         let mut edits = Vec::new();
         for (item, selected) in tree.items.iter().zip(select(&tree, selector)) {
             let Body::Comment(comment) = &item.body else {
@@ -324,16 +310,28 @@ impl Sealer<'_> {
                 let was_item = previous
                     .as_ref()
                     .is_some_and(|old| old.list_items.contains(&envelope));
-                let placed = was_item
+                let as_item = was_item
                     .then(|| self.store.list_item(text, &tree, item, &envelope))
-                    .flatten()
-                    .map_or_else(
-                        || self.store.envelope(text, &tree, item, &envelope).text,
-                        Cleartext::from,
-                    );
+                    .flatten();
+                items |= as_item.is_some();
+                let placed = as_item.map_or_else(
+                    || self.store.envelope(text, &tree, item, &envelope).text,
+                    Cleartext::from,
+                );
                 item.replace(&placed, &mut edits);
             }
         }
+        let sealed = splice(text, edits).ok_or_else(overlap)?;
+        if !items {
+            return Ok(sealed);
+        }
+        // Comments that have become items are nothing that others can attach to any more.
+        let text = sealed.as_bytes();
+        let tree = self.store.parse(text)?;
+        let metadata = Metadata::from_block(tree.meta().ok_or(SealError::Proof)?);
+        let opened = open(&tree, &metadata, cipher, MacCheck::Skipped)?;
+        let mut edits = Vec::new();
+        self.rehome(text, &tree, &opened, cipher, &mut edits)?;
         Ok(splice(text, edits).ok_or_else(overlap)?)
     }
 
@@ -578,93 +576,4 @@ pub fn same(a: &Tree, b: &Tree) -> bool {
             .zip(b.items.iter().filter(solid))
             .all(same_item)
         && comments(a) == comments(b)
-}
-
-impl Previous {
-    /// Remembers an opened file and the plaintext that was made of it.
-    pub fn new(key: &DataKey, sealed: (&[u8], &Tree, &Opened), plain: (&[u8], &Tree)) -> Self {
-        let (text, tree, opened) = sealed;
-        let mut previous = Self {
-            envelopes: HashMap::new(),
-            slices: HashMap::new(),
-            blocks: blocks(text, tree).unwrap_or_default(),
-            list_items: HashSet::new(),
-        };
-        let mut leaves = Vec::new();
-        for (index, (item, value)) in tree.items.iter().zip(&opened.values).enumerate() {
-            let envelope = match &item.body {
-                _ if opened.misplaced.binary_search(&index).is_ok() => continue,
-                Body::Leaf(clear) => &clear.bytes,
-                Body::Comment(text) => text,
-                _ => continue,
-            };
-            if let (Some(value), Some(envelope)) = (value, envelope.as_str()) {
-                let slot = previous
-                    .envelopes
-                    .entry(slot(key, &tree.aad(item), value))
-                    .or_default();
-                slot.push_back(envelope.into());
-            }
-            match (&item.body, value) {
-                (Body::Leaf(_), Some(value)) if value.kind == Kind::Comment => {
-                    previous
-                        .list_items
-                        .extend(envelope.as_str().map(str::to_owned));
-                }
-                (Body::Leaf(_), value) => leaves.push((item, value.is_some())),
-                _ => {}
-            }
-        }
-        let (plain_text, plain_tree) = plain;
-        let plain_leaves: Vec<&Item> = plain_tree
-            .items
-            .iter()
-            .filter(|item| matches!(item.body, Body::Leaf(_)))
-            .collect();
-        if leaves.len() == plain_leaves.len() {
-            for ((old, encrypted), item) in leaves.into_iter().zip(plain_leaves) {
-                if encrypted && old.block.is_some() == item.block.is_some() {
-                    let sealed = old.source(text).as_bytes().to_vec();
-                    let path = plain_tree.path(item).to_string();
-                    previous
-                        .slices
-                        .insert(path, (item.source(plain_text), sealed));
-                }
-            }
-        }
-        previous
-    }
-
-    /// The sealed text of a value whose place and text are the same as before.
-    fn slice(&self, path: &KeyPath, source: &Cleartext) -> Option<&[u8]> {
-        let (plain, sealed) = self.slices.get(&path.to_string())?;
-        (plain == source).then_some(sealed)
-    }
-
-    /// The envelope of a value with the same place, type and bytes.
-    fn take(&mut self, key: &DataKey, aad: &str, value: &Value) -> Option<String> {
-        let envelopes = self.envelopes.get_mut(&slot(key, aad, value))?;
-        envelopes.pop_front()
-    }
-}
-
-/// The text of each document's `sops` block, where each is in one piece.
-fn blocks(text: &[u8], tree: &Tree) -> Option<Vec<Vec<u8>>> {
-    let block = |document: &Document| match document.meta.as_ref()?.cut.as_slice() {
-        [cut] => text.get(cut.clone()).map(<[u8]>::to_vec),
-        _ => None,
-    };
-    tree.documents.iter().map(block).collect()
-}
-
-/// A hash over place, type and bytes, keyed so that it gives nothing away.
-fn slot(key: &DataKey, aad: &str, value: &Value) -> [u8; 32] {
-    let mut hash = Sha256::new();
-    hash.update(key.expose());
-    hash.update(aad.len().to_be_bytes());
-    hash.update(aad);
-    hash.update(crate::sops::envelope::kind_name(value.kind));
-    hash.update(b":");
-    hash.update(value.bytes.as_bytes());
-    hash.finalize().into()
 }

@@ -159,10 +159,14 @@ fn sealed(text: &[u8]) -> Option<(Item, MetaBlock)> {
         return None;
     }
     item.entry = item.span.clone();
-    let meta = MetaBlock {
-        cut: vec![0..item.span.start, item.span.end..text.len()],
-        ..meta
+    // The empty text stays as it is when the file is opened, quotes and all.
+    let empty = matches!(&item.body, Body::Leaf(value) if value.bytes.is_empty());
+    let cut = if empty {
+        std::iter::once(0..text.len()).collect()
+    } else {
+        vec![0..item.span.start, item.span.end..text.len()]
     };
+    let meta = MetaBlock { cut, ..meta };
     Some((item, meta))
 }
 

@@ -6,7 +6,8 @@ use std::fmt::Write as _;
 use mvx::stores::Format;
 use serde_json::Value;
 
-use super::{ANA, Pair, values};
+use super::ivs::Ledger;
+use super::{Pair, values};
 use crate::support::Outcome;
 
 /// A second recipient, whose identity is in the fixtures, too.
@@ -77,6 +78,8 @@ struct Chain {
     /// The changes so far, for the report of a failure.
     trace: String,
     added: usize,
+    /// What was sealed under the current data key.
+    ledger: Ledger,
     /// Whether the second recipient is in.
     ben: bool,
 }
@@ -96,8 +99,11 @@ impl Chain {
             trace: String::new(),
             added: 0,
             ben: false,
+            ledger: Ledger::default(),
         };
         for _ in 0..STEPS {
+            let sealed = chain.pair.sandbox.read(name);
+            chain.ledger.add(&sealed, &chain.trace);
             chain.step();
         }
         chain.seen_by_mvx();
@@ -115,6 +121,7 @@ impl Chain {
             10 => self.rename(),
             11 => {
                 self.by_sops(&["rotate", "-i", self.name]);
+                self.ledger = Ledger::default();
                 self.seen_by_mvx();
             }
             12 => {
@@ -122,6 +129,7 @@ impl Chain {
                 let flag = if self.ben { "--rm-age" } else { "--add-age" };
                 self.ben = !self.ben;
                 self.by_sops(&["rotate", "-i", flag, BEN, self.name]);
+                self.ledger = Ledger::default();
                 self.seen_by_mvx();
             }
             _ => {
