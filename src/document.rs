@@ -218,10 +218,14 @@ pub struct Document {
 pub struct Tree {
     /// Maps and lists.
     pub containers: Vec<Container>,
-    /// Everything in document order.
+    /// Everything in document order; comments where sops has them: one beside a value comes before
+    /// it.
     pub items: Vec<Item>,
     /// The documents; one, except in YAML.
     pub documents: Vec<Document>,
+    /// Comments, by item in ascending order, that sops loses when it reads this text, such as one
+    /// beside an opening bracket.
+    pub unseen: Vec<usize>,
 }
 
 impl Tree {

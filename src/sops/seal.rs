@@ -3,21 +3,23 @@
 //! Whatever is written has been read again first: the result must open to the same tree, or
 //! nothing comes out.
 
-use thiserror::Error;
+mod error;
+
+pub use self::error::SealError;
 
 use crate::document::{Body, Edit, Item, Kind, Meta, Tree, Value, splice};
-use crate::error::{Exit, Explain};
 use crate::keypath::KeyPath;
 use crate::secret::{Cleartext, DataKey};
-use crate::sops::cipher::{Cipher, NoRandomness, Randomness};
+use crate::sops::cipher::{Cipher, Randomness};
 use crate::sops::envelope::Envelope;
 use crate::sops::mac::Mac;
 use crate::sops::metadata::{Metadata, MetadataError, SPELLING};
-use crate::sops::open::{MacCheck, OpenError, Opened, open, overlap, plaintext, selector_of};
+use crate::sops::open::{MacCheck, Opened, open, overlap, plaintext, selector_of};
 use crate::sops::previous::Previous;
+use crate::sops::re2::Pattern;
 use crate::sops::select::{Selector, select};
 use crate::sops::spelling::Spelling;
-use crate::sops::store::{Store, StoreError};
+use crate::sops::store::{Store, line_of};
 use crate::sops::time::mac_time;
 
 /// A sealed file's text.
@@ -33,93 +35,6 @@ pub struct Sealed {
     pub clear: usize,
     /// How many references (YAML's aliases) were written out.
     pub references: usize,
-}
-
-/// Why a text cannot be sealed.
-#[derive(Debug, Error)]
-pub enum SealError {
-    /// It has metadata already.
-    #[error("it is encrypted already")]
-    AlreadySealed,
-    /// The selector chose no value at all.
-    #[error(
-        "the selector `{selector}` chooses none of its {values} values: all would stay in clear"
-    )]
-    NothingSelected {
-        /// The selector's field and pattern.
-        selector: String,
-        /// The number of values.
-        values: usize,
-    },
-    /// A value that is encrypted would be left where the selector wants clear text.
-    #[error("{path}: after this change, the selector would have this value stand in clear")]
-    WouldDisclose {
-        /// The key path.
-        path: KeyPath,
-    },
-    /// The result did not open to what went in.
-    #[error("the sealed text does not open to the same values; nothing was written")]
-    Proof,
-    /// The metadata cannot be used.
-    #[error(transparent)]
-    Metadata(#[from] MetadataError),
-    /// The result, or the old text, cannot be opened.
-    #[error(transparent)]
-    Open(#[from] OpenError),
-    /// The text cannot be read or written.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The system gave no random bytes.
-    #[error(transparent)]
-    Randomness(#[from] NoRandomness),
-}
-
-impl Explain for SealError {
-    fn exit(&self) -> Exit {
-        match self {
-            Self::AlreadySealed => Exit::ALREADY_ENCRYPTED,
-            Self::NothingSelected { .. } | Self::WouldDisclose { .. } => Exit::RULES,
-            Self::Proof => Exit::BUG,
-            Self::Metadata(error) => error.exit(),
-            Self::Open(error) => error.exit(),
-            Self::Store(error) => error.exit(),
-            Self::Randomness(_) => Exit::IO,
-        }
-    }
-
-    fn code(&self) -> &'static str {
-        match self {
-            Self::AlreadySealed => "already-encrypted",
-            Self::NothingSelected { .. } => "nothing-selected",
-            Self::WouldDisclose { .. } => "would-disclose",
-            Self::Proof => "proof-failed",
-            Self::Metadata(error) => error.code(),
-            Self::Open(error) => error.code(),
-            Self::Store(error) => error.code(),
-            Self::Randomness(_) => "no-randomness",
-        }
-    }
-
-    fn hints(&self) -> Vec<String> {
-        match self {
-            Self::AlreadySealed => {
-                vec!["`mvx edit FILE` and `mvx set FILE KEY` change it; `mvx decrypt FILE` opens it".into()]
-            }
-            Self::NothingSelected { .. } => {
-                vec!["change the selector in the rules, or leave the file unencrypted".into()]
-            }
-            Self::WouldDisclose { .. } => vec![
-                "a comment that keeps values readable would come to stand above it: `mvx edit FILE` removes both".into(),
-            ],
-            Self::Proof => vec![
-                "please report this with a file that shows it; `--format binary` seals the file as a whole".into(),
-            ],
-            Self::Metadata(error) => error.hints(),
-            Self::Open(error) => error.hints(),
-            Self::Store(error) => error.hints(),
-            Self::Randomness(_) => Vec::new(),
-        }
-    }
 }
 
 /// Everything that sealing needs beside the text.
@@ -158,6 +73,9 @@ impl Sealer<'_> {
         }
         let cipher = Cipher::new(self.key);
         let selector = selector_of(&metadata)?;
+        if let Selector::EncryptedCommentRegex(pattern) = &selector {
+            all_seen(text, &tree, pattern)?;
+        }
         let selected = select(&tree, &selector);
         let mut mac = Mac::new(metadata.mac_only_encrypted()?);
         let mut spelling = Spelling::default();
@@ -542,6 +460,22 @@ impl Sealer<'_> {
             Err(SealError::Proof)
         }
     }
+}
+
+/// Checks that sops sees every comment that asks for encryption.
+fn all_seen(text: &[u8], tree: &Tree, pattern: &Pattern) -> Result<(), SealError> {
+    for item in tree
+        .unseen
+        .iter()
+        .filter_map(|index| tree.items.get(*index))
+    {
+        if matches!(&item.body, Body::Comment(words) if pattern.is_match_bytes(words.as_bytes())) {
+            return Err(SealError::Unseen {
+                line: line_of(text, item.span.start),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// Whether two trees hold the same entries, values and comments in the same order.

@@ -239,7 +239,7 @@ struct Run {
 
 fn by_comment(tree: &Tree, hit_means: bool, pattern: &Pattern) -> Vec<bool> {
     let mut runs = vec![Run::default(); tree.containers.len()];
-    let judge = |item: &Item| {
+    let judge = |(index, item): (usize, &Item)| {
         let before = runs.get(item.parent).copied().unwrap_or_default();
         let hit_before = before.outer || before.here;
         let (selected, here) = match &item.body {
@@ -248,7 +248,8 @@ fn by_comment(tree: &Tree, hit_means: bool, pattern: &Pattern) -> Vec<bool> {
                 // A comment that asks for encryption stays readable; one that asks for clear
                 // text is clear itself.
                 let hit = hit_before || (own && !hit_means);
-                (hit == hit_means, before.here || own)
+                let seen = tree.unseen.binary_search(&index).is_err();
+                (hit == hit_means, before.here || (own && seen))
             }
             Body::Leaf(_) => {
                 let hit = hit_before == hit_means;
@@ -268,7 +269,7 @@ fn by_comment(tree: &Tree, hit_means: bool, pattern: &Pattern) -> Vec<bool> {
         }
         selected
     };
-    tree.items.iter().map(judge).collect()
+    tree.items.iter().enumerate().map(judge).collect()
 }
 
 #[cfg(test)]

@@ -64,6 +64,7 @@ impl Store for Binary {
                 end: item.span.end,
             }],
             items: vec![item],
+            unseen: Vec::new(),
         })
     }
 

@@ -15,6 +15,9 @@ pub(super) struct Found {
     pub(super) in_block: bool,
 }
 
+/// The number of a comment that sops loses.
+const UNSEEN: usize = usize::MAX;
+
 /// Puts the comments among the items. `scalars` is where keys and values stand.
 pub(super) fn place(
     text: &str,
@@ -44,7 +47,7 @@ pub(super) fn place(
                 }
                 _ => {
                     let (container, before) = nearby(tree, at);
-                    (usize::MAX, container, before)
+                    (UNSEEN, container, before)
                 }
             };
             (before, number, comment_item(text, container, comment.range))
@@ -53,15 +56,23 @@ pub(super) fn place(
     placed.sort_by_key(|(before, number, _)| (*before, *number));
     let items = std::mem::take(&mut tree.items);
     let mut merged = Vec::with_capacity(items.len() + placed.len());
+    let mut unseen = Vec::new();
     let mut placed = placed.into_iter().peekable();
-    for (index, item) in items.into_iter().enumerate() {
-        while let Some((.., comment)) = placed.next_if(|(before, ..)| *before <= index) {
+    let mut rest = items.into_iter().enumerate();
+    loop {
+        let next = rest.next();
+        let index = next.as_ref().map_or(usize::MAX, |(index, _)| *index);
+        while let Some((_, number, comment)) = placed.next_if(|(before, ..)| *before <= index) {
+            if number == UNSEEN {
+                unseen.push(merged.len());
+            }
             merged.push(comment);
         }
+        let Some((_, item)) = next else { break };
         merged.push(item);
     }
-    merged.extend(placed.map(|(.., comment)| comment));
     tree.items = merged;
+    tree.unseen = unseen;
 }
 
 fn in_cut(tree: &Tree, at: usize) -> bool {

@@ -166,6 +166,43 @@ fn comments_select_as_in_sops() {
     }
 }
 
+/// Whatever the layout, sops chooses the same values when it opens the file; a comment that it
+/// would not see is refused.
+#[test]
+fn comments_select_alike_at_random() {
+    let Some(pair) = Pair::new() else { return };
+    let mut sealed = 0;
+    for seed in 200..230 {
+        let field = ["encrypted_comment_regex", "unencrypted_comment_regex"][seed % 2];
+        pair.rule(&format!("{field}: '[27]$'"));
+        pair.sandbox.write("a.yaml", layout(seed as u64));
+        let outcome = pair.mvx(["encrypt", "-q", "-i", "a.yaml"]).outcome();
+        if outcome.code() == Some(3) {
+            continue;
+        }
+        outcome.quiet_success();
+        all_open(field, pair.sops(["decrypt", "a.yaml"]).outcome());
+        sealed += 1;
+    }
+    assert!(sealed > 10, "only {sealed} could be sealed");
+}
+
+#[test]
+fn a_comment_that_sops_does_not_see_must_not_select() {
+    let Some(pair) = Pair::new() else { return };
+    pair.rule("encrypted_comment_regex: seal");
+    pair.sandbox
+        .write("a.yaml", "# seal\na: 1\nl: [ # seal\n  x\n]\n");
+    let outcome = pair.mvx(["encrypt", "-i", "a.yaml"]).outcome();
+    assert_eq!(outcome.code(), Some(3), "{outcome}");
+    assert!(outcome.stderr.contains("line 3"), "{outcome}");
+    // The other way round, more is encrypted than was asked for.
+    pair.rule("unencrypted_comment_regex: public");
+    pair.seal("b.yaml", "a: 1\nl: [ # public\n  x\n]\n");
+    assert!(!pair.sandbox.read("b.yaml").contains(" x\n"));
+    all_open("b.yaml", pair.sops(["decrypt", "b.yaml"]).outcome());
+}
+
 /// An entry goes, and the comment that selected it now stands above the next one.
 #[test]
 fn a_comment_left_behind_selects_what_follows() {

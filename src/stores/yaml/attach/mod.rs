@@ -10,6 +10,8 @@
 
 mod nodes;
 mod scanner;
+#[cfg(test)]
+mod tests;
 
 use std::ops::Range;
 
