@@ -3,7 +3,7 @@
 //! A new value is first written in clear into the text in memory, so that the store can show that
 //! it carries the value exactly and the selector can decide where it stands; then it is enclosed.
 
-use crate::document::{Body, Shape, Tree, splice};
+use crate::document::{Body, Kind, Shape, Tree, splice};
 use crate::keypath::{KeyPath, Segment};
 use crate::secret::Cleartext;
 use crate::sops::open::{Opened, overlap};
@@ -218,7 +218,7 @@ impl<'a> Nodes<'a> {
         let item = self.open.tree.items.get(index)?;
         match (&item.body, self.open.opened.values.get(index)?) {
             (Body::Comment(_), _) => None,
-            (Body::Leaf(_), Some(value)) if value.kind == crate::document::Kind::Comment => None,
+            (Body::Leaf(_), Some(value)) if value.kind == Kind::Comment => None,
             (Body::Leaf(_), Some(value)) | (Body::Leaf(value), None) => {
                 Some(NewNode::Value(value.duplicate()))
             }
@@ -250,9 +250,15 @@ fn equal(a: &NewNode, b: &NewNode) -> bool {
 /// Whether a text that was just written holds the node in clear.
 fn stands(tree: &Tree, path: &KeyPath, node: &NewNode) -> bool {
     match node {
-        NewNode::Value(value) => {
-            matches!(tree.find(path).map(|item| &item.body), Some(Body::Leaf(found)) if found == value)
-        }
+        NewNode::Value(value) => match tree.find(path).map(|item| &item.body) {
+            // JSON has one kind of number: the float 3 is written 3, which reads as an integer.
+            Some(Body::Leaf(found)) => {
+                let same_kind = found.kind == value.kind
+                    || (found.kind, value.kind) == (Kind::Int, Kind::Float);
+                same_kind && found.bytes == value.bytes
+            }
+            _ => false,
+        },
         NewNode::Null => matches!(tree.find(path).map(|item| &item.body), Some(Body::Null)),
         NewNode::Map(entries) => {
             shape(tree, path, entries.len()) == Some(Shape::Map)
