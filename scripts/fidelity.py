@@ -196,7 +196,8 @@ def types(node):
         pairs = [(key.value, types(value)) for key, value in node.value if key.value != "sops"]
         return ("map", pairs)
     if isinstance(node, yaml.SequenceNode):
-        items = [types(item) for item in node.value]
+        # a comment in a list is an item to sops, and an empty one an empty item
+        items = [types(item) for item in node.value if getattr(item, "value", None) != ""]
         return ("list", [item for item in items if item != "comment"])
     kind = re.search(r",type:(\w+)\]$", node.value) if node is not None else None
     if kind:
