@@ -69,7 +69,7 @@ count_lines() {
 }
 
 sum_of() {
-    grep -oE "[0-9]+ $1" <<<"$2" | awk '{ sum += $1 } END { print sum + 0 }'
+    { grep -oE "[0-9]+ $1" <<<"$2" || true; } | awk '{ sum += $1 } END { print sum + 0 }'
 }
 
 count_nextest() { count_lines "$1" '^ *Summary \['; }
