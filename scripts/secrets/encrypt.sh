@@ -17,8 +17,18 @@ type -P "$mvx" >/dev/null || {
 # `mvx encrypt` opens each result once more before it writes a byte, so what is there is good.
 "$mvx" encrypt "$@"
 
+# A directory stands for every file below it.
+files=()
+for argument in "$@"; do
+    if [ -d "$argument" ]; then
+        while IFS= read -r -d '' file; do files+=("$file"); done < <(find "$argument" -type f -print0)
+    else
+        files+=("$argument")
+    fi
+done
+
 left=0
-for file in "$@"; do
+for file in "${files[@]}"; do
     case $file in
         -* | *.enc | *.enc.*) continue ;;
     esac
