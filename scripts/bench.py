@@ -111,6 +111,13 @@ def tree(leaves):
     return root
 
 
+def records(leaves):
+    """A data set as people export it: one long list of records with ten fields each."""
+    chance = random.Random(SEED + leaves)
+    names = chance.sample(WORDS, 10)
+    return {"records": [{name: value(chance) for name in names} for _ in range(leaves // 10)]}
+
+
 def as_yaml(node, chance, depth=0):
     lines = []
     for key, child in node.items():
@@ -199,7 +206,7 @@ class Bench:
 
     def json(self, leaves):
         path = self.folder / f"leaves-{leaves}.json"
-        path.write_text(json.dumps(tree(leaves), indent=2) + "\n")
+        path.write_text(json.dumps(records(leaves), indent=2) + "\n")
         return path
 
     # Measuring
