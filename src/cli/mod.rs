@@ -56,7 +56,7 @@ pub struct Context {
     /// The way to the person and to the next program.
     pub ui: Ui,
     /// The environment as it was at the start.
-    pub environment: Environment,
+    pub environment: Arc<Environment>,
     /// The working directory, after `-C`.
     pub directory: PathBuf,
 }
@@ -200,7 +200,7 @@ impl Context {
         App::new(
             &self.environment,
             &self.directory,
-            Arc::new(System),
+            Arc::new(System::new(Arc::clone(&self.environment))),
             Arc::new(prompt::Terminal),
         )
     }
@@ -284,7 +284,7 @@ fn run(cli: Cli, environment: Environment) -> ExitCode {
     };
     let context = Context {
         ui,
-        environment,
+        environment: Arc::new(environment),
         directory,
     };
     let outcome = command.run(&context);
