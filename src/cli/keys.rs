@@ -53,9 +53,10 @@ impl Keys {
 }
 
 fn generate(context: &Context, output: Option<&PathBuf>, protect: bool) -> Result<Exit, Failure> {
-    let passphrase = match protect {
-        true => Some(super::prompt::new_passphrase()?),
-        false => None,
+    let passphrase = if protect {
+        Some(super::prompt::new_passphrase()?)
+    } else {
+        None
     };
     let app = context.app();
     let key = app.generate_key(output.map(PathBuf::as_path), passphrase.as_ref())?;

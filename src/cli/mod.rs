@@ -136,7 +136,7 @@ enum Command {
     ///
     /// The plaintext lies in a private file in memory while the editor runs. Values that you leave
     /// alone keep their ciphertext, so that the diff shows what changed. A file that does not exist is
-    /// made. The editor is $SOPS_EDITOR, $VISUAL, $EDITOR, or vim, nano, vi.
+    /// made. The editor is `$SOPS_EDITOR`, `$VISUAL` or `$EDITOR`, else vim, nano or vi.
     Edit(edit::Edit),
     /// Print one secret
     ///

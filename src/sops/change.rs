@@ -28,7 +28,7 @@ impl Sealer<'_> {
         open: Open<'_>,
         changes: &[(KeyPath, NewNode)],
     ) -> Result<Option<Cleartext>, SealError> {
-        let mut changed = Vec::new();
+        let mut paths = Vec::new();
         let mut text: Option<Cleartext> = None;
         for (path, node) in changes {
             if holds(open, path, node) {
@@ -42,14 +42,13 @@ impl Sealer<'_> {
                     (text.as_bytes(), &tree)
                 }
             };
-            let next = self.write(now, tree, path, node)?;
-            text = Some(next);
-            changed.push(path.clone());
+            text = Some(self.write(now, tree, path, node)?);
+            paths.push(path.clone());
         }
         let Some(text) = text else { return Ok(None) };
-        let text = self.enclose(text.as_bytes(), &changed)?;
+        let text = self.enclose(text.as_bytes(), &paths)?;
         let sealed = self.restamp(text.as_bytes(), |spelling| {
-            for path in &changed {
+            for path in &paths {
                 spelling.forget(path);
             }
         })?;

@@ -231,11 +231,9 @@ impl Walker<'_> {
             Some(indent) if level.map && !level.flow => {
                 let mut body = String::new();
                 self.layout.value(&mut body, &node, indent);
-                let body = body
-                    .strip_suffix(self.layout.newline)
+                body.strip_suffix(self.layout.newline)
                     .unwrap_or(&body)
-                    .to_owned();
-                body
+                    .to_owned()
             }
             _ => format!(" {}", node.flow()),
         };

@@ -374,11 +374,9 @@ impl<'t> Builder<'t> {
             start = dash(self.text, self.cursor).unwrap_or(at);
             self.cursor = self.cursor.max(start + 1);
         }
-        if index == 0 {
-            if !container.flow {
-                container.span.start = start;
-                container.indent = column(self.text, start);
-            }
+        if index == 0 && !container.flow {
+            container.span.start = start;
+            container.indent = column(self.text, start);
         }
         Ok((id, name, start))
     }
@@ -396,7 +394,7 @@ impl<'t> Builder<'t> {
             ScalarStyle::DoubleQuoted => Style::Double,
             ScalarStyle::Literal => Style::Literal,
             ScalarStyle::Folded => Style::Folded,
-            _ => Style::Plain,
+            ScalarStyle::Plain => Style::Plain,
         };
         // A plain node without content is reported with the text `~`.
         let value = if style == Style::Plain && range.is_empty() {
