@@ -45,7 +45,7 @@ pub(super) struct Encrypt {
     caution: Caution,
 }
 
-/// What becomes of the plaintext.
+// What becomes of the plaintext.
 #[derive(clap::Args)]
 struct Plaintext {
     /// Remove the plaintext afterwards
@@ -56,7 +56,7 @@ struct Plaintext {
     keep: bool,
 }
 
-/// How much is asked and shown before anything is done.
+// How much is asked and shown before anything is done.
 #[derive(clap::Args)]
 struct Caution {
     /// Show what would be encrypted, and stop

@@ -52,7 +52,10 @@ fn an_ellipsis_stands_for_text_and_for_lines() {
         assert_eq!(line_fits(pattern, line), fits, "{pattern} / {line}");
     }
     let wanted = |lines: &[&str]| lines.iter().map(ToString::to_string).collect::<Vec<_>>();
-    assert!(output_fits(&wanted(&["a", "…", "d"]), &["a", "b", "c", "d"]));
+    assert!(output_fits(
+        &wanted(&["a", "…", "d"]),
+        &["a", "b", "c", "d"]
+    ));
     assert!(output_fits(&wanted(&["a", "…"]), &["a"]));
     assert!(!output_fits(&wanted(&["a", "…", "d"]), &["a", "b"]));
     assert!(!output_fits(&wanted(&["a"]), &["a", "b"]));
@@ -117,7 +120,8 @@ fn steps(text: &str) -> Vec<Step> {
             match line.strip_prefix('>') {
                 Some(more) if step.expected.is_empty() => {
                     step.command.push('\n');
-                    step.command.push_str(more.strip_prefix(' ').unwrap_or(more));
+                    step.command
+                        .push_str(more.strip_prefix(' ').unwrap_or(more));
                 }
                 _ => step.expected.push(line.trim_end().into()),
             }
