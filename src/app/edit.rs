@@ -90,7 +90,7 @@ impl App<'_> {
             let format = format
                 .or(format_of(&policy))
                 .unwrap_or_else(|| Format::from_path(path));
-            Target::New(policy, format, example(format).into())
+            Target::New(Box::new(policy), format, example(format).into())
         };
         let directory = PrivateDirectory::create(self.environment)?;
         if !directory.is_in_memory() {
@@ -110,7 +110,7 @@ impl App<'_> {
                 return Ok(Outcome::Unchanged);
             }
             let sealed = match &mut target {
-                Target::Existing(file, plain) => self.reseal(file, plain, &edited),
+                Target::Existing(file, plain) => reseal(file, plain, &edited),
                 Target::New(policy, format, _) => self
                     .seal_new(&name, &edited, *format, policy)
                     .map(|(text, _, _)| text),
@@ -128,39 +128,6 @@ impl App<'_> {
                 }
             }
         }
-    }
-
-    /// Seals an edited text with the file's own key, recipients and selector. Values that stayed
-    /// the same keep their ciphertext and their line.
-    fn reseal(
-        &self,
-        file: &OpenFile,
-        plain: &Cleartext,
-        edited: &Cleartext,
-    ) -> Result<Cleartext, Failure> {
-        let name = &file.sealed.name;
-        let store = file.store();
-        let expanded = store
-            .expand(plain.as_bytes())
-            .at(name)?
-            .map(|expanded| expanded.text);
-        let plain = expanded.as_ref().unwrap_or(plain);
-        let plain_tree = store.parse(plain.as_bytes()).at(name)?;
-        let sealed = (file.sealed.text.as_bytes(), &file.sealed.tree, &file.opened);
-        let previous = Previous::new(&file.key, sealed, (plain.as_bytes(), &plain_tree));
-        let metadata: Metadata = file.sealed.metadata.clone();
-        let now = now();
-        let mut random = SystemRandomness::default();
-        let mut sealer = Sealer {
-            store,
-            key: &file.key,
-            now: &now,
-            random: &mut random,
-        };
-        Ok(sealer
-            .seal(edited.as_bytes(), metadata, Some(previous))
-            .at(name)?
-            .text)
     }
 
     fn put_back(&self, path: &Path, target: &Target, sealed: &Cleartext) -> Result<(), Failure> {
@@ -245,9 +212,37 @@ impl App<'_> {
     }
 }
 
+/// Seals an edited text with the file's own key, recipients and selector. Values that stayed the
+/// same keep their ciphertext and their line.
+fn reseal(file: &OpenFile, plain: &Cleartext, edited: &Cleartext) -> Result<Cleartext, Failure> {
+    let name = &file.sealed.name;
+    let store = file.store();
+    let expanded = store
+        .expand(plain.as_bytes())
+        .at(name)?
+        .map(|expanded| expanded.text);
+    let plain = expanded.as_ref().unwrap_or(plain);
+    let plain_tree = store.parse(plain.as_bytes()).at(name)?;
+    let before = (file.sealed.text.as_bytes(), &file.sealed.tree, &file.opened);
+    let previous = Previous::new(&file.key, before, (plain.as_bytes(), &plain_tree));
+    let metadata: Metadata = file.sealed.metadata.clone();
+    let now = now();
+    let mut random = SystemRandomness::default();
+    let mut sealer = Sealer {
+        store,
+        key: &file.key,
+        now: &now,
+        random: &mut random,
+    };
+    Ok(sealer
+        .seal(edited.as_bytes(), metadata, Some(previous))
+        .at(name)?
+        .text)
+}
+
 enum Target {
     Existing(Box<OpenFile>, Cleartext),
-    New(Policy, Format, Cleartext),
+    New(Box<Policy>, Format, Cleartext),
 }
 
 impl Target {

@@ -65,7 +65,7 @@ impl App<'_> {
         let format = request
             .format
             .unwrap_or_else(|| Format::from_path(request.path));
-        let target = self.target(&request)?;
+        let target = target(&request)?;
         let named = target.as_deref().unwrap_or(request.path);
         let policy = self.policy_for_plaintext(request.path, named, request.age)?;
         let format = request.format.or(format_of(&policy)).unwrap_or(format);
@@ -134,19 +134,19 @@ impl App<'_> {
             now: &now,
             random: &mut random,
         };
-        let sealed = sealer.seal(plaintext.as_bytes(), metadata, None).at(name)?;
-        if sealed.references > 0 {
+        let done = sealer.seal(plaintext.as_bytes(), metadata, None).at(name)?;
+        if done.references > 0 {
             self.note(format!(
                 "{name}: {} aliases are written out in the encrypted file, as sops does",
-                sealed.references
+                done.references
             ));
         }
-        if !sealed.exact {
+        if !done.exact {
             self.note(format!(
                 "{name}: opens to the same values and comments, in a slightly different layout"
             ));
         }
-        Ok((sealed.text, sealed.encrypted, sealed.clear))
+        Ok((done.text, done.encrypted, done.clear))
     }
 
     /// Removes a plaintext that was sealed, unless it changed meanwhile.
@@ -165,24 +165,23 @@ impl App<'_> {
         }
         Ok(file::remove(&absolute)?)
     }
+}
 
-    fn target(&self, request: &Request<'_>) -> Result<Option<PathBuf>, Failure> {
-        Ok(match &request.output {
-            Output::Caller => None,
-            Output::InPlace => Some(request.path.into()),
-            Output::File(path) => Some(path.clone()),
-            Output::Beside if is_sealed_name(request.path) => {
-                return Err(Failure::new(
-                    Exit::ALREADY_ENCRYPTED,
-                    "sealed-name",
-                    "the name says that it is encrypted already",
-                )
-                .at(request.path.display())
-                .hint(
-                    "`-i` encrypts it in place; `mvx edit` and `mvx set` change an encrypted file",
-                ));
-            }
-            Output::Beside => Some(sealed_name(request.path)),
-        })
-    }
+/// The file that the sealed text goes to, if any.
+fn target(request: &Request<'_>) -> Result<Option<PathBuf>, Failure> {
+    Ok(match &request.output {
+        Output::Caller => None,
+        Output::InPlace => Some(request.path.into()),
+        Output::File(path) => Some(path.clone()),
+        Output::Beside if is_sealed_name(request.path) => {
+            return Err(Failure::new(
+                Exit::ALREADY_ENCRYPTED,
+                "sealed-name",
+                "the name says that it is encrypted already",
+            )
+            .at(request.path.display())
+            .hint("`-i` encrypts it in place; `mvx edit` and `mvx set` change an encrypted file"));
+        }
+        Output::Beside => Some(sealed_name(request.path)),
+    })
 }

@@ -28,12 +28,8 @@ pub(super) struct Encrypt {
     /// Write to this file; `-` is standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Remove the plaintext afterwards
-    #[arg(long, conflicts_with_all = ["in_place", "keep"])]
-    rm: bool,
-    /// Keep the plaintext without being asked
-    #[arg(long)]
-    keep: bool,
+    #[command(flatten)]
+    plaintext: Plaintext,
     /// Replace an existing encrypted file
     #[arg(long)]
     overwrite: bool,
@@ -45,6 +41,24 @@ pub(super) struct Encrypt {
     filename: Option<PathBuf>,
     #[command(flatten)]
     format: FormatArg,
+    #[command(flatten)]
+    caution: Caution,
+}
+
+// What becomes of the plaintext.
+#[derive(clap::Args)]
+struct Plaintext {
+    /// Remove the plaintext afterwards
+    #[arg(long, conflicts_with_all = ["in_place", "keep"])]
+    rm: bool,
+    /// Keep the plaintext without being asked
+    #[arg(long)]
+    keep: bool,
+}
+
+// How much is asked and shown before anything is done.
+#[derive(clap::Args)]
+struct Caution {
     /// Show what would be encrypted, and stop
     #[arg(long)]
     dry_run: bool,
@@ -69,13 +83,13 @@ impl Encrypt {
             )
             .hint("`mvx ls` lists what is encrypted already"));
         }
-        if self.dry_run || (from_directory && !self.yes) {
+        if self.caution.dry_run || (from_directory && !self.caution.yes) {
             for target in &targets {
                 context
                     .ui
                     .note(&format!("would encrypt {}", target.display()));
             }
-            if self.dry_run {
+            if self.caution.dry_run {
                 return Ok(Exit::OK);
             }
             let question = format!("Encrypt these {} files?", targets.len());
@@ -106,7 +120,7 @@ impl Encrypt {
             };
             let done = app.encrypt(request)?;
             context.notes(&app);
-            answers.push(self.report(context, target, done)?);
+            answers.push(self.report(context, target, &done)?);
             progress.step();
         }
         if context.ui.is_json() {
@@ -129,7 +143,7 @@ impl Encrypt {
         &self,
         context: &Context,
         path: &Path,
-        done: Encrypted,
+        done: &Encrypted,
     ) -> Result<serde_json::Value, Failure> {
         if let Some(text) = &done.text {
             context.ui.answer(text.as_bytes())?;
@@ -147,7 +161,7 @@ impl Encrypt {
             done.recipients.join(", ")
         ));
         let replaced = written == path;
-        let removed = !replaced && self.remove(context, path, &done)?;
+        let removed = !replaced && self.remove(context, path, done)?;
         if !replaced && !removed {
             context
                 .ui
@@ -165,12 +179,12 @@ impl Encrypt {
 
     fn remove(&self, context: &Context, path: &Path, done: &Encrypted) -> Result<bool, Failure> {
         let asked = || {
-            let may_ask = !self.keep && terminal::is_stdin() && terminal::is_stderr();
+            let may_ask = !self.plaintext.keep && terminal::is_stdin() && terminal::is_stderr();
             may_ask
                 && terminal::confirm(&format!("Remove the plaintext {}?", path.display()), false)
                     .unwrap_or(false)
         };
-        if !self.rm && !asked() {
+        if !self.plaintext.rm && !asked() {
             return Ok(false);
         }
         context.app().remove_plaintext(path, &done.plaintext)?;

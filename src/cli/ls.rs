@@ -36,48 +36,48 @@ impl List {
             let files: Vec<_> = files.iter().map(entry_json).collect();
             context.ui.json(&json!({ "files": files }))?;
         } else {
-            self.print(context, &files)?;
+            print(context, &files)?;
         }
         Ok(failures.first().map_or(Exit::OK, |failure| failure.exit))
     }
+}
 
-    fn print(&self, context: &Context, files: &[FileEntry]) -> Result<(), Failure> {
-        if files.is_empty() {
-            context
-                .ui
-                .note("there are no secret files here; `mvx encrypt FILE` makes one");
-            return Ok(());
-        }
-        let mut table = Table::new([
-            "FILE",
-            "ENVIRONMENT",
-            "KEY",
-            "TYPE",
-            "RECIPIENTS",
-            "CHANGED",
-        ]);
-        for file in files {
-            let path = file.path.display().to_string();
-            let environment = file.environment.clone().unwrap_or_default();
-            let recipients: Vec<String> = file.recipients.iter().map(reader).collect();
-            for row in &file.keys {
-                let kind = match row.encrypted {
-                    true => row.kind.to_owned(),
-                    false if row.kind == "null" => row.kind.to_owned(),
-                    false => format!("{} (clear)", row.kind),
-                };
-                table.row([
-                    path.as_str(),
-                    &environment,
-                    &row.path.to_string(),
-                    &kind,
-                    &recipients.join(", "),
-                    &file.last_modified,
-                ]);
-            }
-        }
-        context.ui.table(&table)
+fn print(context: &Context, files: &[FileEntry]) -> Result<(), Failure> {
+    if files.is_empty() {
+        context
+            .ui
+            .note("there are no secret files here; `mvx encrypt FILE` makes one");
+        return Ok(());
     }
+    let mut table = Table::new([
+        "FILE",
+        "ENVIRONMENT",
+        "KEY",
+        "TYPE",
+        "RECIPIENTS",
+        "CHANGED",
+    ]);
+    for file in files {
+        let path = file.path.display().to_string();
+        let environment = file.environment.clone().unwrap_or_default();
+        let recipients: Vec<String> = file.recipients.iter().map(reader).collect();
+        for row in &file.keys {
+            let kind = if row.encrypted || row.kind == "null" {
+                row.kind.to_owned()
+            } else {
+                format!("{} (clear)", row.kind)
+            };
+            table.row([
+                path.as_str(),
+                &environment,
+                &row.path.to_string(),
+                &kind,
+                &recipients.join(", "),
+                &file.last_modified,
+            ]);
+        }
+    }
+    context.ui.table(&table)
 }
 
 fn reader(reader: &Reader) -> String {

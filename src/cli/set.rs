@@ -145,7 +145,7 @@ Examples:
 pub(super) struct Unset {
     /// The encrypted file
     file: PathBuf,
-    /// The key path
+    /// The key path, such as `db.password` or `list[0]`
     key: String,
     #[command(flatten)]
     format: FormatArg,
@@ -172,7 +172,7 @@ Examples:
 pub(super) struct Rename {
     /// The encrypted file
     file: PathBuf,
-    /// The key path that it has
+    /// The key path that it has now
     from: String,
     /// The key path that it gets
     to: String,

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use crate::document::{Body, Item, Shape, Style, Tree};
 use crate::keypath::Segment;
-use crate::stores::yaml::parse::column;
+use crate::stores::yaml::places::column;
 
 /// A comment as the parser saw it.
 pub(super) struct Found {
