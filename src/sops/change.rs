@@ -29,7 +29,7 @@ impl Sealer<'_> {
         open: Open<'_>,
         changes: &[(KeyPath, NewNode)],
     ) -> Result<Option<Cleartext>, SealError> {
-        let mut changed = Vec::new();
+        let mut paths = Vec::new();
         let mut written: Option<(Cleartext, Tree)> = None;
         for (path, node) in changes {
             if holds(open, path, node) {
@@ -40,17 +40,17 @@ impl Sealer<'_> {
                 Some((text, tree)) => self.write(text.as_bytes(), tree, path, node)?,
             };
             written = Some(next);
-            changed.push(path.clone());
+            paths.push(path.clone());
         }
         let Some((text, tree)) = written else {
             return Ok(None);
         };
         let forget = |spelling: &mut Spelling| {
-            for path in &changed {
+            for path in &paths {
                 spelling.forget(path);
             }
         };
-        self.commit((text.as_bytes(), &tree), &changed, open, forget)
+        self.commit((text.as_bytes(), &tree), &paths, open, forget)
             .map(Some)
     }
 
@@ -60,7 +60,7 @@ impl Sealer<'_> {
         let text = splice(open.text, edits).ok_or_else(overlap)?;
         let tree = self.store.parse(text.as_bytes())?;
         self.commit((text.as_bytes(), &tree), &[], open, |spelling| {
-            spelling.remove_item(path)
+            spelling.remove_item(path);
         })
     }
 
@@ -108,7 +108,7 @@ impl Sealer<'_> {
         };
         let changed = std::slice::from_ref(to);
         self.commit((text.as_bytes(), &tree), changed, open, |spelling| {
-            spelling.rename(from, to)
+            spelling.rename(from, to);
         })
     }
 

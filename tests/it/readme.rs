@@ -148,12 +148,11 @@ fn without_blank_ends<'a>(lines: &'a [&'a str]) -> &'a [&'a str] {
 fn output_fits(expected: &[String], lines: &[&str]) -> bool {
     match (expected.split_first(), lines.split_first()) {
         (None, None) => true,
-        (None, Some(_)) => false,
         (Some((any, rest)), line) if any == "…" => {
             output_fits(rest, lines)
                 || line.is_some_and(|(_, lines_after)| output_fits(expected, lines_after))
         }
-        (Some(_), None) => false,
+        (None, Some(_)) | (Some(_), None) => false,
         (Some((pattern, rest)), Some((line, lines_after))) => {
             line_fits(pattern, line) && output_fits(rest, lines_after)
         }
@@ -206,7 +205,7 @@ impl Session {
         let output = Command::new("bash")
             .args(["-c", &format!("exec 2>&1\n{script}")])
             .env_clear()
-            .env("PATH", self.path())
+            .env("PATH", Self::path())
             .env("HOME", self.root.join("home"))
             .env("LC_ALL", "C.UTF-8")
             .env("NO_COLOR", "1")
@@ -227,7 +226,7 @@ impl Session {
     }
 
     /// The mvx of this build first, then a real sops where there is one, then the machine's own.
-    fn path(&self) -> OsString {
+    fn path() -> OsString {
         let built = Path::new(env!("CARGO_BIN_EXE_mvx"));
         let mut folders: Vec<PathBuf> = built.parent().map(PathBuf::from).into_iter().collect();
         folders.push(Path::new(env!("CARGO_MANIFEST_DIR")).join(".peers/bin"));
