@@ -29,12 +29,8 @@ pub(super) struct Encrypt {
     /// Write to this file; `-` is standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Remove the plaintext afterwards
-    #[arg(long, conflicts_with_all = ["in_place", "keep"])]
-    rm: bool,
-    /// Keep the plaintext without being asked
-    #[arg(long)]
-    keep: bool,
+    #[command(flatten)]
+    plaintext: Plaintext,
     /// Replace an existing encrypted file
     #[arg(long)]
     overwrite: bool,
@@ -46,6 +42,24 @@ pub(super) struct Encrypt {
     filename: Option<PathBuf>,
     #[command(flatten)]
     format: FormatArg,
+    #[command(flatten)]
+    caution: Caution,
+}
+
+// What becomes of the plaintext.
+#[derive(clap::Args)]
+struct Plaintext {
+    /// Remove the plaintext afterwards
+    #[arg(long, conflicts_with_all = ["in_place", "keep"])]
+    rm: bool,
+    /// Keep the plaintext without being asked
+    #[arg(long)]
+    keep: bool,
+}
+
+// How much is asked and shown before anything is done.
+#[derive(clap::Args)]
+struct Caution {
     /// Show what would be encrypted, and stop
     #[arg(long)]
     dry_run: bool,
@@ -59,7 +73,7 @@ impl Encrypt {
         if self.files.iter().any(|file| file == Path::new("-")) {
             return self.stdin(context);
         }
-        if self.rm && self.output.as_deref() == Some(Path::new("-")) {
+        if self.plaintext.rm && self.output.as_deref() == Some(Path::new("-")) {
             return Err(misuse(
                 "`--rm` needs a file to write to: nobody knows whether standard output was kept",
             ));
@@ -83,10 +97,10 @@ impl Encrypt {
         for target in &targets {
             app.free_target(&self.request(target, None))?;
         }
-        if self.dry_run {
+        if self.caution.dry_run {
             return self.show(context, &app, &targets);
         }
-        if targets != self.files && !self.yes {
+        if targets != self.files && !self.caution.yes {
             agree(context, &targets)?;
         }
         let mut progress = context.ui.progress(targets.len(), "encrypting");
@@ -176,9 +190,9 @@ impl Encrypt {
         path: &Path,
         done: &Encrypted,
     ) -> Result<bool, Failure> {
-        let may_ask = !self.keep && !self.yes && terminal::is_stdin() && terminal::is_stderr();
+        let may_ask = !self.plaintext.keep && !self.caution.yes && terminal::is_stdin() && terminal::is_stderr();
         let question = || format!("Remove the plaintext {}?", path.display());
-        if !self.rm && !(may_ask && terminal::confirm(&question(), false)?) {
+        if !self.plaintext.rm && !(may_ask && terminal::confirm(&question(), false)?) {
             return Ok(false);
         }
         app.remove_plaintext(path, &done.plaintext)?;
@@ -190,7 +204,7 @@ impl Encrypt {
         let [_] = self.files.as_slice() else {
             return Err(misuse("`-` stands alone: standard input is one file"));
         };
-        if self.in_place || self.rm {
+        if self.in_place || self.plaintext.rm {
             return Err(misuse(
                 "standard input can neither be encrypted in place nor removed",
             ));

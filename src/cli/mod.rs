@@ -16,7 +16,8 @@
 //! ```
 //!
 //! plus a variant of `Command`, whose doc comment is the command's help, and its line in
-//! `Command::run`. Help, man pages and completions all come from these.
+//! `Command::run`. Help, man pages and completions all come from these. Arguments that several
+//! commands share are flattened in; they have no doc comment, or it would replace the command's.
 
 mod decrypt;
 mod edit;
@@ -56,7 +57,7 @@ pub struct Context {
     /// The way to the person and to the next program.
     pub ui: Ui,
     /// The environment as it was at the start.
-    pub environment: Environment,
+    pub environment: Arc<Environment>,
     /// The working directory, after `-C`.
     pub directory: PathBuf,
 }
@@ -135,7 +136,7 @@ enum Command {
     ///
     /// The plaintext lies in a private file in memory while the editor runs. Values that you leave
     /// alone keep their ciphertext, so that the diff shows what changed. A file that does not exist is
-    /// made. The editor is $SOPS_EDITOR, $VISUAL, $EDITOR, or vim, nano, vi.
+    /// made. The editor is `$SOPS_EDITOR`, `$VISUAL` or `$EDITOR`, else vim, nano or vi.
     Edit(edit::Edit),
     /// Print one secret
     ///
@@ -151,11 +152,11 @@ enum Command {
     /// A number or boolean that is there stays one where the new text fits it; new values are text.
     /// --type says otherwise.
     Set(set::Set),
-    /// Take one secret out of an encrypted file
+    /// Remove one secret from an encrypted file
     ///
     /// git history keeps the old ciphertext: revoke the value where it was used.
     Unset(set::Unset),
-    /// Give a secret another key path in its file
+    /// Move a secret to another key path in its file
     ///
     /// Its value is encrypted anew at its new place. Comments inside a map that moves to another map
     /// are left behind.
@@ -166,7 +167,7 @@ enum Command {
     /// Needs no identity and never shows a value.
     #[command(name = "ls")]
     List(ls::List),
-    /// This machine's identities: the private sides that open files
+    /// Make, list and show this machine's identities, which open files
     Keys(keys::Keys),
     /// Explain a command or a topic
     Help(help::Help),
@@ -200,7 +201,7 @@ impl Context {
         App::new(
             &self.environment,
             &self.directory,
-            Arc::new(System),
+            Arc::new(System::new(Arc::clone(&self.environment))),
             Arc::new(prompt::Terminal),
         )
     }
@@ -228,7 +229,7 @@ fn misuse(message: &str) -> Failure {
 // The option that says what type a file is. A doc comment would take the place of the command's.
 #[derive(clap::Args)]
 struct FormatArg {
-    /// The file's type, where its name does not tell it: yaml, json, dotenv, ini, binary
+    /// The file's type, where its name does not tell it
     #[arg(long, value_name = "TYPE", value_parser = format_parser())]
     format: Option<Format>,
 }
@@ -296,7 +297,7 @@ fn run(cli: Cli, environment: Environment) -> ExitCode {
     };
     let context = Context {
         ui,
-        environment,
+        environment: Arc::new(environment),
         directory,
     };
     let outcome = command.run(&context);
@@ -321,6 +322,25 @@ mod tests {
         let mut command = Cli::command();
         command.build();
         command.debug_assert();
+    }
+
+    #[test]
+    fn every_command_says_what_it_does_in_a_line_of_its_own() {
+        fn check(command: &clap::Command, seen: &mut Vec<String>) {
+            for below in command.get_subcommands() {
+                let about = below.get_about().map(ToString::to_string);
+                let about = about.unwrap_or_default();
+                let name = below.get_name();
+                assert!(about.starts_with(char::is_uppercase), "{name}: {about}");
+                assert!(!about.ends_with('.') && about.len() < 80, "{name}: {about}");
+                assert!(!seen.contains(&about), "{name}: {about}");
+                seen.push(about);
+                check(below, seen);
+            }
+        }
+        let mut root = Cli::command();
+        root.build();
+        check(&root, &mut Vec::new());
     }
 
     #[test]

@@ -176,7 +176,7 @@ Examples:
 pub(super) struct Unset {
     /// The encrypted file
     file: PathBuf,
-    /// The key path
+    /// The key path, such as `db.password` or `list[0]`
     key: String,
     #[command(flatten)]
     format: FormatArg,
@@ -203,7 +203,7 @@ Examples:
 pub(super) struct Rename {
     /// The encrypted file
     file: PathBuf,
-    /// The key path that it has
+    /// The key path that it has now
     from: String,
     /// The key path that it gets
     to: String,

@@ -16,6 +16,7 @@ mod child;
 mod command_line;
 mod panics;
 mod processes;
+mod readme;
 mod support;
 mod talk;
 mod terminal;

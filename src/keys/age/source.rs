@@ -1,15 +1,15 @@
 //! Where age identities come from: variables, key files, commands, and the order among them.
 
 use std::ffi::OsString;
-use std::io;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use crate::io::IoError;
 use crate::keys::Effort;
 use crate::keys::age::identity::{self, Key};
 use crate::keys::machine::{CommandError, KeyCommand, Machine, Platform};
-use crate::keys::system::reason;
 use crate::secret::Cleartext;
 
 /// How long a key command may take.
@@ -263,7 +263,7 @@ fn sops_config_directory(machine: &dyn Machine) -> Option<PathBuf> {
 }
 
 /// A directory from a variable. A relative one is ignored, as the XDG specification asks.
-fn absolute(machine: &dyn Machine, name: &str) -> Option<PathBuf> {
+fn absolute(machine: &dyn Machine, name: &'static str) -> Option<PathBuf> {
     machine
         .variable(name)
         .map(PathBuf::from)
@@ -287,18 +287,22 @@ fn read(name: Option<&'static str>, path: &Path, machine: &dyn Machine) -> Loade
             ..Loaded::parse(&file.text, label)
         },
         Err(error) => {
-            let absent = matches!(
-                error.kind(),
-                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-            );
-            if name.is_none() && absent {
+            if name.is_none() && is_absent(&error) {
                 return Loaded {
                     label,
                     ..Loaded::default()
                 };
             }
-            Loaded::trouble(label, &reason(&error))
+            Loaded::trouble(label, &error.reason())
         }
+    }
+}
+
+fn is_absent(error: &IoError) -> bool {
+    match error {
+        IoError::NotFound { .. } => true,
+        IoError::Read { source, .. } => source.kind() == ErrorKind::NotADirectory,
+        _ => false,
     }
 }
 

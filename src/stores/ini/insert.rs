@@ -4,7 +4,7 @@ use super::parse::{self, DEFAULT};
 use super::read::{line_end, slice};
 use super::write::{self, Layout};
 use super::{end_of_line, names, newline, tail};
-use crate::document::{Body, Edit, Item, Kind, Style, Tree, Value};
+use crate::document::{Body, Edit, Item, Style, Tree, Value};
 use crate::keypath::{KeyPath, Segment};
 use crate::secret::Cleartext;
 use crate::sops::store::{NewNode, StoreError, line_of};

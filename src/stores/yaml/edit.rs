@@ -381,35 +381,32 @@ fn key_range(text: &str, start: usize) -> Range<usize> {
     let start = start + skipped;
     let rest = text.get(start..).unwrap_or_default();
     let bytes = rest.as_bytes();
-    let len = match bytes.first() {
-        Some(quote @ (b'"' | b'\'')) => {
-            let mut at = 1;
-            while let Some(byte) = bytes.get(at) {
-                match byte {
-                    b'\\' if *quote == b'"' => at += 1,
-                    b'\'' if *quote == b'\'' && bytes.get(at + 1) == Some(&b'\'') => at += 1,
-                    byte if byte == quote => break,
-                    _ => {}
-                }
-                at += 1;
+    let len = if let Some(quote @ (b'"' | b'\'')) = bytes.first() {
+        let mut at = 1;
+        while let Some(byte) = bytes.get(at) {
+            match byte {
+                b'\\' if *quote == b'"' => at += 1,
+                b'\'' if *quote == b'\'' && bytes.get(at + 1) == Some(&b'\'') => at += 1,
+                byte if byte == quote => break,
+                _ => {}
             }
-            at + 1
+            at += 1;
         }
-        _ => {
-            let mut at = 0;
-            while let Some(byte) = bytes.get(at) {
-                let ends = *byte == b'\n'
-                    || (*byte == b':'
-                        && bytes.get(at + 1).is_none_or(|next| {
-                            next.is_ascii_whitespace() || matches!(next, b',' | b']' | b'}')
-                        }));
-                if ends {
-                    break;
-                }
-                at += 1;
+        at + 1
+    } else {
+        let mut at = 0;
+        while let Some(byte) = bytes.get(at) {
+            let ends = *byte == b'\n'
+                || (*byte == b':'
+                    && bytes.get(at + 1).is_none_or(|next| {
+                        next.is_ascii_whitespace() || matches!(next, b',' | b']' | b'}')
+                    }));
+            if ends {
+                break;
             }
-            rest.get(..at).unwrap_or_default().trim_end().len()
+            at += 1;
         }
+        rest.get(..at).unwrap_or_default().trim_end().len()
     };
     start..start + len.min(rest.len())
 }

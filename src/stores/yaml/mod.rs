@@ -8,6 +8,7 @@ mod edit_tests;
 mod expand;
 mod layout;
 mod parse;
+mod places;
 mod render;
 mod scalar;
 mod sops_block;

@@ -126,13 +126,12 @@ fn string(text: &str, style: Style, flow: bool, item: &Item, newline: &str) -> C
                 .unwrap_or_else(|| quoted(text))
                 .into()
         }
-        Style::Double => quoted(text).into(),
         // In flow style, single quotes around an envelope stand for a plain text.
         Style::Single if flow && plain_safe(text, true) => text.into(),
-        Style::Single => single().into(),
         Style::Plain if plain_safe(text, flow) => text.into(),
-        Style::Plain if is_plain_string(text) => single().into(),
-        Style::Plain => quoted(text).into(),
+        Style::Plain if !is_plain_string(text) => quoted(text).into(),
+        Style::Single | Style::Plain => single().into(),
+        Style::Double => quoted(text).into(),
     }
 }
 
@@ -228,7 +227,7 @@ pub(super) fn plain_safe(text: &str, flow: bool) -> bool {
     };
     let second = chars.next();
     let starts_well = match first {
-        '-' | '?' | ':' => second.is_some_and(|c| !c.is_whitespace() && !(flow && is_flow(c))),
+        '-' | '?' | ':' => second.is_some_and(|c| !(c.is_whitespace() || flow && is_flow(c))),
         ',' | '[' | ']' | '{' | '}' | '#' | '&' | '*' | '!' | '|' | '>' | '\'' | '"' | '%'
         | '@' | '`' => false,
         _ => true,

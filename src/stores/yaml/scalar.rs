@@ -78,12 +78,15 @@ pub(super) fn resolve(tag: Tag, text: &str, quoted: bool) -> Result<Option<Value
             Err(BadScalar::TagMismatch)
         };
     };
-    let fits = match (&plain, tag) {
-        (_, Tag::None) | (Plain::Null, Tag::Null) | (Plain::Int(_), Tag::Int) => true,
-        (Plain::Float(_) | Plain::Int(_), Tag::Float) => true,
-        (Plain::Bool(_), Tag::Bool) | (Plain::Time(_), Tag::Timestamp) => true,
-        _ => false,
-    };
+    let fits = matches!(
+        (&plain, tag),
+        (_, Tag::None)
+            | (Plain::Null, Tag::Null)
+            | (Plain::Int(_), Tag::Int | Tag::Float)
+            | (Plain::Float(_), Tag::Float)
+            | (Plain::Bool(_), Tag::Bool)
+            | (Plain::Time(_), Tag::Timestamp)
+    );
     if !fits {
         return Err(BadScalar::TagMismatch);
     }

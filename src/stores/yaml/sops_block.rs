@@ -116,15 +116,13 @@ fn block_cut(text: &str, key: usize, end: usize) -> Range<usize> {
         .and_then(|head| head.rfind('\n'))
         .map_or(0, |at| at + 1);
     let rest = text.get(end..).unwrap_or_default();
-    match rest.find('\n') {
-        Some(newline) => start..end + newline + 1,
-        None => {
-            let head = text.get(..start).unwrap_or_default();
-            let head = head.strip_suffix('\n').unwrap_or(head);
-            let head = head.strip_suffix('\r').unwrap_or(head);
-            head.len()..text.len()
-        }
+    if let Some(newline) = rest.find('\n') {
+        return start..end + newline + 1;
     }
+    let head = text.get(..start).unwrap_or_default();
+    let head = head.strip_suffix('\n').unwrap_or(head);
+    let head = head.strip_suffix('\r').unwrap_or(head);
+    head.len()..text.len()
 }
 
 /// The entry with the comma before it, or behind it where it comes first.
@@ -140,9 +138,10 @@ fn flow_cut(text: &str, key: usize, end: usize) -> Range<usize> {
         .map_or(rest.len() - trimmed.len(), |after| {
             rest.len() - after.trim_start().len()
         });
-    match rest.trim_start().starts_with(',') {
-        true => key..end + behind,
-        false => key..end,
+    if trimmed.starts_with(',') {
+        key..end + behind
+    } else {
+        key..end
     }
 }
 
