@@ -52,7 +52,7 @@ impl App<'_> {
         format: Option<Format>,
         mut again: impl FnMut(&Failure) -> Option<Again>,
     ) -> Result<Outcome, Failure> {
-        let editors = self.editors()?;
+        let editors = self.editors().at(path.display())?;
         let mut target = self.edit_target(path, format)?;
         let directory = PrivateDirectory::create(self.environment)?;
         if !directory.is_in_memory() {

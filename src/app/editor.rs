@@ -98,15 +98,13 @@ impl App<'_> {
             };
         }
         if !terminal::is_stdin() || !terminal::is_stdout() {
-            let no_terminal = IoError::NoTerminal {
-                what: "an edit".into(),
-            };
-            let mut failure = Failure::from(no_terminal);
-            failure.hints = vec![
-                "`mvx set FILE KEY` changes one value without an editor".into(),
-                "or name an editor that needs no terminal: `EDITOR='code --wait'`".into(),
-            ];
-            return Err(failure);
+            return Err(Failure::new(
+                Exit::IO,
+                "no-terminal",
+                "there is no terminal for an editor",
+            )
+            .hint("`mvx set FILE KEY` changes one value without an editor")
+            .hint("or name an editor that needs no terminal: `EDITOR='code --wait'`"));
         }
         Ok(["vim", "nano", "vi"]
             .map(|name| vec![name.to_owned()])

@@ -79,7 +79,10 @@ impl Encrypt {
             ));
         }
         let app = context.app();
-        let targets = app.targets(&self.files, Wanted::Plain)?;
+        let mut targets = app.targets(&self.files, Wanted::Plain)?;
+        if targets != self.files {
+            self.pass_over(context, &app, &mut targets)?;
+        }
         if targets.is_empty() {
             return Err(Failure::new(
                 Exit::NO,
@@ -115,6 +118,37 @@ impl Encrypt {
             context.ui.json(&json!({ "encrypted": answers }))?;
         }
         Ok(Exit::OK)
+    }
+
+    /// Leaves out what a directory holds and was encrypted before: its plaintext may have been
+    /// kept.
+    fn pass_over(
+        &self,
+        context: &Context,
+        app: &App<'_>,
+        targets: &mut Vec<PathBuf>,
+    ) -> Result<(), Failure> {
+        let mut left = Vec::new();
+        for target in targets.drain(..) {
+            let free = app.free_target(&self.request(&target, None));
+            match free {
+                Err(failure)
+                    if failure.code == "already-exists" && !self.files.contains(&target) =>
+                {
+                    let place = failure.place.unwrap_or_default();
+                    context.ui.warn(
+                        &format!("{}: passed over: {place} exists already", target.display()),
+                        &["`--overwrite` replaces it"],
+                    );
+                }
+                free => {
+                    free?;
+                    left.push(target);
+                }
+            }
+        }
+        *targets = left;
+        Ok(())
     }
 
     fn request<'a>(&'a self, path: &'a Path, bytes: Option<Cleartext>) -> Request<'a> {
@@ -190,7 +224,10 @@ impl Encrypt {
         path: &Path,
         done: &Encrypted,
     ) -> Result<bool, Failure> {
-        let may_ask = !self.plaintext.keep && !self.caution.yes && terminal::is_stdin() && terminal::is_stderr();
+        let may_ask = !self.plaintext.keep
+            && !self.caution.yes
+            && terminal::is_stdin()
+            && terminal::is_stderr();
         let question = || format!("Remove the plaintext {}?", path.display());
         if !self.plaintext.rm && !(may_ask && terminal::confirm(&question(), false)?) {
             return Ok(false);
