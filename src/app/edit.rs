@@ -79,9 +79,10 @@ impl App<'_> {
                 }
                 Ended::BySignal => {
                     let failure = editor_failed("was ended by a signal", path);
-                    return Err(match unchanged {
-                        true => failure,
-                        false => self.keep(path, &target, &edited, failure),
+                    return Err(if unchanged {
+                        failure
+                    } else {
+                        self.keep(path, &target, &edited, failure)
                     });
                 }
             }

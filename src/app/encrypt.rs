@@ -207,21 +207,21 @@ impl App<'_> {
             now: &now,
             random: &mut random,
         };
-        let sealed = sealer
+        let done = sealer
             .seal(plaintext.as_bytes(), metadata, previous)
             .at(name)?;
-        if sealed.references > 0 {
+        if done.references > 0 {
             self.note(format!(
                 "{name}: {} written out in the encrypted file, as sops does",
-                many(sealed.references, "alias is", "aliases are")
+                many(done.references, "alias is", "aliases are")
             ));
         }
-        if !sealed.exact {
+        if !done.exact {
             self.note(format!(
                 "{name}: opens to the same values and comments, in a slightly different layout"
             ));
         }
-        Ok(sealed)
+        Ok(done)
     }
 
     /// Removes a plaintext that was sealed, unless it changed meanwhile.

@@ -52,9 +52,10 @@ pub const STDIN: &str = "standard input";
 pub fn shell_word(path: &Path) -> String {
     let text = path.to_string_lossy();
     // A name that begins with a dash would be taken for an option.
-    let text = match text.starts_with('-') {
-        true => format!("./{text}").into(),
-        false => text,
+    let text = if text.starts_with('-') {
+        format!("./{text}").into()
+    } else {
+        text
     };
     match shlex::try_quote(&text) {
         Ok(quoted) => quoted.into_owned(),

@@ -37,9 +37,10 @@ impl App<'_> {
                         RulesError::NoRule { .. } | RulesError::Reserved { .. }
                     );
                     let failure = Failure::from(error);
-                    match of_the_file {
-                        true => failure,
-                        false => failure.at(self.shown(&rules)),
+                    if of_the_file {
+                        failure
+                    } else {
+                        failure.at(self.shown(&rules))
                     }
                 })?;
                 self.detail(

@@ -67,9 +67,10 @@ impl Decrypt {
         for target in &targets {
             let request = Request {
                 path: target,
-                bytes: match stdin {
-                    true => Some(stdio::read_stdin(READ_LIMIT)?),
-                    false => None,
+                bytes: if stdin {
+                    Some(stdio::read_stdin(READ_LIMIT)?)
+                } else {
+                    None
                 },
                 format: self.format.format(),
                 output: match &self.output {
@@ -130,12 +131,13 @@ impl Decrypt {
         }
         let written = done.written.unwrap_or_default();
         let shown = written.display();
-        context.ui.note(&match self.in_place {
-            true => format!(
+        context.ui.note(&if self.in_place {
+            format!(
                 "{shown}: decrypted; `mvx encrypt -i {}` encrypts it again",
                 shell_word(&written)
-            ),
-            false => format!("{shown}: decrypted; it holds plaintext"),
+            )
+        } else {
+            format!("{shown}: decrypted; it holds plaintext")
         });
         Ok(json!({ "file": target, "written": written, "plaintext": null }))
     }

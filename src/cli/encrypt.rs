@@ -111,7 +111,7 @@ impl Encrypt {
         for target in &targets {
             let done = app.encrypt(self.request(target, None));
             context.notes(&app);
-            answers.push(self.report(context, &app, target, done?)?);
+            answers.push(self.report(context, &app, target, &done?)?);
             progress.step();
         }
         if context.ui.is_json() {
@@ -190,13 +190,13 @@ impl Encrypt {
         context: &Context,
         app: &App<'_>,
         path: &Path,
-        done: Encrypted,
+        done: &Encrypted,
     ) -> Result<serde_json::Value, Failure> {
         if let Some(text) = &done.text {
             if !context.ui.is_json() {
                 context.ui.answer(text.as_bytes())?;
             }
-            return Ok(answer(path, &done, false));
+            return Ok(answer(path, done, false));
         }
         let written = done.written.clone().unwrap_or_default();
         let clear = match done.clear {
@@ -210,11 +210,11 @@ impl Encrypt {
             done.recipients.join(", ")
         ));
         let replaced = self.in_place;
-        let removed = !replaced && self.remove(context, app, path, &done)?;
+        let removed = !replaced && self.remove(context, app, path, done)?;
         if !replaced && !removed {
             still_there(context, app, path);
         }
-        Ok(answer(path, &done, removed))
+        Ok(answer(path, done, removed))
     }
 
     fn remove(
@@ -229,7 +229,8 @@ impl Encrypt {
             && terminal::is_stdin()
             && terminal::is_stderr();
         let question = || format!("Remove the plaintext {}?", path.display());
-        if !self.plaintext.rm && !(may_ask && terminal::confirm(&question(), false)?) {
+        let agreed = self.plaintext.rm || (may_ask && terminal::confirm(&question(), false)?);
+        if !agreed {
             return Ok(false);
         }
         app.remove_plaintext(path, &done.plaintext)?;

@@ -101,9 +101,10 @@ impl Ui {
 
     /// Prints a line of the answer that stands above others.
     pub fn heading(&self, text: &str) -> Result<(), Failure> {
-        match self.colour.stdout {
-            true => self.answer(format!("{BOLD}{}{RESET}\n", safe(text)).as_bytes()),
-            false => self.line(text),
+        if self.colour.stdout {
+            self.answer(format!("{BOLD}{}{RESET}\n", safe(text)).as_bytes())
+        } else {
+            self.line(text)
         }
     }
 

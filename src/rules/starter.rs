@@ -87,9 +87,10 @@ fn push(text: &mut String, line: std::fmt::Arguments<'_>) {
 /// `name` as a key of a TOML table: in quotes where it needs them.
 pub(super) fn key(name: &str) -> String {
     let bare = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    match name.chars().all(bare) && !name.is_empty() {
-        true => name.to_owned(),
-        false => quoted(name),
+    if name.chars().all(bare) && !name.is_empty() {
+        name.to_owned()
+    } else {
+        quoted(name)
     }
 }
 

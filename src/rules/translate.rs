@@ -203,9 +203,10 @@ fn own_name(spec: &RecipientSpec) -> String {
     match spec.kind {
         RecipientKind::Ssh => {
             let comment: Vec<&str> = value.split_ascii_whitespace().skip(2).collect();
-            match comment.is_empty() {
-                true => format!("ssh-{end}"),
-                false => comment.join("-"),
+            if comment.is_empty() {
+                format!("ssh-{end}")
+            } else {
+                comment.join("-")
             }
         }
         RecipientKind::GcpKms | RecipientKind::Vault => last('/').to_owned(),
