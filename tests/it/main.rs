@@ -14,9 +14,11 @@
 mod architecture;
 mod child;
 mod command_line;
+mod commands;
 mod panics;
 mod processes;
 mod readme;
+mod repo;
 mod support;
 mod talk;
 mod terminal;
