@@ -82,6 +82,11 @@ impl Init {
         };
         let recovery = self.recovery(context, &app, &root)?;
         let recipient = self.recipient(context, &app)?;
+        if recovery.as_ref() == Some(&recipient) {
+            return Err(misuse(
+                "the recovery key is your own key; it must be another one",
+            ));
+        }
         let environments = match self.environments.as_slice() {
             [] => vec!["dev".into(), "prod".into()],
             names => names.to_vec(),
