@@ -155,7 +155,13 @@ impl Sealer<'_> {
         for (item, value) in open.tree.items.iter().zip(&open.opened.values) {
             let Some(value) = value else { continue };
             let empty = matches!(&item.body, Body::Leaf(clear) if clear.bytes.is_empty());
-            if !empty && open.tree.path(item).is_within(path) {
+            if empty || !open.tree.path(item).is_within(path) {
+                continue;
+            }
+            if item.is_comment() && matches!(item.body, Body::Leaf(_)) {
+                let words = value.bytes.as_bytes();
+                edits.push(self.store.list_comment(open.text, open.tree, item, words));
+            } else {
                 let rendered = self
                     .store
                     .plain(open.text, open.tree, item, item.style, value)?;
@@ -282,9 +288,6 @@ fn stands(tree: &Tree, path: &KeyPath, node: &NewNode) -> bool {
 /// The shape of the container at `path` if it has this many entries.
 fn shape(tree: &Tree, path: &KeyPath, entries: usize) -> Option<Shape> {
     let id = tree.find_container(path)?;
-    let count = tree
-        .children(id)
-        .filter(|item| !matches!(item.body, Body::Comment(_)))
-        .count();
+    let count = tree.children(id).filter(|item| !item.is_comment()).count();
     (count == entries).then(|| tree.container(id).shape)
 }

@@ -32,6 +32,9 @@ pub struct Opened {
     pub spelling: Spelling,
     /// Comments that look encrypted and do not open; sops keeps them as they are, with a warning.
     pub closed_comments: usize,
+    /// Comments, by item, that open at a place nearby and not at their own: sops shows them
+    /// encrypted.
+    pub misplaced: Vec<usize>,
 }
 
 /// Why a sealed file cannot be opened with this data key.
@@ -176,6 +179,7 @@ pub(crate) fn open_knowing(
     let mut mac = Mac::new(metadata.mac_only_encrypted()?);
     let mut values = Vec::with_capacity(tree.items.len());
     let mut closed_comments = 0;
+    let mut misplaced = Vec::new();
     for (index, (item, selected)) in tree.items.iter().zip(&selected).enumerate() {
         let value = match &item.body {
             Body::Leaf(clear) if *selected => {
@@ -190,9 +194,18 @@ pub(crate) fn open_knowing(
                 None
             }
             Body::Comment(text) if *selected && Envelope::looks_like(text.as_bytes()) => {
-                let value = open_comment(tree, index, item, text, cipher);
-                closed_comments += usize::from(value.is_none());
-                value
+                match open_comment(tree, index, item, text, cipher) {
+                    Some((value, at_home)) => {
+                        if !at_home {
+                            misplaced.push(index);
+                        }
+                        Some(value)
+                    }
+                    None => {
+                        closed_comments += 1;
+                        None
+                    }
+                }
             }
             _ => None,
         };
@@ -215,6 +228,7 @@ pub(crate) fn open_knowing(
         selected,
         spelling,
         closed_comments,
+        misplaced,
     })
 }
 
@@ -262,17 +276,21 @@ fn canonical(value: Value) -> Option<Value> {
 }
 
 /// Opens a comment at its place, or at a place nearby: which container a comment belongs to is a
-/// matter of layout, and other writers may see it differently. It is authentic all the same.
-fn open_comment(
+/// matter of layout, and other writers may see it differently. It is authentic all the same. True
+/// if it opened at its own.
+pub(crate) fn open_comment(
     tree: &Tree,
     index: usize,
     item: &Item,
     text: &Cleartext,
     cipher: &Cipher,
-) -> Option<Value> {
-    let is_comment = |value: &Value| value.kind == Kind::Comment;
+) -> Option<(Value, bool)> {
+    let comment = |value: Value, at_home| {
+        let is_comment = value.kind == Kind::Comment;
+        is_comment.then_some((value, at_home))
+    };
     if let Ok(value) = cipher.open(text.as_bytes(), &tree.aad(item)) {
-        return Some(value).filter(is_comment);
+        return comment(value, true);
     }
     let solid = |item: &&Item| !matches!(item.body, Body::Comment(_));
     let before = tree.items.iter().take(index).rev().find(solid);
@@ -293,7 +311,7 @@ fn open_comment(
             let aad = &tree.container(id).aad;
             let aad = if aad.is_empty() { ":" } else { aad };
             if let Ok(value) = cipher.open(text.as_bytes(), aad) {
-                return Some(value).filter(is_comment);
+                return comment(value, false);
             }
         }
     }

@@ -196,7 +196,7 @@ fn append(
     let container = tree.container(id);
     let entries: Vec<&Item> = tree
         .children(id)
-        .filter(|item| !matches!(item.body, Body::Comment(_)))
+        .filter(|item| !item.is_comment())
         .collect();
     match (name, container.shape) {
         (Segment::Key(_), Shape::Map) => {}
@@ -279,7 +279,7 @@ pub(super) fn remove(text: &str, tree: &Tree, path: &KeyPath) -> Result<Vec<Edit
     let parent = tree.container(item.parent);
     let siblings: Vec<&Item> = tree
         .children(item.parent)
-        .filter(|other| !matches!(other.body, Body::Comment(_)))
+        .filter(|other| !other.is_comment())
         .collect();
     if parent.flow {
         return Ok(vec![Edit::new(flow_entry(text, &item.entry), "")]);
