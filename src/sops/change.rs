@@ -8,6 +8,7 @@ use crate::keypath::{KeyPath, Segment};
 use crate::secret::Cleartext;
 use crate::sops::open::{Opened, overlap};
 use crate::sops::seal::{SealError, Sealer};
+use crate::sops::spelling::Spelling;
 use crate::sops::store::{NewNode, StoreError};
 
 /// An opened sealed text.
@@ -29,37 +30,38 @@ impl Sealer<'_> {
         changes: &[(KeyPath, NewNode)],
     ) -> Result<Option<Cleartext>, SealError> {
         let mut paths = Vec::new();
-        let mut text: Option<Cleartext> = None;
+        let mut written: Option<(Cleartext, Tree)> = None;
         for (path, node) in changes {
             if holds(open, path, node) {
                 continue;
             }
-            let tree;
-            let (now, tree) = match &text {
-                None => (open.text, open.tree),
-                Some(text) => {
-                    tree = self.store.parse(text.as_bytes())?;
-                    (text.as_bytes(), &tree)
-                }
+            let next = match &written {
+                None => self.write(open.text, open.tree, path, node)?,
+                Some((text, tree)) => self.write(text.as_bytes(), tree, path, node)?,
             };
-            text = Some(self.write(now, tree, path, node)?);
+            written = Some(next);
             paths.push(path.clone());
         }
-        let Some(text) = text else { return Ok(None) };
-        let text = self.enclose(text.as_bytes(), &paths)?;
-        let sealed = self.restamp(text.as_bytes(), |spelling| {
+        let Some((text, tree)) = written else {
+            return Ok(None);
+        };
+        let forget = |spelling: &mut Spelling| {
             for path in &paths {
                 spelling.forget(path);
             }
-        })?;
-        Ok(Some(sealed))
+        };
+        self.commit((text.as_bytes(), &tree), &paths, open, forget)
+            .map(Some)
     }
 
     /// Takes an entry out.
     pub fn unset(&mut self, open: Open<'_>, path: &KeyPath) -> Result<Cleartext, SealError> {
         let edits = self.store.remove(open.text, open.tree, path)?;
         let text = splice(open.text, edits).ok_or_else(overlap)?;
-        self.restamp(text.as_bytes(), |spelling| spelling.remove_item(path))
+        let tree = self.store.parse(text.as_bytes())?;
+        self.commit((text.as_bytes(), &tree), &[], open, |spelling| {
+            spelling.remove_item(path);
+        })
     }
 
     /// Moves an entry to another place. Within a map its text stays where it is, comments and all;
@@ -86,11 +88,13 @@ impl Sealer<'_> {
         if to.is_within(from) {
             return Err(taken("it lies below the entry that is to be moved").into());
         }
-        let text = match (from.split_last(), to.split_last()) {
+        let (text, tree) = match (from.split_last(), to.split_last()) {
             (Some((old, Segment::Key(_))), Some((new, Segment::Key(key)))) if old == new => {
                 let mut edits = self.store.rename(open.text, open.tree, from, key)?;
                 self.disclose(open, from, &mut edits)?;
-                splice(open.text, edits).ok_or_else(overlap)?
+                let text = splice(open.text, edits).ok_or_else(overlap)?;
+                let tree = self.store.parse(text.as_bytes())?;
+                (text, tree)
             }
             _ => {
                 let node = node_at(open, from).ok_or_else(|| StoreError::NoSuchKey {
@@ -102,8 +106,8 @@ impl Sealer<'_> {
                 self.write(without.as_bytes(), &tree, to, &node)?
             }
         };
-        let text = self.enclose(text.as_bytes(), std::slice::from_ref(to))?;
-        self.restamp(text.as_bytes(), |spelling| {
+        let changed = std::slice::from_ref(to);
+        self.commit((text.as_bytes(), &tree), changed, open, |spelling| {
             spelling.rename(from, to);
         })
     }
@@ -115,7 +119,7 @@ impl Sealer<'_> {
         tree: &Tree,
         path: &KeyPath,
         node: &NewNode,
-    ) -> Result<Cleartext, SealError> {
+    ) -> Result<(Cleartext, Tree), SealError> {
         let old = tree
             .find(path)
             .filter(|item| matches!(item.body, Body::Leaf(_)));
@@ -138,7 +142,7 @@ impl Sealer<'_> {
             }
             .into());
         }
-        Ok(text)
+        Ok((text, tree))
     }
 
     /// Edits that write what is at or below `path` in clear.

@@ -12,11 +12,15 @@ use crate::document::{Body, Item, Kind, Meta, Tree, Value, splice};
 use crate::error::{Exit, Explain};
 use crate::keypath::KeyPath;
 use crate::secret::{Cleartext, DataKey};
+use crate::sops::change::Open;
 use crate::sops::cipher::{Cipher, NoRandomness, Randomness};
 use crate::sops::envelope::Envelope;
 use crate::sops::mac::Mac;
 use crate::sops::metadata::{Metadata, MetadataError, SPELLING};
-use crate::sops::open::{MacCheck, OpenError, Opened, open, overlap, plaintext, selector_of};
+use crate::sops::open::{
+    Known, MacCheck, OpenError, Opened, open, open_knowing, open_leaf, overlap, plaintext,
+    selector_of,
+};
 use crate::sops::select::select;
 use crate::sops::spelling::Spelling;
 use crate::sops::store::{Store, StoreError};
@@ -245,23 +249,48 @@ impl Sealer<'_> {
         })
     }
 
-    /// Encrypts what stands in clear at or below `paths` in a sealed text and is selected: new
-    /// values, and those that moved to another place. Always under fresh IVs.
-    pub(crate) fn enclose(
+    /// Ends a change of a sealed text: encrypts, under fresh IVs, what is selected and stands in
+    /// clear at or below `changed` (new values, and those that moved to another place), and sets
+    /// MAC, time and spelling right; `adjust` brings the remembered spellings in line with the
+    /// change. Values that are not within `changed` are those of `before`.
+    pub(crate) fn commit(
         &mut self,
-        text: &[u8],
-        paths: &[KeyPath],
+        (text, tree): (&[u8], &Tree),
+        changed: &[KeyPath],
+        before: Open<'_>,
+        adjust: impl FnOnce(&mut Spelling),
     ) -> Result<Cleartext, SealError> {
-        let tree = self.store.parse(text)?;
         let block = tree.meta().ok_or(MetadataError::NoMac)?;
-        let selector = selector_of(&Metadata::from_block(block))?;
+        let mut metadata = Metadata::from_block(block);
         let cipher = Cipher::new(self.key);
+        let known = Known::new(before);
+        let inside = Inside::new(tree, changed);
+        let mut mac = Mac::new(metadata.mac_only_encrypted()?);
         let mut edits = Vec::new();
-        for (item, selected) in tree.items.iter().zip(select(&tree, &selector)) {
+        for (item, selected) in tree
+            .items
+            .iter()
+            .zip(select(tree, &selector_of(&metadata)?))
+        {
+            let new = inside.contains(item);
             let value = match &item.body {
-                Body::Leaf(value) if selected && !value.bytes.is_empty() => value.duplicate(),
+                Body::Leaf(clear) if !selected => {
+                    mac.add(clear, false);
+                    continue;
+                }
+                Body::Leaf(clear) if !new => {
+                    let value = open_leaf(tree, item, clear, &cipher, Some(&known))?;
+                    if value.kind != Kind::Comment {
+                        mac.add(&value, true);
+                    }
+                    continue;
+                }
+                Body::Leaf(clear) => {
+                    mac.add(clear, true);
+                    clear.duplicate()
+                }
                 Body::Comment(text)
-                    if selected && !text.is_empty() && !Envelope::looks_like(text.as_bytes()) =>
+                    if selected && new && !Envelope::looks_like(text.as_bytes()) =>
                 {
                     Value {
                         kind: Kind::Comment,
@@ -270,53 +299,25 @@ impl Sealer<'_> {
                 }
                 _ => continue,
             };
-            let path = tree.path(item);
-            if !paths.iter().any(|changed| path.is_within(changed)) {
-                continue;
-            }
-            let envelope = self.envelope(&cipher, &tree, item, &value, &mut None)?;
-            let placed = self.store.envelope(text, &tree, item, &envelope);
-            item.replace(&placed.text, &mut edits);
-        }
-        Ok(splice(text, edits).ok_or_else(overlap)?)
-    }
-
-    /// Sets a changed sealed text right: MAC, time and spelling. `text` still carries the old
-    /// metadata; `adjust` brings the remembered spellings in line with the change.
-    pub(crate) fn restamp(
-        &mut self,
-        text: &[u8],
-        adjust: impl FnOnce(&mut Spelling),
-    ) -> Result<Cleartext, SealError> {
-        let tree = self.store.parse(text)?;
-        let block = tree.meta().ok_or(MetadataError::NoMac)?;
-        let mut metadata = Metadata::from_block(block);
-        let cipher = Cipher::new(self.key);
-        let mut opened = open(&tree, &metadata, &cipher, MacCheck::Skipped)?;
-        let mut mac = Mac::new(metadata.mac_only_encrypted()?);
-        for ((item, value), selected) in tree.items.iter().zip(&opened.values).zip(&opened.selected)
-        {
-            match (&item.body, value) {
-                (Body::Leaf(_), Some(value)) if value.kind == Kind::Comment => {}
-                (Body::Leaf(_), Some(value)) => mac.add(value, *selected),
-                (Body::Leaf(clear), None) => mac.add(clear, *selected),
-                _ => {}
+            if !value.bytes.is_empty() {
+                let envelope = self.envelope(&cipher, tree, item, &value, &mut None)?;
+                item.replace(
+                    &self.store.envelope(text, tree, item, &envelope).text,
+                    &mut edits,
+                );
             }
         }
-        if !opened.spelling.is_empty() {
-            adjust(&mut opened.spelling);
+        let mut spelling = Spelling::open(metadata.spelling(), &cipher);
+        if !spelling.is_empty() {
+            adjust(&mut spelling);
         }
-        self.stamp(&mut metadata, &cipher, mac, &opened.spelling)?;
-        let edits = self.store.refresh(text, &tree, metadata.fields());
+        self.stamp(&mut metadata, &cipher, mac, &spelling)?;
+        edits.extend(self.store.refresh(text, tree, metadata.fields()));
         let sealed = splice(text, edits).ok_or_else(overlap)?;
         let again = self.store.parse(sealed.as_bytes())?;
         let block = again.meta().ok_or(SealError::Proof)?;
-        open(
-            &again,
-            &Metadata::from_block(block),
-            &cipher,
-            MacCheck::Required,
-        )?;
+        let metadata = Metadata::from_block(block);
+        open_knowing(&again, &metadata, &cipher, MacCheck::Required, Some(&known))?;
         Ok(sealed)
     }
 
@@ -412,6 +413,37 @@ impl Sealer<'_> {
         } else {
             Err(SealError::Proof)
         }
+    }
+}
+
+/// Which items of a tree stand at or below some paths.
+struct Inside<'t> {
+    containers: Vec<bool>,
+    items: Vec<&'t Item>,
+}
+
+impl<'t> Inside<'t> {
+    fn new(tree: &'t Tree, paths: &[KeyPath]) -> Self {
+        let items: Vec<&Item> = paths.iter().filter_map(|path| tree.find(path)).collect();
+        let mut containers = vec![false; tree.containers.len()];
+        for (id, container) in tree.containers.iter().enumerate() {
+            // Containers come after those around them.
+            let below = container
+                .parent
+                .is_some_and(|parent| containers.get(parent) == Some(&true));
+            let is_one = items
+                .iter()
+                .any(|item| matches!(item.body, Body::Open(open) if open == id));
+            if let Some(inside) = containers.get_mut(id) {
+                *inside = below || is_one;
+            }
+        }
+        Self { containers, items }
+    }
+
+    fn contains(&self, item: &Item) -> bool {
+        self.containers.get(item.parent) == Some(&true)
+            || self.items.iter().any(|one| std::ptr::eq(*one, item))
     }
 }
 

@@ -147,12 +147,12 @@ fn without_blank_ends<'a>(lines: &'a [&'a str]) -> &'a [&'a str] {
 /// Whether the lines are those that were written, with `…` as the module's comment says.
 fn output_fits(expected: &[String], lines: &[&str]) -> bool {
     match (expected.split_first(), lines.split_first()) {
-        (None, line) => line.is_none(),
+        (None, None) => true,
         (Some((any, rest)), line) if any == "…" => {
             output_fits(rest, lines)
                 || line.is_some_and(|(_, lines_after)| output_fits(expected, lines_after))
         }
-        (Some(_), None) => false,
+        (None, Some(_)) | (Some(_), None) => false,
         (Some((pattern, rest)), Some((line, lines_after))) => {
             line_fits(pattern, line) && output_fits(rest, lines_after)
         }
@@ -205,7 +205,7 @@ impl Session {
         let output = Command::new("bash")
             .args(["-c", &format!("exec 2>&1\n{script}")])
             .env_clear()
-            .env("PATH", programs())
+            .env("PATH", Self::path())
             .env("HOME", self.root.join("home"))
             .env("LC_ALL", "C.UTF-8")
             .env("NO_COLOR", "1")
@@ -224,6 +224,15 @@ impl Session {
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         Ok((text, output.status.code().unwrap_or(-1)))
     }
+
+    /// The mvx of this build first, then a real sops where there is one, then the machine's own.
+    fn path() -> OsString {
+        let built = Path::new(env!("CARGO_BIN_EXE_mvx"));
+        let mut folders: Vec<PathBuf> = built.parent().map(PathBuf::from).into_iter().collect();
+        folders.push(Path::new(env!("CARGO_MANIFEST_DIR")).join(".peers/bin"));
+        folders.extend(env::split_paths(&env::var_os("PATH").unwrap_or_default()));
+        env::join_paths(folders).unwrap_or_default()
+    }
 }
 
 impl Drop for Session {
@@ -231,15 +240,6 @@ impl Drop for Session {
         // what cannot be removed is left in the temporary directory
         fs::remove_dir_all(&self.root).ok();
     }
-}
-
-/// The mvx of this build first, then a real sops where there is one, then the machine's own.
-fn programs() -> OsString {
-    let built = Path::new(env!("CARGO_BIN_EXE_mvx"));
-    let mut folders: Vec<PathBuf> = built.parent().map(PathBuf::from).into_iter().collect();
-    folders.push(Path::new(env!("CARGO_MANIFEST_DIR")).join(".peers/bin"));
-    folders.extend(env::split_paths(&env::var_os("PATH").unwrap_or_default()));
-    env::join_paths(folders).unwrap_or_default()
 }
 
 fn path_text(path: &Path) -> String {
