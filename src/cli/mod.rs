@@ -29,6 +29,7 @@ mod help;
 mod init;
 mod keys;
 mod ls;
+mod progress;
 mod prompt;
 mod set;
 mod table;
