@@ -78,15 +78,12 @@ impl Sealer<'_> {
             }
             .into());
         }
-        let taken = |why: &str| StoreError::CannotCarry {
-            path: to.to_string(),
-            why: why.into(),
-        };
+        let path = to.to_string();
         if open.tree.find(to).is_some() {
-            return Err(taken("something stands there already; `mvx unset` it first").into());
+            return Err(StoreError::Taken { path }.into());
         }
         if to.is_within(from) {
-            return Err(taken("it lies below the entry that is to be moved").into());
+            return Err(StoreError::BelowItself { path }.into());
         }
         let (text, tree) = match (from.split_last(), to.split_last()) {
             (Some((old, Segment::Key(_))), Some((new, Segment::Key(key)))) if old == new => {
