@@ -2,6 +2,7 @@
 
 pub mod change;
 pub mod cipher;
+pub mod comments;
 pub mod envelope;
 pub mod mac;
 pub mod metadata;

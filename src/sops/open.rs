@@ -12,6 +12,7 @@ use crate::keypath::{KeyPath, Segment};
 use crate::secret::Cleartext;
 use crate::sops::change::Open;
 use crate::sops::cipher::Cipher;
+use crate::sops::comments::{Comments, Found};
 use crate::sops::envelope::Envelope;
 use crate::sops::mac::Mac;
 use crate::sops::metadata::{Metadata, MetadataError};
@@ -180,6 +181,7 @@ pub(crate) fn open_knowing(
     let mut values = Vec::with_capacity(tree.items.len());
     let mut closed_comments = 0;
     let mut misplaced = Vec::new();
+    let mut comments = Comments::new(tree, cipher);
     for (index, (item, selected)) in tree.items.iter().zip(&selected).enumerate() {
         let value = match &item.body {
             Body::Leaf(clear) if *selected => {
@@ -194,14 +196,13 @@ pub(crate) fn open_knowing(
                 None
             }
             Body::Comment(text) if *selected && Envelope::looks_like(text.as_bytes()) => {
-                match open_comment(tree, index, item, text, cipher) {
-                    Some((value, at_home)) => {
-                        if !at_home {
-                            misplaced.push(index);
-                        }
+                match comments.open(index, item, text) {
+                    Found::AtHome(value) => Some(value),
+                    Found::Elsewhere(value) => {
+                        misplaced.push(index);
                         Some(value)
                     }
-                    None => {
+                    Found::Nowhere => {
                         closed_comments += 1;
                         None
                     }
@@ -273,49 +274,6 @@ fn canonical(value: Value) -> Option<Value> {
         Kind::Time => yaml_timestamp(text?)?,
     };
     Some(Value::new(value.kind, bytes))
-}
-
-/// Opens a comment at its place, or at a place nearby: which container a comment belongs to is a
-/// matter of layout, and other writers may see it differently. It is authentic all the same. True
-/// if it opened at its own.
-pub(crate) fn open_comment(
-    tree: &Tree,
-    index: usize,
-    item: &Item,
-    text: &Cleartext,
-    cipher: &Cipher,
-) -> Option<(Value, bool)> {
-    let comment = |value: Value, at_home| {
-        let is_comment = value.kind == Kind::Comment;
-        is_comment.then_some((value, at_home))
-    };
-    if let Ok(value) = cipher.open(text.as_bytes(), &tree.aad(item)) {
-        return comment(value, true);
-    }
-    let solid = |item: &&Item| !matches!(item.body, Body::Comment(_));
-    let before = tree.items.iter().take(index).rev().find(solid);
-    let after = tree.items.iter().skip(index).find(solid);
-    let opened = |item: &Item| match item.body {
-        Body::Open(id) => id,
-        _ => item.parent,
-    };
-    let starts = [Some(item.parent), before.map(opened), after.map(opened)];
-    let mut tried = Vec::new();
-    for start in starts.into_iter().flatten() {
-        let chain = std::iter::successors(Some(start), |id| tree.container(*id).parent);
-        for id in chain {
-            if tried.contains(&id) {
-                continue;
-            }
-            tried.push(id);
-            let aad = &tree.container(id).aad;
-            let aad = if aad.is_empty() { ":" } else { aad };
-            if let Ok(value) = cipher.open(text.as_bytes(), aad) {
-                return comment(value, false);
-            }
-        }
-    }
-    None
 }
 
 /// The file as it was before it was sealed.

@@ -14,12 +14,13 @@ use crate::keypath::KeyPath;
 use crate::secret::{Cleartext, DataKey};
 use crate::sops::change::Open;
 use crate::sops::cipher::{Cipher, NoRandomness, Randomness};
+use crate::sops::comments::{Comments, Found};
 use crate::sops::envelope::Envelope;
 use crate::sops::mac::Mac;
 use crate::sops::metadata::{Metadata, MetadataError, SPELLING};
 use crate::sops::open::{
-    Known, MacCheck, OpenError, Opened, open, open_comment, open_knowing, open_leaf, overlap,
-    plaintext, selector_of,
+    Known, MacCheck, OpenError, Opened, open, open_knowing, open_leaf, overlap, plaintext,
+    selector_of,
 };
 use crate::sops::select::{Selector, select};
 use crate::sops::spelling::Spelling;
@@ -299,6 +300,7 @@ impl Sealer<'_> {
         let inside = Inside::new(tree, changed);
         let mut mac = Mac::new(metadata.mac_only_encrypted()?);
         let mut edits = Vec::new();
+        let mut comments = Comments::new(tree, &cipher);
         let selection = select(tree, &selector_of(&metadata)?);
         for (index, (item, selected)) in tree.items.iter().zip(selection).enumerate() {
             let new = inside.contains(item);
@@ -325,8 +327,8 @@ impl Sealer<'_> {
                 }
                 Body::Comment(text) if !selected || text.is_empty() => continue,
                 Body::Comment(text) if Envelope::looks_like(text.as_bytes()) => {
-                    match open_comment(tree, index, item, text, &cipher) {
-                        Some((value, false)) => value,
+                    match comments.open(index, item, text) {
+                        Found::Elsewhere(value) => value,
                         _ => continue,
                     }
                 }
