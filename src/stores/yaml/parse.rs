@@ -400,13 +400,7 @@ impl<'t> Builder<'t> {
         span: &Span,
     ) -> Result<(), StoreError> {
         let range = byte_range(span);
-        let style = match style {
-            ScalarStyle::SingleQuoted => Style::Single,
-            ScalarStyle::DoubleQuoted => Style::Double,
-            ScalarStyle::Literal => Style::Literal,
-            ScalarStyle::Folded => Style::Folded,
-            ScalarStyle::Plain => Style::Plain,
-        };
+        let style = style_of(style);
         // A plain node without content is reported with the text `~`.
         let value = if style == Style::Plain && range.is_empty() {
             Cow::Borrowed("")
@@ -593,5 +587,15 @@ pub(super) fn meta_scalar(value: &str, style: Style, tag: Tag) -> Meta {
             _ => text(),
         },
         Err(_) => text(),
+    }
+}
+
+fn style_of(style: ScalarStyle) -> Style {
+    match style {
+        ScalarStyle::SingleQuoted => Style::Single,
+        ScalarStyle::DoubleQuoted => Style::Double,
+        ScalarStyle::Literal => Style::Literal,
+        ScalarStyle::Folded => Style::Folded,
+        ScalarStyle::Plain => Style::Plain,
     }
 }
