@@ -197,6 +197,16 @@ impl<'t> Builder<'t> {
         }
     }
 
+    fn bad_scalar(&self, at: usize, error: &BadScalar) -> StoreError {
+        let message = match error {
+            BadScalar::TagMismatch => "the tag does not fit its value",
+            BadScalar::Unsigned => {
+                "an integer above 9223372036854775807, which sops refuses; put it in quotes"
+            }
+        };
+        self.syntax(at, message)
+    }
+
     fn line(&self, at: usize) -> usize {
         line_of(self.text.as_bytes(), at)
     }
@@ -400,7 +410,13 @@ impl<'t> Builder<'t> {
         span: &Span,
     ) -> Result<(), StoreError> {
         let range = byte_range(span);
-        let style = style_of(style);
+        let style = match style {
+            ScalarStyle::SingleQuoted => Style::Single,
+            ScalarStyle::DoubleQuoted => Style::Double,
+            ScalarStyle::Literal => Style::Literal,
+            ScalarStyle::Folded => Style::Folded,
+            ScalarStyle::Plain => Style::Plain,
+        };
         // A plain node without content is reported with the text `~`.
         let value = if style == Style::Plain && range.is_empty() {
             Cow::Borrowed("")
@@ -444,16 +460,8 @@ impl<'t> Builder<'t> {
             });
             return Ok(());
         }
-        let resolved =
-            resolve(tag, &value, style != Style::Plain).map_err(|error| match error {
-                BadScalar::TagMismatch => {
-                    self.syntax(range.start, "the tag does not fit its value")
-                }
-                BadScalar::Unsigned => self.syntax(
-                    range.start,
-                    "an integer above 9223372036854775807, which sops refuses; put it in quotes",
-                ),
-            })?;
+        let resolved = resolve(tag, &value, style != Style::Plain)
+            .map_err(|error| self.bad_scalar(range.start, &error))?;
         let block = matches!(style, Style::Literal | Style::Folded)
             .then(|| block_scalar(self.text, self.cursor, &range, span.start.col()));
         // Core tags go with the value: `!!int ENC[…]` would be read by nobody.
@@ -587,15 +595,5 @@ pub(super) fn meta_scalar(value: &str, style: Style, tag: Tag) -> Meta {
             _ => text(),
         },
         Err(_) => text(),
-    }
-}
-
-fn style_of(style: ScalarStyle) -> Style {
-    match style {
-        ScalarStyle::SingleQuoted => Style::Single,
-        ScalarStyle::DoubleQuoted => Style::Double,
-        ScalarStyle::Literal => Style::Literal,
-        ScalarStyle::Folded => Style::Folded,
-        ScalarStyle::Plain => Style::Plain,
     }
 }
