@@ -126,6 +126,8 @@ pub fn selector_of(metadata: &Metadata) -> Result<Selector, OpenError> {
 /// the same place.
 pub(crate) struct Known<'a> {
     values: HashMap<&'a [u8], (String, &'a Value)>,
+    /// The envelopes of comments, which are found at places nearby too.
+    comments: HashMap<&'a [u8], &'a Value>,
 }
 
 impl<'a> Known<'a> {
@@ -141,8 +143,32 @@ impl<'a> Known<'a> {
                 }
                 _ => None,
             });
+        let comments =
+            open.tree
+                .items
+                .iter()
+                .zip(&open.opened.values)
+                .filter_map(|(item, value)| match (&item.body, value) {
+                    (Body::Comment(envelope), Some(value)) => Some((envelope.as_bytes(), value)),
+                    _ => None,
+                });
         Self {
             values: values.collect(),
+            comments: comments.collect(),
+        }
+    }
+
+    /// The comment in an envelope.
+    pub(crate) fn comment(&self, envelope: &[u8]) -> Option<&Value> {
+        self.comments.get(envelope).copied()
+    }
+
+    /// Whether what stands here is an envelope that was opened before.
+    pub(crate) fn holds(&self, tree: &Tree, item: &Item) -> bool {
+        match &item.body {
+            Body::Leaf(text) => self.value(text.bytes.as_bytes(), &tree.aad(item)).is_some(),
+            Body::Comment(text) => self.comment(text.as_bytes()).is_some(),
+            Body::Null | Body::Open(_) => false,
         }
     }
 
@@ -263,7 +289,7 @@ fn canonical(value: Value) -> Option<Value> {
 
 /// Opens a comment at its place, or at a place nearby: which container a comment belongs to is a
 /// matter of layout, and other writers may see it differently. It is authentic all the same.
-fn open_comment(
+pub(crate) fn open_comment(
     tree: &Tree,
     index: usize,
     item: &Item,

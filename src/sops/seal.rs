@@ -18,8 +18,8 @@ use crate::sops::envelope::Envelope;
 use crate::sops::mac::Mac;
 use crate::sops::metadata::{Metadata, MetadataError, SPELLING};
 use crate::sops::open::{
-    Known, MacCheck, OpenError, Opened, open, open_knowing, open_leaf, overlap, plaintext,
-    selector_of,
+    Known, MacCheck, OpenError, Opened, open, open_comment, open_knowing, open_leaf, overlap,
+    plaintext, selector_of,
 };
 use crate::sops::select::select;
 use crate::sops::spelling::Spelling;
@@ -57,6 +57,22 @@ pub enum SealError {
         /// The number of values.
         values: usize,
     },
+    /// A comment selects values, and without its entry it would select another one.
+    #[error(
+        "{path}: the comment selector would no longer choose this encrypted value or comment; nothing was written"
+    )]
+    SelectionMoved {
+        /// The key path; of a comment, of what it stands in.
+        path: KeyPath,
+    },
+    /// An encrypted value would be written in clear.
+    #[error(
+        "{path}: the selector leaves this place in clear, and the value is encrypted where it stands; nothing was written"
+    )]
+    WouldStandInClear {
+        /// The new key path.
+        path: KeyPath,
+    },
     /// The result did not open to what went in.
     #[error("the sealed text does not open to the same values; nothing was written")]
     Proof,
@@ -78,7 +94,9 @@ impl Explain for SealError {
     fn exit(&self) -> Exit {
         match self {
             Self::AlreadySealed => Exit::ALREADY_ENCRYPTED,
-            Self::NothingSelected { .. } => Exit::RULES,
+            Self::NothingSelected { .. }
+            | Self::SelectionMoved { .. }
+            | Self::WouldStandInClear { .. } => Exit::RULES,
             Self::Proof => Exit::BUG,
             Self::Metadata(error) => error.exit(),
             Self::Open(error) => error.exit(),
@@ -91,6 +109,8 @@ impl Explain for SealError {
         match self {
             Self::AlreadySealed => "already-encrypted",
             Self::NothingSelected { .. } => "nothing-selected",
+            Self::SelectionMoved { .. } => "selection-moved",
+            Self::WouldStandInClear { .. } => "would-stand-in-clear",
             Self::Proof => "proof-failed",
             Self::Metadata(error) => error.code(),
             Self::Open(error) => error.code(),
@@ -107,6 +127,12 @@ impl Explain for SealError {
             Self::NothingSelected { .. } => {
                 vec!["change the selector in the rules, or leave the file unencrypted".into()]
             }
+            Self::SelectionMoved { .. } => {
+                vec!["`mvx edit FILE` changes the comment and the values together".into()]
+            }
+            Self::WouldStandInClear { .. } => vec![
+                "choose a key that the selector encrypts; to publish the value, `mvx get` it and `mvx set` it there".into(),
+            ],
             Self::Proof => vec![
                 "please report this with a file that shows it; `--format binary` seals the file as a whole".into(),
             ],
@@ -135,8 +161,15 @@ pub struct Sealer<'a> {
 pub struct Previous {
     /// Envelopes by a hash over key, place, type and bytes.
     envelopes: HashMap<[u8; 32], VecDeque<String>>,
-    /// By key path: the text of a value in clear and the sealed text that stood for it.
-    slices: HashMap<String, (Cleartext, Vec<u8>)>,
+    /// By key path.
+    slices: HashMap<String, Slice>,
+}
+
+/// A value's text in clear and sealed.
+struct Slice {
+    value: Value,
+    plain: Cleartext,
+    sealed: Vec<u8>,
 }
 
 impl Sealer<'_> {
@@ -185,8 +218,9 @@ impl Sealer<'_> {
                     encrypted += 1;
                     let path = tree.path(item);
                     let source = item.source(text);
-                    if let Some(sealed) =
-                        previous.as_ref().and_then(|old| old.slice(&path, &source))
+                    if let Some(sealed) = previous
+                        .as_ref()
+                        .and_then(|old| old.slice(&path, value, &source))
                     {
                         let sealed = Cleartext::new(sealed.to_vec());
                         item.replace(&sealed, &mut edits);
@@ -267,12 +301,14 @@ impl Sealer<'_> {
         let inside = Inside::new(tree, changed);
         let mut mac = Mac::new(metadata.mac_only_encrypted()?);
         let mut edits = Vec::new();
-        for (item, selected) in tree
-            .items
-            .iter()
-            .zip(select(tree, &selector_of(&metadata)?))
-        {
+        let chosen = select(tree, &selector_of(&metadata)?);
+        for (index, (item, selected)) in tree.items.iter().zip(chosen).enumerate() {
             let new = inside.contains(item);
+            if !selected && !new && known.holds(tree, item) {
+                return Err(SealError::SelectionMoved {
+                    path: tree.path(item),
+                });
+            }
             let value = match &item.body {
                 Body::Leaf(clear) if !selected => {
                     mac.add(clear, false);
@@ -295,6 +331,15 @@ impl Sealer<'_> {
                     Value {
                         kind: Kind::Comment,
                         bytes: text.duplicate(),
+                    }
+                }
+                // Which container a comment belongs to is a matter of layout, and that changed.
+                Body::Comment(text)
+                    if selected && open_comment(tree, index, item, text, &cipher).is_none() =>
+                {
+                    match known.comment(text.as_bytes()) {
+                        Some(comment) => comment.duplicate(),
+                        None => continue,
                     }
                 }
                 _ => continue,
@@ -518,22 +563,28 @@ impl Previous {
             .collect();
         if leaves.len() == plain_leaves.len() {
             for ((old, encrypted), item) in leaves.into_iter().zip(plain_leaves) {
-                if encrypted && old.block.is_some() == item.block.is_some() {
-                    let sealed = old.source(text).as_bytes().to_vec();
+                if let Body::Leaf(value) = &item.body
+                    && encrypted
+                    && old.block.is_some() == item.block.is_some()
+                {
+                    let slice = Slice {
+                        value: value.duplicate(),
+                        plain: item.source(plain_text),
+                        sealed: old.source(text).as_bytes().to_vec(),
+                    };
                     let path = plain_tree.path(item).to_string();
-                    previous
-                        .slices
-                        .insert(path, (item.source(plain_text), sealed));
+                    previous.slices.insert(path, slice);
                 }
             }
         }
         previous
     }
 
-    /// The sealed text of a value whose place and text are the same as before.
-    fn slice(&self, path: &KeyPath, source: &Cleartext) -> Option<&[u8]> {
-        let (plain, sealed) = self.slices.get(&path.to_string())?;
-        (plain == source).then_some(sealed)
+    /// The sealed text of a value that is the same as before, and so are its place and its text.
+    /// The text alone does not tell: where a file lost its last line break, so did a block's value.
+    fn slice(&self, path: &KeyPath, value: &Value, source: &Cleartext) -> Option<&[u8]> {
+        let slice = self.slices.get(&path.to_string())?;
+        (slice.plain == *source && slice.value == *value).then_some(&slice.sealed)
     }
 
     /// The envelope of a value with the same place, type and bytes.
