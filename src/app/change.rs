@@ -3,10 +3,12 @@
 use std::path::Path;
 
 use crate::app::App;
+use crate::app::files::STDIN;
 use crate::app::load::OpenFile;
-use crate::app::values::{Type, from_json, missing, typed};
-use crate::document::{Kind, Value};
-use crate::error::{Exit, Failure};
+use crate::app::place;
+use crate::app::values::{Type, from_json, typed};
+use crate::document::{Body, Kind, Value};
+use crate::error::{At as _, Exit, Failure};
 use crate::io::write::{self, Access};
 use crate::keypath::KeyPath;
 use crate::secret::Cleartext;
@@ -15,11 +17,14 @@ use crate::sops::seal::Sealer;
 use crate::sops::store::NewNode;
 use crate::stores::Format;
 
-/// Whether a file changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What became of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It did.
-    Changed,
+    /// It changed.
+    Changed {
+        /// The keys that were not there before.
+        new: Vec<KeyPath>,
+    },
     /// Everything was there already; the file was not written.
     Unchanged,
 }
@@ -34,10 +39,14 @@ impl App<'_> {
         wanted: Type,
         format: Option<Format>,
     ) -> Result<Outcome, Failure> {
-        self.update(path, format, |_, sealer, open| {
+        self.update(path, format, |file, sealer, open| {
+            place::settable(file, key)?;
             let old = node_at(open, key);
             let node = typed(bytes, wanted, old.as_ref())?;
-            Ok(sealer.set(open, &[(key.clone(), node)])?)
+            let node = self.fitting(file, key, node);
+            let new = old.is_none().then(|| key.clone()).into_iter().collect();
+            let text = sealer.set(open, &[(key.clone(), node)])?;
+            Ok((text, new))
         })
     }
 
@@ -48,9 +57,19 @@ impl App<'_> {
         bytes: &Cleartext,
         format: Option<Format>,
     ) -> Result<Outcome, Failure> {
-        let changes = many(bytes)?;
-        self.update(path, format, |_, sealer, open| {
-            Ok(sealer.set(open, &changes)?)
+        let changes = many(bytes).at(STDIN)?;
+        self.update(path, format, |file, sealer, open| {
+            let mut fitting = Vec::with_capacity(changes.len());
+            let mut new = Vec::new();
+            for (key, node) in changes {
+                place::settable(file, &key)?;
+                if open.tree.find(&key).is_none() {
+                    new.push(key.clone());
+                }
+                let node = self.fitting(file, &key, node);
+                fitting.push((key, node));
+            }
+            Ok((sealer.set(open, &fitting)?, new))
         })
     }
 
@@ -62,10 +81,9 @@ impl App<'_> {
         format: Option<Format>,
     ) -> Result<Outcome, Failure> {
         self.update(path, format, |file, sealer, open| {
-            if node_at(open, key).is_none() {
-                return Err(missing(file, key));
-            }
-            Ok(Some(sealer.unset(open, key)?))
+            place::unique(file, key)?;
+            place::existing(file, key)?;
+            Ok((Some(sealer.unset(open, key)?), Vec::new()))
         })
     }
 
@@ -78,10 +96,13 @@ impl App<'_> {
         format: Option<Format>,
     ) -> Result<Outcome, Failure> {
         self.update(path, format, |file, sealer, open| {
-            if node_at(open, from).is_none() {
-                return Err(missing(file, from));
+            place::unique(file, from)?;
+            place::existing(file, from)?;
+            if from == to {
+                return Ok((None, Vec::new()));
             }
-            Ok(Some(sealer.rename(open, from, to)?))
+            place::settable(file, to)?;
+            Ok((Some(sealer.rename(open, from, to)?), vec![to.clone()]))
         })
     }
 
@@ -90,17 +111,47 @@ impl App<'_> {
         &self,
         path: &Path,
         format: Option<Format>,
-        change: impl FnOnce(&OpenFile, &mut Sealer<'_>, Open<'_>) -> Result<Option<Cleartext>, Failure>,
+        change: impl FnOnce(
+            &OpenFile,
+            &mut Sealer<'_>,
+            Open<'_>,
+        ) -> Result<(Option<Cleartext>, Vec<KeyPath>), Failure>,
     ) -> Result<Outcome, Failure> {
-        let lock = self.lock(&self.absolute(path))?;
+        let lock = self.lock(path)?;
         let file = self.open_file(path, format)?;
-        let new = file.change(|sealer, open| change(&file, sealer, open))?;
-        let Some(new) = new else {
+        let (text, new) = file.change(|sealer, open| change(&file, sealer, open))?;
+        let Some(text) = text else {
             return Ok(Outcome::Unchanged);
         };
         let old = file.sealed.original.as_bytes();
-        write::write_if_unchanged(&lock, old, new.as_bytes(), Access::Shared)?;
-        Ok(Outcome::Changed)
+        write::write_if_unchanged(&lock, old, text.as_bytes(), Access::Shared)?;
+        Ok(Outcome::Changed { new })
+    }
+
+    /// The node as the file's type can hold it: dotenv and INI know text alone.
+    fn fitting(&self, file: &OpenFile, key: &KeyPath, node: NewNode) -> NewNode {
+        let format = file.sealed.format;
+        match node {
+            NewNode::Value(value)
+                if matches!(format, Format::Dotenv | Format::Ini) && value.kind != Kind::Str =>
+            {
+                self.note(format!(
+                    "{}: `{key}` is stored as text; {} files hold nothing else",
+                    file.sealed.name,
+                    format.name()
+                ));
+                let bytes = match (value.kind, value.bytes.as_bytes()) {
+                    (Kind::Bool, b"True") => "true".into(),
+                    (Kind::Bool, _) => "false".into(),
+                    _ => value.bytes,
+                };
+                NewNode::Value(Value {
+                    kind: Kind::Str,
+                    bytes,
+                })
+            }
+            node => node,
+        }
     }
 }
 
@@ -124,21 +175,23 @@ fn many(bytes: &Cleartext) -> Result<Vec<(KeyPath, NewNode)>, Failure> {
             .map(|(key, value)| Ok((KeyPath::parse(&key)?, from_json(value)?)))
             .collect();
     }
-    let store = Format::Dotenv.store();
-    let tree = store.parse(bytes.as_bytes())?;
-    let mut changes = Vec::new();
+    let tree = Format::Dotenv.store().parse(bytes.as_bytes())?;
+    let mut changes: Vec<(KeyPath, NewNode)> = Vec::new();
     for item in &tree.items {
-        if let crate::document::Body::Leaf(value) = &item.body {
+        if let Body::Leaf(value) = &item.body {
+            let path = tree.path(item);
+            if changes.iter().any(|(earlier, _)| *earlier == path) {
+                return Err(bad(format!("`{path}` stands there twice")));
+            }
             let value = Value {
                 kind: Kind::Str,
                 bytes: value.bytes.duplicate(),
             };
-            let path = tree.path(item);
             changes.push((path, NewNode::Value(value)));
         }
     }
     if changes.is_empty() {
-        return Err(bad("standard input holds no values".into()));
+        return Err(bad("there are no values".into()));
     }
     Ok(changes)
 }

@@ -5,18 +5,19 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::Context;
-use crate::app::App;
-use crate::app::init::Request;
-use crate::error::{Exit, Failure};
+use crate::app::init::{Request, TakenOver};
+use crate::app::{App, many};
+use crate::error::{At as _, Exit, Failure};
 use crate::git;
-use crate::io::terminal;
+use crate::io::{file, terminal};
 
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
   mvx init
   mvx init --yes --name ana --environment dev --environment prod --recovery age1…
-  mvx init --recovery-to /media/usb/recovery.txt")]
+  mvx init --recovery-to /media/usb/recovery.txt
+  mvx init --from-sops")]
 pub(super) struct Init {
     /// Your name in the rules
     #[arg(long)]
@@ -39,6 +40,11 @@ pub(super) struct Init {
     /// An environment to begin with; repeatable (dev and prod when left out)
     #[arg(long = "environment", value_name = "NAME")]
     environments: Vec<String>,
+    /// Translate the rules of an existing .sops.yaml, which stays as it is
+    #[arg(long, conflicts_with_all = [
+        "name", "owner", "recipient", "recovery", "recovery_to", "no_recovery", "environments",
+    ])]
+    from_sops: bool,
     /// Ask nothing
     #[arg(short, long)]
     yes: bool,
@@ -47,9 +53,13 @@ pub(super) struct Init {
 impl Init {
     pub(super) fn run(&self, context: &Context) -> Result<Exit, Failure> {
         let app = context.app();
+        if self.from_sops {
+            return from_sops(context, &app);
+        }
         let root = app.init_root()?;
-        let recipient = self.recipient(context, &app)?;
-        let recovery = self.recovery(context, &app, &root)?;
+        for recipient in self.recipient.iter().chain(&self.recovery) {
+            app.check_recipient(recipient)?;
+        }
         let author = git::author::author(&context.directory);
         let default = slug(author.name.as_deref().unwrap_or("me"));
         let name = match &self.name {
@@ -61,6 +71,8 @@ impl Init {
             (None, Some(email)) => Some(self.ask("Who answers for this key", &email)?),
             (None, None) => None,
         };
+        let recovery = self.recovery(context, &app, &root)?;
+        let recipient = self.recipient(context, &app)?;
         let environments = match self.environments.as_slice() {
             [] => vec!["dev".into(), "prod".into()],
             names => names.to_vec(),
@@ -83,18 +95,23 @@ impl Init {
             }))?;
             return Ok(Exit::OK);
         }
-        context
-            .ui
-            .note(&format!("{}: written", done.rules.display()));
+        let ui = &context.ui;
+        ui.note(&format!("{}: written", done.rules.display()));
         if let Some(path) = &done.gitignore {
-            context.ui.note(&format!(
+            ui.note(&format!(
                 "{}: plaintext is ignored from now on",
                 path.display()
             ));
         }
+        if !app.is_repository()? {
+            ui.note("this is no git repository yet: `git init` makes it one");
+        }
         let first = request.environments.first().map_or("dev", String::as_str);
-        context.ui.note(&format!(
+        ui.note(&format!(
             "next: `mvx edit secrets/{first}/app.enc.yaml` makes the first secret file"
+        ));
+        ui.note(&format!(
+            "or put a file into secrets/{first}, and `mvx encrypt secrets/{first}`"
         ));
         Ok(Exit::OK)
     }
@@ -152,13 +169,13 @@ impl Init {
             if !self.no_recovery {
                 context.ui.warn(
                     "there is no recovery key: whoever loses their key loses the secrets, too",
-                    &["add one later: `mvx keys generate -o FILE`, and its public key to the rules"],
+                    &["later: `mvx keys generate -o /media/usb/recovery.txt`, and its public key into the rules"],
                 );
             }
             return Ok(None);
         };
-        let full = context.directory.join(&path);
-        if full.starts_with(root) {
+        let directory = file::canonical(file::directory_of(&path)).at(path.display())?;
+        if directory.starts_with(file::canonical(root)?) {
             return Err(Failure::new(
                 Exit::USAGE,
                 "recovery-inside",
@@ -174,6 +191,41 @@ impl Init {
         ));
         Ok(Some(key.recipient))
     }
+}
+
+fn from_sops(context: &Context, app: &App<'_>) -> Result<Exit, Failure> {
+    let TakenOver {
+        rules,
+        from,
+        translation,
+    } = app.init_from_sops()?;
+    context.notes(app);
+    if context.ui.is_json() {
+        context.ui.json(&json!({
+            "rules": rules,
+            "from": from,
+            "recipients": translation.recipients,
+            "files": translation.rules,
+            "left_out": translation.lost,
+        }))?;
+        return Ok(Exit::OK);
+    }
+    let (rules, from) = (rules.display(), from.display());
+    for lost in &translation.lost {
+        context.ui.warn(&format!("{from}: {lost}"), &[]);
+    }
+    context.ui.note(&format!(
+        "{rules}: written, with {} and {}",
+        many(translation.recipients, "recipient", "recipients"),
+        many(translation.rules, "rule", "rules"),
+    ));
+    context.ui.note(&format!(
+        "{from} stays for sops; mvx reads {rules} from now on, so change both or remove the one"
+    ));
+    context.ui.note(&format!(
+        "next: look at the names in {rules}; `mvx ls` shows who opens what"
+    ));
+    Ok(Exit::OK)
 }
 
 /// A name that the rules can use: small letters, digits, dashes.

@@ -29,6 +29,7 @@ mod help;
 mod init;
 mod keys;
 mod ls;
+mod progress;
 mod prompt;
 mod set;
 mod table;
@@ -43,7 +44,7 @@ use std::sync::Arc;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Parser};
 
-use crate::app::App;
+use crate::app::{App, Note};
 use crate::error::{Exit, Failure};
 use crate::io::env::{self, Environment};
 use crate::io::harden;
@@ -209,13 +210,24 @@ impl Context {
     /// Prints what a use case left to say.
     fn notes(&self, app: &App<'_>) {
         for note in app.take_notes() {
-            self.ui.note(&note);
+            match note {
+                Note::Said(text) => self.ui.note(&text),
+                Note::Warned(text, hints) => {
+                    let hints: Vec<&str> = hints.iter().map(String::as_str).collect();
+                    self.ui.warn(&text, &hints);
+                }
+                Note::Detail(level, text) => self.ui.detail(level, &text),
+            }
         }
     }
 }
 
-// The option that says what type a file is. A doc comment on flattened arguments would take the
-// place of the command's help.
+/// A command line that makes no sense, beyond what its grammar can tell.
+fn misuse(message: &str) -> Failure {
+    Failure::new(Exit::USAGE, "usage", message)
+}
+
+// The option that says what type a file is. A doc comment would take the place of the command's.
 #[derive(clap::Args)]
 struct FormatArg {
     /// The file's type, where its name does not tell it

@@ -80,15 +80,12 @@ impl Sealer<'_> {
             }
             .into());
         }
-        let taken = |why: &str| StoreError::CannotCarry {
-            path: to.to_string(),
-            why: why.into(),
-        };
+        let path = to.to_string();
         if open.tree.find(to).is_some() {
-            return Err(taken("something stands there already; `mvx unset` it first").into());
+            return Err(StoreError::Taken { path }.into());
         }
         if to.is_within(from) {
-            return Err(taken("it lies below the entry that is to be moved").into());
+            return Err(StoreError::BelowItself { path }.into());
         }
         let (text, tree) = match (from.split_last(), to.split_last()) {
             (Some((old, Segment::Key(_))), Some((new, Segment::Key(key)))) if old == new => {
@@ -108,48 +105,11 @@ impl Sealer<'_> {
                 self.write(without.as_bytes(), &tree, to, &node)?
             }
         };
-        self.keeps_encrypted(open, from, (&tree, to))?;
+        keeps_encrypted(open, from, (&tree, to))?;
         let changed = std::slice::from_ref(to);
         self.commit((text.as_bytes(), &tree), changed, open, |spelling| {
             spelling.rename(from, to);
         })
-    }
-
-    /// Refuses a move by which an encrypted value would come to stand in clear.
-    fn keeps_encrypted(
-        &self,
-        open: Open<'_>,
-        from: &KeyPath,
-        (tree, to): (&Tree, &KeyPath),
-    ) -> Result<(), SealError> {
-        let has_value = |item: &Item| match &item.body {
-            Body::Leaf(value) => !value.bytes.is_empty(),
-            _ => false,
-        };
-        let block = tree.meta().ok_or(MetadataError::NoMac)?;
-        let selected = select(tree, &selector_of(&Metadata::from_block(block))?);
-        let before = open
-            .tree
-            .items
-            .iter()
-            .zip(&open.opened.values)
-            .filter(|(item, value)| {
-                let is_value = value.as_ref().is_some_and(|it| it.kind != Kind::Comment);
-                is_value && has_value(item) && open.tree.path(item).is_within(from)
-            })
-            .count();
-        let after = tree
-            .items
-            .iter()
-            .zip(selected)
-            .filter(|(item, selected)| {
-                *selected && has_value(item) && tree.path(item).is_within(to)
-            })
-            .count();
-        if after < before {
-            return Err(SealError::WouldStandInClear { path: to.clone() });
-        }
-        Ok(())
     }
 
     /// Writes a node in clear, and proves that it reads back as what it is.
@@ -195,7 +155,13 @@ impl Sealer<'_> {
         for (item, value) in open.tree.items.iter().zip(&open.opened.values) {
             let Some(value) = value else { continue };
             let empty = matches!(&item.body, Body::Leaf(clear) if clear.bytes.is_empty());
-            if !empty && open.tree.path(item).is_within(path) {
+            if empty || !open.tree.path(item).is_within(path) {
+                continue;
+            }
+            if item.is_comment() && matches!(item.body, Body::Leaf(_)) {
+                let words = value.bytes.as_bytes();
+                edits.push(self.store.list_comment(open.text, open.tree, item, words));
+            } else {
                 let rendered = self
                     .store
                     .plain(open.text, open.tree, item, item.style, value)?;
@@ -219,6 +185,40 @@ pub fn node_at(open: Open<'_>, path: &KeyPath) -> Option<NewNode> {
         .iter()
         .position(|item| std::ptr::eq(item, found))?;
     nodes.item(index)
+}
+
+/// Refuses a move by which an encrypted value would come to stand in clear.
+fn keeps_encrypted(
+    open: Open<'_>,
+    from: &KeyPath,
+    (tree, to): (&Tree, &KeyPath),
+) -> Result<(), SealError> {
+    let has_value = |item: &Item| match &item.body {
+        Body::Leaf(value) => !value.bytes.is_empty(),
+        _ => false,
+    };
+    let block = tree.meta().ok_or(MetadataError::NoMac)?;
+    let selected = select(tree, &selector_of(&Metadata::from_block(block))?);
+    let before = open
+        .tree
+        .items
+        .iter()
+        .zip(&open.opened.values)
+        .filter(|(item, value)| {
+            let is_value = value.as_ref().is_some_and(|it| it.kind != Kind::Comment);
+            is_value && has_value(item) && open.tree.path(item).is_within(from)
+        })
+        .count();
+    let after = tree
+        .items
+        .iter()
+        .zip(selected)
+        .filter(|(item, selected)| *selected && has_value(item) && tree.path(item).is_within(to))
+        .count();
+    if after < before {
+        return Err(SealError::WouldDisclose { path: to.clone() });
+    }
+    Ok(())
 }
 
 /// Items by container, so that a tree is walked in linear time.
@@ -322,9 +322,6 @@ fn stands(tree: &Tree, path: &KeyPath, node: &NewNode) -> bool {
 /// The shape of the container at `path` if it has this many entries.
 fn shape(tree: &Tree, path: &KeyPath, entries: usize) -> Option<Shape> {
     let id = tree.find_container(path)?;
-    let count = tree
-        .children(id)
-        .filter(|item| !matches!(item.body, Body::Comment(_)))
-        .count();
+    let count = tree.children(id).filter(|item| !item.is_comment()).count();
     (count == entries).then(|| tree.container(id).shape)
 }

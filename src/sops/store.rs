@@ -193,6 +193,18 @@ pub enum StoreError {
         /// The key path.
         path: String,
     },
+    /// Something stands where an entry shall go.
+    #[error("`{path}` is there already")]
+    Taken {
+        /// The key path.
+        path: String,
+    },
+    /// An entry cannot go below itself.
+    #[error("`{path}` lies below what is to be moved")]
+    BelowItself {
+        /// The key path that it should get.
+        path: String,
+    },
     /// A path leads through a value.
     #[error("`{path}` is a value; nothing can stand below it")]
     NotAContainer {
@@ -222,6 +234,8 @@ impl Explain for StoreError {
             Self::ReservedKey { .. } => "reserved-key",
             Self::CannotCarry { .. } => "cannot-carry",
             Self::NoSuchKey { .. } => "no-such-key",
+            Self::Taken { .. } => "already-exists",
+            Self::BelowItself { .. } => "below-itself",
             Self::NotAContainer { .. } => "not-a-container",
         }
     }
@@ -246,6 +260,10 @@ impl Explain for StoreError {
                 vec!["YAML and JSON files carry every value".into()]
             }
             Self::NoSuchKey { .. } => vec!["`mvx ls FILE` shows the keys".into()],
+            Self::Taken { .. } => {
+                vec!["`mvx unset` it first, or choose another key path".into()]
+            }
+            Self::BelowItself { .. } => vec!["choose a key path elsewhere".into()],
             Self::NotAContainer { .. } => {
                 vec!["`mvx unset` the value first, or choose another path".into()]
             }

@@ -14,6 +14,7 @@
 mod architecture;
 mod child;
 mod command_line;
+mod interop;
 mod panics;
 mod processes;
 mod readme;

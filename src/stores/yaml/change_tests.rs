@@ -8,7 +8,8 @@ use crate::sops::cipher::Cipher;
 use crate::sops::cipher::tests::Counter;
 use crate::sops::metadata::{KeyEntry, Metadata};
 use crate::sops::open::{MacCheck, Opened, open, plaintext};
-use crate::sops::seal::{Previous, SealError, Sealed, Sealer};
+use crate::sops::previous::Previous;
+use crate::sops::seal::{SealError, Sealed, Sealer};
 use crate::sops::store::{NewNode, Store as _};
 use crate::stores::yaml::Yaml;
 
@@ -74,7 +75,7 @@ fn a_secret_under_a_clear_comment_is_not_lost_when_its_neighbour_goes() {
     let result = change(text, selector, |sealer, open| {
         sealer.unset(open, &path("a"))
     });
-    assert!(matches!(result, Err(SealError::SelectionMoved { .. })));
+    assert!(matches!(result, Err(SealError::WouldDisclose { .. })));
     let kept = change(text, selector, |sealer, open| {
         sealer.unset(open, &path("b"))
     });
@@ -93,7 +94,7 @@ fn a_move_does_not_lay_a_secret_open() {
             sealer.rename(open, &path(from), &path(to))
         });
         assert!(
-            matches!(result, Err(SealError::WouldStandInClear { .. })),
+            matches!(result, Err(SealError::WouldDisclose { .. })),
             "{text}"
         );
     }

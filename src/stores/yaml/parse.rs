@@ -33,6 +33,8 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Tree, StoreError> {
         frames: Vec::new(),
         cursor: if text.starts_with('\u{feff}') { 3 } else { 0 },
         comments: Vec::new(),
+        scalars: Vec::new(),
+        has_comments: memchr::memchr(b'#', bytes).is_some(),
         block: None,
         implicit_start: 0,
     };
@@ -40,11 +42,17 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Tree, StoreError> {
         let (event, span) = event.map_err(|error| scan_error(&error))?;
         builder.event(event, &span)?;
     }
-    if builder.tree.items.is_empty() && builder.tree.documents.iter().all(|doc| doc.meta.is_none())
-    {
+    // An empty map in braces is an answer; nothing at all is not.
+    let nothing = |document: &Document| {
+        document.meta.is_none() && !builder.tree.container(document.root).flow
+    };
+    if builder.tree.items.is_empty() && builder.tree.documents.iter().all(nothing) {
         return Err(StoreError::Empty);
     }
-    comments::place(text, &mut builder.tree, builder.comments);
+    comments::place(text, &mut builder.tree, builder.comments, &builder.scalars);
+    if builder.tree.meta().is_some() {
+        builder.tree.pass_over_list_comments();
+    }
     Ok(builder.tree)
 }
 
@@ -131,6 +139,9 @@ struct Builder<'t> {
     /// The end of the last token.
     cursor: usize,
     comments: Vec<Found>,
+    /// Where keys and values stand, block scalars and empty ones aside; for the comments' sake.
+    scalars: Vec<Range<usize>>,
+    has_comments: bool,
     /// The `sops` block while it is read.
     block: Option<BlockReader>,
     /// Where the document begins that is being read.
@@ -404,6 +415,12 @@ impl<'t> Builder<'t> {
         } else {
             value
         };
+        if self.has_comments
+            && !range.is_empty()
+            && !matches!(style, Style::Literal | Style::Folded)
+        {
+            self.scalars.push(range.clone());
+        }
         let tag_start = span
             .tag_span()
             .and_then(|span| span.byte_range())
@@ -508,7 +525,6 @@ impl<'t> Builder<'t> {
             });
         }
         let start = properties(self.text, range.start);
-        // The cursor is beyond a key's anchor already.
         let start = explicit_key(self.text, self.cursor.min(start), start);
         let in_flow = self
             .frames
