@@ -1,7 +1,7 @@
 //! Whether a key path leads to a place that a command can use, and what to say where it does not.
 
 use crate::app::load::OpenFile;
-use crate::document::{Body, Item, Shape};
+use crate::document::{Item, Shape};
 use crate::error::{Exit, Failure};
 use crate::keypath::{KeyPath, Segment};
 use crate::sops::store::line_of;
@@ -124,5 +124,5 @@ fn no_such_document(file: &OpenFile, key: &KeyPath) -> Failure {
 }
 
 fn is_comment(item: &Item) -> bool {
-    matches!(item.body, Body::Comment(_))
+    item.is_comment()
 }

@@ -255,7 +255,7 @@ fn an_answer_that_cannot_be_written_is_a_failure() {
     exit: 4
     --- stderr
     mvx: error: standard output cannot be written
-    mvx:   caused by: No space left on device (os error 28)
+    mvx:   No space left on device (os error 28)
     "###);
 }
 

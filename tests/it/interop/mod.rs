@@ -74,7 +74,8 @@ impl Pair {
     /// Writes `.sops.yaml`, which both programs read: `rules` are the lines of one creation rule
     /// beside its recipient.
     pub(crate) fn rule(&self, rules: &str) {
-        let rules: String = rules.lines().map(|line| format!("    {line}\n")).collect();
+        let rules: Vec<String> = rules.lines().map(|line| format!("    {line}\n")).collect();
+        let rules = rules.concat();
         self.sandbox.write(
             ".sops.yaml",
             format!("creation_rules:\n  - age: {ANA}\n{rules}"),
@@ -134,15 +135,6 @@ impl Pair {
         self.mvx(["set", "-q", name, key, "--type", "json"])
             .stdin(json)
             .outcome()
-    }
-
-    /// An editor that runs a line of shell on its file, `$1`.
-    pub(crate) fn editor(&self, script: &str) -> PathBuf {
-        let path = self
-            .sandbox
-            .write("editor.sh", format!("#!/bin/sh\nset -e\n{script}\n"));
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
-        path
     }
 }
 

@@ -8,8 +8,10 @@
 //! reads them off in the order in which sops puts them into its tree. Tests compare the outcome
 //! with real sops, layout by layout.
 
+mod gather;
 mod nodes;
 mod scanner;
+mod token;
 
 use std::ops::Range;
 
