@@ -8,6 +8,7 @@ pub mod mac;
 pub mod metadata;
 pub mod number;
 pub mod open;
+pub mod previous;
 pub mod re2;
 pub mod seal;
 pub mod select;

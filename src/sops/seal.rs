@@ -3,9 +3,6 @@
 //! Whatever is written has been read again first: the result must open to the same tree, or
 //! nothing comes out.
 
-use std::collections::{HashMap, VecDeque};
-
-use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::document::{Body, Item, Kind, Meta, Tree, Value, splice};
@@ -19,9 +16,9 @@ use crate::sops::envelope::Envelope;
 use crate::sops::mac::Mac;
 use crate::sops::metadata::{Metadata, MetadataError, SPELLING};
 use crate::sops::open::{
-    Known, MacCheck, OpenError, Opened, open, open_knowing, open_leaf, overlap, plaintext,
-    selector_of,
+    Known, MacCheck, OpenError, open, open_knowing, open_leaf, overlap, plaintext, selector_of,
 };
+use crate::sops::previous::Previous;
 use crate::sops::select::{Selector, select};
 use crate::sops::spelling::Spelling;
 use crate::sops::store::{Store, StoreError};
@@ -117,6 +114,7 @@ impl Explain for SealError {
             }
             Self::WouldDisclose { .. } => vec![
                 "a comment that keeps values readable would come to stand above it: `mvx edit FILE` removes both".into(),
+                "or the new key is one that the selector leaves readable: choose another".into(),
             ],
             Self::Proof => vec![
                 "please report this with a file that shows it; `--format binary` seals the file as a whole".into(),
@@ -139,15 +137,6 @@ pub struct Sealer<'a> {
     pub now: &'a str,
     /// Where IVs come from.
     pub random: &'a mut dyn Randomness,
-}
-
-/// What an opened file had, so that what stays the same in an edit keeps its ciphertext and its
-/// text.
-pub struct Previous {
-    /// Envelopes by a hash over key, place, type and bytes.
-    envelopes: HashMap<[u8; 32], VecDeque<String>>,
-    /// By key path: the text of a value in clear and the sealed text that stood for it.
-    slices: HashMap<String, (Cleartext, Vec<u8>)>,
 }
 
 impl Sealer<'_> {
@@ -198,7 +187,7 @@ impl Sealer<'_> {
                     let source = item.source(text);
                     if let Some(sealed) = previous
                         .as_ref()
-                        .and_then(|old| old.slice(&tree.path(item), &source))
+                        .and_then(|old| old.slice(&tree.path(item), value, &source))
                     {
                         let sealed = Cleartext::new(sealed.to_vec());
                         item.replace(&sealed, &mut edits);
@@ -515,79 +504,4 @@ pub fn same(a: &Tree, b: &Tree) -> bool {
             .zip(b.items.iter().filter(solid))
             .all(same_item)
         && comments(a) == comments(b)
-}
-
-impl Previous {
-    /// Remembers an opened file and the plaintext that was made of it.
-    pub fn new(key: &DataKey, sealed: (&[u8], &Tree, &Opened), plain: (&[u8], &Tree)) -> Self {
-        let (text, tree, opened) = sealed;
-        let mut previous = Self {
-            envelopes: HashMap::new(),
-            slices: HashMap::new(),
-        };
-        let mut leaves = Vec::new();
-        for (index, (item, value)) in tree.items.iter().zip(&opened.values).enumerate() {
-            let envelope = match &item.body {
-                _ if opened.misplaced.binary_search(&index).is_ok() => continue,
-                Body::Leaf(clear) => &clear.bytes,
-                Body::Comment(text) => text,
-                _ => continue,
-            };
-            if let (Some(value), Some(envelope)) = (value, envelope.as_str()) {
-                let slot = previous
-                    .envelopes
-                    .entry(slot(key, &tree.aad(item), value))
-                    .or_default();
-                slot.push_back(envelope.into());
-            }
-            let is_comment = value
-                .as_ref()
-                .is_some_and(|value| value.kind == Kind::Comment);
-            if matches!(item.body, Body::Leaf(_)) && !is_comment {
-                leaves.push((item, value.is_some()));
-            }
-        }
-        let (plain_text, plain_tree) = plain;
-        let plain_leaves: Vec<&Item> = plain_tree
-            .items
-            .iter()
-            .filter(|item| matches!(item.body, Body::Leaf(_)))
-            .collect();
-        if leaves.len() == plain_leaves.len() {
-            for ((old, encrypted), item) in leaves.into_iter().zip(plain_leaves) {
-                if encrypted && old.block.is_some() == item.block.is_some() {
-                    let sealed = old.source(text).as_bytes().to_vec();
-                    let path = plain_tree.path(item).to_string();
-                    previous
-                        .slices
-                        .insert(path, (item.source(plain_text), sealed));
-                }
-            }
-        }
-        previous
-    }
-
-    /// The sealed text of a value whose place and text are the same as before.
-    fn slice(&self, path: &KeyPath, source: &Cleartext) -> Option<&[u8]> {
-        let (plain, sealed) = self.slices.get(&path.to_string())?;
-        (plain == source).then_some(sealed)
-    }
-
-    /// The envelope of a value with the same place, type and bytes.
-    fn take(&mut self, key: &DataKey, aad: &str, value: &Value) -> Option<String> {
-        let envelopes = self.envelopes.get_mut(&slot(key, aad, value))?;
-        envelopes.pop_front()
-    }
-}
-
-/// A hash over place, type and bytes, keyed so that it gives nothing away.
-fn slot(key: &DataKey, aad: &str, value: &Value) -> [u8; 32] {
-    let mut hash = Sha256::new();
-    hash.update(key.expose());
-    hash.update(aad.len().to_be_bytes());
-    hash.update(aad);
-    hash.update(crate::sops::envelope::kind_name(value.kind));
-    hash.update(b":");
-    hash.update(value.bytes.as_bytes());
-    hash.finalize().into()
 }

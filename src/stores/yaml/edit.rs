@@ -335,6 +335,18 @@ pub(super) fn remove(text: &str, tree: &Tree, path: &KeyPath) -> Result<Vec<Edit
             }
         }
     };
+    // Without a line break at the end of a sealed file, the one before its `sops` block is not the
+    // last entry's own. It may have been this one's; a block text that comes last now needs it.
+    let sealed = tree
+        .documents
+        .iter()
+        .any(|document| document.meta.is_some());
+    if next.is_none() && sealed && !text.ends_with('\n') && range.end < text.len() {
+        edits.push(Edit::new(
+            text.len()..text.len(),
+            newline_of(text.as_bytes()),
+        ));
+    }
     edits.push(Edit::new(range, ""));
     Ok(edits)
 }
@@ -420,7 +432,16 @@ fn key_range(text: &str, start: usize) -> Range<usize> {
     let skipped = rest
         .strip_prefix('?')
         .map_or(0, |after| 1 + after.len() - after.trim_start().len());
-    let start = start + skipped;
+    let mut start = start + skipped;
+    // A tag or an anchor before the key stays.
+    while let Some(property) = text
+        .get(start..)
+        .filter(|rest| rest.starts_with(['!', '&']))
+    {
+        let word = property.find([' ', '\t']).unwrap_or(property.len());
+        let rest = property.get(word..).unwrap_or_default();
+        start += property.len() - rest.trim_start_matches([' ', '\t']).len();
+    }
     let rest = text.get(start..).unwrap_or_default();
     let bytes = rest.as_bytes();
     let len = if let Some(quote @ (b'"' | b'\'')) = bytes.first() {

@@ -2,6 +2,8 @@
 //! user wrote stays as it is.
 
 mod attach;
+#[cfg(test)]
+mod change_tests;
 mod comments;
 mod edit;
 #[cfg(test)]
