@@ -14,10 +14,12 @@
 mod architecture;
 mod child;
 mod command_line;
+mod commands;
 mod interop;
 mod panics;
 mod processes;
 mod readme;
+mod repo;
 mod support;
 mod talk;
 mod terminal;

@@ -197,16 +197,6 @@ impl<'t> Builder<'t> {
         }
     }
 
-    fn bad_scalar(&self, at: usize, error: &BadScalar) -> StoreError {
-        let message = match error {
-            BadScalar::TagMismatch => "the tag does not fit its value",
-            BadScalar::Unsigned => {
-                "an integer above 9223372036854775807, which sops refuses; put it in quotes"
-            }
-        };
-        self.syntax(at, message)
-    }
-
     fn line(&self, at: usize) -> usize {
         line_of(self.text.as_bytes(), at)
     }
@@ -461,7 +451,7 @@ impl<'t> Builder<'t> {
             return Ok(());
         }
         let resolved = resolve(tag, &value, style != Style::Plain)
-            .map_err(|error| self.bad_scalar(range.start, &error))?;
+            .map_err(|error| self.syntax(range.start, error.message()))?;
         let block = matches!(style, Style::Literal | Style::Folded)
             .then(|| block_scalar(self.text, self.cursor, &range, span.start.col()));
         // Core tags go with the value: `!!int ENC[…]` would be read by nobody.
