@@ -13,7 +13,7 @@ use crate::keypath::Segment;
 use crate::sops::store::{StoreError, line_of};
 use crate::stores::yaml::comments::{self, Found};
 use crate::stores::yaml::places::{block_scalar, colon, column, dash, explicit_key, tab_indent};
-use crate::stores::yaml::scalar::{BadScalar, Tag, resolve};
+use crate::stores::yaml::scalar::{Tag, resolve};
 use crate::stores::yaml::sops_block::BlockReader;
 
 /// How deep maps and lists may nest, block and flow each.
