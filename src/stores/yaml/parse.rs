@@ -15,7 +15,7 @@ use crate::stores::yaml::comments::{self, Found};
 use crate::stores::yaml::places::{
     block_scalar, colon, column, dash, explicit_key, properties, tab_indent,
 };
-use crate::stores::yaml::scalar::{BadScalar, Tag, resolve};
+use crate::stores::yaml::scalar::{Tag, resolve};
 use crate::stores::yaml::sops_block::BlockReader;
 
 /// How deep maps and lists may nest, block and flow each.
