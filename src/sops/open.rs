@@ -361,7 +361,8 @@ fn render(
         match (&item.body, value.kind) {
             (Body::Leaf(clear), _) if clear.bytes.is_empty() => {}
             (Body::Leaf(_), Kind::Comment) => {
-                edits.push(store.list_comment(text, tree, item, value.bytes.as_bytes()));
+                let comment = one_line(value.bytes.as_bytes());
+                edits.push(store.list_comment(text, tree, item, comment.as_bytes()));
             }
             (Body::Leaf(_), _) if opened.spelling.has_values() => {
                 match opened.spelling.text(&tree.path(item)) {
@@ -390,6 +391,18 @@ fn render(
         }
     }
     splice(text, edits).ok_or_else(|| overlap().into())
+}
+
+/// A comment on one line. SOPS does not protect a comment's type or number: a copy of a value's
+/// envelope passes for a comment, and a line break in it would end the comment and begin an entry.
+pub(crate) fn one_line(comment: &[u8]) -> Cleartext {
+    let mut line = Cleartext::new(comment.to_vec());
+    for byte in line.as_mut_bytes() {
+        if matches!(byte, b'\n' | b'\r') {
+            *byte = b' ';
+        }
+    }
+    line
 }
 
 /// Two things in one place: a store's mistake.

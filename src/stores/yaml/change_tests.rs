@@ -164,3 +164,21 @@ fn a_comment_is_not_lost_when_an_entry_comes_above_it() {
         assert!(set.unwrap().contains("# foot"), "{text}");
     }
 }
+
+/// `text` with a comment at the top of the list that holds a copy of its first value's envelope.
+fn copied_into_a_comment(text: &str) -> String {
+    let from = text.find("ENC[").unwrap();
+    let end = from + text[from..].find(']').unwrap() + 1;
+    let copy = text[from..end].replace("type:str", "type:comment");
+    text.replacen("l:\n", &format!("l:\n#{copy}\n"), 1)
+}
+
+#[test]
+fn a_value_copied_into_a_comment_adds_no_entry() {
+    let sealed = seal("l:\n- \"x\\nevil: 1\"\n", None, None);
+    let forged = copied_into_a_comment(sealed.text.as_str().unwrap());
+    let opened = plain(forged.as_bytes());
+    assert_eq!(opened, "l:\n#x evil: 1\n- \"x\\nevil: 1\"\n");
+    let as_item = forged.replacen("#ENC", "- ENC", 1);
+    assert_eq!(plain(as_item.as_bytes()), opened);
+}

@@ -12,9 +12,7 @@ use crate::document::{Body, Container, Document, Item, Meta, Shape, Style, Tree}
 use crate::keypath::Segment;
 use crate::sops::store::{StoreError, line_of};
 use crate::stores::yaml::comments::{self, Found};
-use crate::stores::yaml::places::{
-    block_scalar, colon, column, dash, explicit_key, properties, tab_indent,
-};
+use crate::stores::yaml::places::{block_scalar, colon, column, dash, explicit_key, tab_indent};
 use crate::stores::yaml::scalar::{Tag, resolve};
 use crate::stores::yaml::sops_block::BlockReader;
 
@@ -516,8 +514,7 @@ impl<'t> Builder<'t> {
                 line: self.line(range.start),
             });
         }
-        let start = properties(self.text, range.start);
-        let start = explicit_key(self.text, self.cursor.min(start), start);
+        let start = explicit_key(self.text, self.cursor, range.start);
         let in_flow = self
             .frames
             .last()

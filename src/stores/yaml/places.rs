@@ -50,7 +50,7 @@ pub(super) fn tab_indent(text: &str, at: usize) -> bool {
 }
 
 /// The start of a key with the tag and the anchor that stand before it on its line.
-pub(super) fn properties(text: &str, key: usize) -> usize {
+fn properties(text: &str, key: usize) -> usize {
     let mut start = key;
     loop {
         let head = text.get(..start).unwrap_or_default();
@@ -73,8 +73,11 @@ pub(super) fn properties(text: &str, key: usize) -> usize {
     }
 }
 
-/// The start of a map's entry: its key, or the `?` before it.
+/// The start of a map's entry: its key, the tag and anchor before it, or the `?` before those.
 pub(super) fn explicit_key(text: &str, from: usize, key: usize) -> usize {
+    let key = properties(text, key);
+    // `from` is beyond a key's anchor already.
+    let from = from.min(key);
     let between = text.get(from..key).unwrap_or_default();
     match between.rfind('?') {
         Some(at)
