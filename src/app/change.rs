@@ -43,6 +43,7 @@ impl App<'_> {
             place::settable(file, key)?;
             let old = node_at(open, key);
             let node = typed(bytes, wanted, old.as_ref())?;
+            self.replaces(file, key, &node)?;
             let node = self.fitting(file, key, node);
             let new = old.is_none().then(|| key.clone()).into_iter().collect();
             let text = sealer.set(open, &[(key.clone(), node)])?;
@@ -66,6 +67,7 @@ impl App<'_> {
                 if open.tree.find(&key).is_none() {
                     new.push(key.clone());
                 }
+                self.replaces(file, &key, &node)?;
                 let node = self.fitting(file, &key, node);
                 fitting.push((key, node));
             }
@@ -126,6 +128,21 @@ impl App<'_> {
         let old = file.sealed.original.as_bytes();
         write::write_if_unchanged(&lock, old, text.as_bytes(), Access::Shared)?;
         Ok(Outcome::Changed { new })
+    }
+
+    /// Refuses to put a value in the place of a map or list, and says so where another map or list
+    /// takes it: everything below goes.
+    fn replaces(&self, file: &OpenFile, key: &KeyPath, node: &NewNode) -> Result<(), Failure> {
+        if matches!(node, NewNode::Value(_) | NewNode::Null) {
+            return place::no_container(file, key);
+        }
+        if let Some((what, count)) = place::container(file, key) {
+            let name = &file.sealed.name;
+            self.note(format!(
+                "{name}: the {what} `{key}` of {count} was replaced as a whole"
+            ));
+        }
+        Ok(())
     }
 
     /// The node as the file's type can hold it: dotenv and INI know text alone.

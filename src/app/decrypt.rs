@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::app::App;
-use crate::app::files::is_same_file;
+use crate::app::files::{directory_is_there, is_same_file};
 use crate::app::load::parse_sealed;
 use crate::error::{Exit, Failure};
 use crate::io::file;
@@ -110,6 +110,7 @@ impl App<'_> {
             .at(target.display())
             .hint("`--overwrite` replaces it"));
         }
+        directory_is_there(target)?;
         if request.allow_unignored {
             return Ok(());
         }

@@ -31,6 +31,8 @@ pub enum Outcome {
     Made,
     /// The text was left as it was.
     Unchanged,
+    /// The example of a new file was left as it was; there is no file.
+    NotMade,
 }
 
 /// What to do when the edited text cannot be sealed.
@@ -70,7 +72,10 @@ impl App<'_> {
             match ended {
                 Ended::Well if unchanged => {
                     directory.close()?;
-                    return Ok(Outcome::Unchanged);
+                    return Ok(match target {
+                        Target::Existing(..) => Outcome::Unchanged,
+                        Target::New { .. } => Outcome::NotMade,
+                    });
                 }
                 Ended::Well => {}
                 // `:cq` in vim: a way to say no.
@@ -95,7 +100,7 @@ impl App<'_> {
                 Err(failure) => failure,
             };
             // To edit on would be to overwrite what somebody else has just written.
-            let conflict = ["changed-meanwhile", "already-exists"].contains(&failure.code);
+            let conflict = failure.code == CHANGED;
             match (!conflict).then(|| again(&failure)).flatten() {
                 Some(Again::Reopen) => {}
                 Some(Again::Discard) => {
@@ -163,7 +168,12 @@ impl App<'_> {
                 let sealed = self.seal_new(&name, edited, *format, policy, key)?;
                 file::create_directories(file::directory_of(path))?;
                 let _lock = self.lock(path)?;
-                write::create_new(path, sealed.text.as_bytes(), Access::Shared)?;
+                write::create_new(path, sealed.text.as_bytes(), Access::Shared).map_err(
+                    |error| match error {
+                        IoError::AlreadyExists { .. } => made_meanwhile(path),
+                        error => error.into(),
+                    },
+                )?;
                 self.warn_if_left_out(path);
                 Ok(Outcome::Made)
             }
@@ -263,6 +273,17 @@ fn kept_name(path: &Path, number: usize) -> PathBuf {
     };
     path.with_file_name(format!("{stem}.edited{number}{ending}.enc"))
 }
+
+/// Somebody else was faster with a new file.
+fn made_meanwhile(path: &Path) -> Failure {
+    let message = "was made by somebody else meanwhile; nothing was written";
+    Failure::new(Exit::IO, CHANGED, message)
+        .at(path.display())
+        .hint("`mvx edit FILE` opens what is there now")
+}
+
+/// The code of [`IoError::ChangedMeanwhile`].
+const CHANGED: &str = "changed-meanwhile";
 
 fn editor_failed(how: &str, path: &Path) -> Failure {
     Failure::new(

@@ -122,8 +122,13 @@ impl App<'_> {
             let Some((program, arguments)) = words.split_first() else {
                 continue;
             };
-            let base = Path::new(program)
+            let program_path = Path::new(program);
+            let base = program_path
                 .file_stem()
+                .unwrap_or_default()
+                .to_string_lossy();
+            let shown = program_path
+                .file_name()
                 .unwrap_or_default()
                 .to_string_lossy();
             let discreet = DISCREET
@@ -147,7 +152,7 @@ impl App<'_> {
             };
             if discreet.is_none() {
                 self.note(format!(
-                    "`{base}` is not an editor that mvx can tell to keep no copies; check that it leaves none"
+                    "`{shown}` is not an editor that mvx can tell to keep no copies; check that it leaves none"
                 ));
             }
             return Ok(match ended {

@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::app::files::{is_same_file, is_sealed_name, sealed_name, shell_word};
+use crate::app::files::{
+    directory_is_there, is_same_file, is_sealed_name, sealed_name, shell_word,
+};
 use crate::app::policy::{Policy, format_of};
 use crate::app::{App, READ_LIMIT, SystemRandomness, many, now, recipients};
 use crate::error::{At as _, Exit, Failure};
@@ -97,12 +99,12 @@ impl App<'_> {
             }
             self.warn_if_left_out(target);
         }
-        let recipients = policy
-            .groups
-            .iter()
-            .flatten()
-            .map(recipients::name)
-            .collect();
+        let mut recipients: Vec<String> = Vec::new();
+        for name in policy.recipients().map(recipients::name) {
+            if !recipients.contains(&name) {
+                recipients.push(name);
+            }
+        }
         Ok(Encrypted {
             text: target.is_none().then_some(text),
             written: target,
@@ -141,6 +143,7 @@ impl App<'_> {
             .hint("`mvx edit FILE` and `mvx set FILE KEY` change it")
             .hint("`--overwrite` replaces it"));
         }
+        directory_is_there(&target)?;
         Ok(Some(target))
     }
 

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use crate::app::{App, READ_LIMIT};
-use crate::error::Failure;
+use crate::error::{Exit, Failure};
 use crate::io::IoError;
 use crate::io::file::{self, Kind};
 use crate::io::walk::{self, Ignored};
@@ -67,6 +67,22 @@ pub fn shell_word(path: &Path) -> String {
 pub fn is_same_file(one: &Path, other: &Path) -> bool {
     let real = |path| file::canonical(path).ok();
     one == other || real(one).is_some_and(|one| Some(one) == real(other))
+}
+
+/// Fails where the directory does not exist in which a file is to be made.
+pub fn directory_is_there(path: &Path) -> Result<(), Failure> {
+    let directory = file::directory_of(path);
+    if file::kind(directory)?.is_some() {
+        return Ok(());
+    }
+    let shown = directory.display();
+    Err(Failure::new(
+        Exit::IO,
+        "not-found",
+        format!("there is no directory `{shown}`"),
+    )
+    .at(path.display())
+    .hint(format!("`mkdir -p {}` makes it", shell_word(directory))))
 }
 
 /// What of a directory a command wants.

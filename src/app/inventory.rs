@@ -47,6 +47,8 @@ pub struct KeyRow {
     pub kind: &'static str,
     /// Whether it is encrypted.
     pub encrypted: bool,
+    /// Whether it is empty: SOPS never encrypts nothing.
+    pub empty: bool,
 }
 
 impl App<'_> {
@@ -116,6 +118,7 @@ fn rows(sealed: &Sealed) -> Vec<KeyRow> {
     tree.items
         .iter()
         .filter_map(|item| {
+            let empty = matches!(&item.body, Body::Leaf(value) if value.bytes.is_empty());
             let (kind, encrypted) = match &item.body {
                 Body::Leaf(value) => match Envelope::parse(value.bytes.as_bytes()) {
                     Some(envelope) if envelope.kind == Kind::Comment => return None,
@@ -129,6 +132,7 @@ fn rows(sealed: &Sealed) -> Vec<KeyRow> {
                 path: tree.path(item),
                 kind,
                 encrypted,
+                empty,
             })
         })
         .collect()

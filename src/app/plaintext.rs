@@ -14,12 +14,7 @@ impl App<'_> {
     pub fn must_be_ignored(&self, path: &Path, what: &str, way_out: &str) -> Result<(), Failure> {
         // The bytes go to a link's target.
         let target = file::target(path)?;
-        let directory = file::directory_of(&target);
-        if file::kind(directory)?.is_none() {
-            // Nothing will be written there.
-            return Ok(());
-        }
-        let Some(tree) = git::work_tree_of(directory)? else {
+        let Some(tree) = git::work_tree_of(file::directory_of(&target))? else {
             return Ok(());
         };
         if tree.is_ignored(&target)? {

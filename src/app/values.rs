@@ -178,14 +178,15 @@ pub fn typed(bytes: &Cleartext, wanted: Type, old: Option<&NewNode>) -> Result<N
             _ => Err(bad("`true` or `false`")),
         },
         Type::Json => {
-            let json = serde_json::from_slice(bytes.as_bytes()).map_err(|error| {
-                // serde's own message may quote what it read.
-                bad(&format!(
-                    "JSON (line {}, column {})",
-                    error.line(),
-                    error.column()
-                ))
-            })?;
+            let json =
+                serde_json::from_slice(bytes.as_bytes().trim_ascii_end()).map_err(|error| {
+                    // serde's own message may quote what it read.
+                    bad(&format!(
+                        "JSON (line {}, column {})",
+                        error.line(),
+                        error.column()
+                    ))
+                })?;
             from_json(json)
         }
         Type::Same => {

@@ -40,7 +40,8 @@ impl Edit {
         context.notes(&app);
         let outcome = outcome?;
         if context.ui.is_json() {
-            let (changed, made) = (outcome != Outcome::Unchanged, outcome == Outcome::Made);
+            let made = outcome == Outcome::Made;
+            let changed = made || outcome == Outcome::Changed;
             let answer = json!({ "file": self.file, "changed": changed, "made": made });
             context.ui.json(&answer)?;
         }
@@ -48,6 +49,7 @@ impl Edit {
             Outcome::Changed => ("encrypted again", Exit::OK),
             Outcome::Made => ("made and encrypted", Exit::OK),
             Outcome::Unchanged => ("nothing changed", Exit::UNCHANGED),
+            Outcome::NotMade => ("not made: the example was left as it was", Exit::UNCHANGED),
         };
         context.ui.note(&format!("{}: {said}", self.file.display()));
         Ok(exit)

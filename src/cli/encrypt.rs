@@ -80,16 +80,17 @@ impl Encrypt {
         }
         let app = context.app();
         let mut targets = app.targets(&self.files, Wanted::Plain)?;
+        let found = targets.len();
         if targets != self.files {
             self.pass_over(context, &app, &mut targets)?;
         }
         if targets.is_empty() {
-            return Err(Failure::new(
-                Exit::NO,
-                "nothing-to-do",
-                "no plaintext file there is covered by a rule",
-            )
-            .hint("`mvx ls` lists what is encrypted already"));
+            let message = match found {
+                0 => "no plaintext file there is covered by a rule",
+                _ => "every plaintext file there is encrypted already",
+            };
+            return Err(Failure::new(Exit::NO, "nothing-to-do", message)
+                .hint("`mvx ls` lists what is encrypted already"));
         }
         if targets.len() > 1 && self.output.is_some() {
             return Err(misuse(
@@ -129,23 +130,28 @@ impl Encrypt {
         targets: &mut Vec<PathBuf>,
     ) -> Result<(), Failure> {
         let mut left = Vec::new();
+        let found = targets.len();
         for target in targets.drain(..) {
             let free = app.free_target(&self.request(&target, None));
             match free {
                 Err(failure)
                     if failure.code == "already-exists" && !self.files.contains(&target) =>
                 {
-                    let place = failure.place.unwrap_or_default();
-                    context.ui.warn(
-                        &format!("{}: passed over: {place} exists already", target.display()),
-                        &["`--overwrite` replaces it"],
-                    );
+                    let (target, place) = (target.display(), failure.place.unwrap_or_default());
+                    context
+                        .ui
+                        .note(&format!("{target}: passed over: {place} exists already"));
                 }
                 free => {
                     free?;
                     left.push(target);
                 }
             }
+        }
+        if left.len() < found {
+            context
+                .ui
+                .note("`--overwrite` encrypts again what was passed over");
         }
         *targets = left;
         Ok(())

@@ -8,7 +8,7 @@ use super::decrypt::show;
 use super::{Context, FormatArg};
 use crate::app::values::to_json;
 use crate::document::Kind;
-use crate::error::{Exit, Failure};
+use crate::error::{At as _, Exit, Failure};
 use crate::keypath::KeyPath;
 use crate::sops::envelope::kind_name;
 use crate::sops::store::NewNode;
@@ -45,7 +45,7 @@ impl Get {
                 NewNode::Map(_) => "map",
                 NewNode::List(_) => "list",
             };
-            let value = to_json(&found.node)?;
+            let value = to_json(&found.node).at(self.file.display())?;
             let answer =
                 json!({ "file": self.file, "key": key.to_string(), "type": kind, "value": value });
             context.ui.json(&answer)?;

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::Context;
+use super::{Context, misuse};
+use crate::app::files::directory_is_there;
 use crate::app::init::{Request, TakenOver};
 use crate::app::{App, many};
-use crate::error::{At as _, Exit, Failure};
+use crate::error::{Exit, Failure};
 use crate::git;
 use crate::io::{file, terminal};
 
@@ -59,6 +60,14 @@ impl Init {
         let root = app.init_root()?;
         for recipient in self.recipient.iter().chain(&self.recovery) {
             app.check_recipient(recipient)?;
+        }
+        for name in &self.environments {
+            let sound = |c: char| c.is_alphanumeric() || "-_.".contains(c);
+            if name.is_empty() || !name.chars().all(sound) {
+                return Err(misuse(
+                    "the name of an environment is letters, digits and `-_.`",
+                ));
+            }
         }
         let author = git::author::author(&context.directory);
         let default = slug(author.name.as_deref().unwrap_or("me"));
@@ -174,7 +183,8 @@ impl Init {
             }
             return Ok(None);
         };
-        let directory = file::canonical(file::directory_of(&path)).at(path.display())?;
+        directory_is_there(&path)?;
+        let directory = file::canonical(file::directory_of(&path))?;
         if directory.starts_with(file::canonical(root)?) {
             return Err(Failure::new(
                 Exit::USAGE,
@@ -201,18 +211,22 @@ fn from_sops(context: &Context, app: &App<'_>) -> Result<Exit, Failure> {
     } = app.init_from_sops()?;
     context.notes(app);
     if context.ui.is_json() {
+        let left_out = [translation.lost, translation.unneeded].concat();
         context.ui.json(&json!({
             "rules": rules,
             "from": from,
             "recipients": translation.recipients,
             "files": translation.rules,
-            "left_out": translation.lost,
+            "left_out": left_out,
         }))?;
         return Ok(Exit::OK);
     }
     let (rules, from) = (rules.display(), from.display());
     for lost in &translation.lost {
         context.ui.warn(&format!("{from}: {lost}"), &[]);
+    }
+    for unneeded in &translation.unneeded {
+        context.ui.note(&format!("{from}: {unneeded}"));
     }
     context.ui.note(&format!(
         "{rules}: written, with {} and {}",

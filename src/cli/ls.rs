@@ -57,10 +57,10 @@ fn print(context: &Context, files: &[FileEntry]) -> Result<(), Failure> {
         context.ui.line(&format!("  {}", about(file)))?;
         let mut table = Table::new(["", "", ""]).indented();
         for row in &file.keys {
-            let clear = if row.encrypted || row.kind == "null" {
-                ""
-            } else {
-                "in clear"
+            let clear = match (row.encrypted, row.empty, row.kind) {
+                (true, ..) | (_, _, "null") => "",
+                (_, true, _) => "empty",
+                _ => "in clear",
             };
             table.row([row.path.to_string().as_str(), row.kind, clear]);
         }

@@ -124,20 +124,13 @@ impl Set {
             return Ok(value.as_str().into());
         }
         let mut bytes = match &self.from_file {
-            Some(path) if path != Path::new("-") => {
-                file::read(&context.directory.join(path), READ_LIMIT)?
-            }
+            Some(path) if path != Path::new("-") => file::read(path, READ_LIMIT)?,
             None if self.asks() => terminal::ask_value(&format!("Value of {key}"))?,
             _ => stdio::read_stdin(READ_LIMIT)?,
         };
-        if bytes.is_empty() && !self.exact {
-            // Most likely the command before the pipe failed.
-            return Err(
-                Failure::new(Exit::USAGE, "empty-value", "there is no value: it is empty")
-                    .hint("`--exact` sets an empty value"),
-            );
-        }
-        if !self.exact {
+        // Where the text is not the value itself, blanks around it do not count anyway.
+        let text = matches!(self.kind, TypeArg::Same | TypeArg::Str);
+        if text && !self.exact {
             let length = bytes.len();
             let text = bytes.as_bytes();
             let cut = text.strip_suffix(b"\n").map_or(length, |text| {
@@ -149,6 +142,13 @@ impl Set {
                     .ui
                     .note("a line break at the end of the value was dropped; `--exact` keeps it");
             }
+        }
+        if bytes.is_empty() && !self.exact {
+            // Most likely the command before the pipe failed.
+            return Err(
+                Failure::new(Exit::USAGE, "empty-value", "there is no value: it is empty")
+                    .hint("`--exact` sets an empty value"),
+            );
         }
         Ok(bytes)
     }

@@ -8,7 +8,7 @@ use super::files::{FileRule, Matcher};
 use super::node::Lined;
 use super::recipient::{self, RecipientKind, RecipientSpec};
 use super::starter::{free_name, key};
-use super::{Content, Origin, RULES_FILE, Rules, sops_yaml};
+use super::{Content, Origin, RULES_FILE, Rules, Warning, sops_yaml};
 
 /// Rules in mvx's own form.
 pub struct Translation {
@@ -16,6 +16,8 @@ pub struct Translation {
     pub text: String,
     /// What could not be carried over, a line each, with its line in `.sops.yaml`.
     pub lost: Vec<String>,
+    /// What was left out because it does nothing, in the same form.
+    pub unneeded: Vec<String>,
     /// How many recipients are in the register.
     pub recipients: usize,
     /// How many rules over files there are.
@@ -29,7 +31,7 @@ pub struct Translation {
 /// is none, a key in two groups of one rule.
 pub fn translate(text: &str) -> Result<Translation, RulesError> {
     let mut content = sops_yaml::read(text)?;
-    let lost = lost(&content, text);
+    let (lost, unneeded) = (lost(&content), unneeded(&content, text));
     drop_repeated(&mut content.files);
     let register = Register::new(&content, text)?;
     let mut out = String::from(HEAD);
@@ -59,6 +61,7 @@ pub fn translate(text: &str) -> Result<Translation, RulesError> {
         rules: content.files.len(),
         text: out,
         lost,
+        unneeded,
     })
 }
 
@@ -345,36 +348,51 @@ fn drop_repeated(rules: &mut Vec<FileRule>) {
     });
 }
 
-/// What the translation leaves out.
-fn lost(content: &Content, text: &str) -> Vec<String> {
-    let mut lost: Vec<String> = content.warnings.iter().map(ToString::to_string).collect();
+/// What mvx's rules have no form for.
+fn lost(content: &Content) -> Vec<String> {
+    let publishing = content
+        .warnings
+        .iter()
+        .filter(|warning| is_publishing(warning));
+    let huawei = content
+        .recipients
+        .iter()
+        .filter(|spec| spec.kind == RecipientKind::HuaweiKms);
+    let huawei =
+        huawei.map(|spec| format!("line {}: mvx's rules have no Huawei Cloud keys", spec.line));
+    publishing.map(ToString::to_string).chain(huawei).collect()
+}
+
+fn is_publishing(warning: &Warning) -> bool {
+    matches!(warning, Warning::NotUsed { field, .. } if field == "destination_rules")
+}
+
+/// What has no effect in sops, or none on what files hold.
+fn unneeded(content: &Content, text: &str) -> Vec<String> {
+    let other = content
+        .warnings
+        .iter()
+        .filter(|warning| !is_publishing(warning));
+    let mut unneeded: Vec<String> = other.map(ToString::to_string).collect();
     for (at, rule) in content.files.iter().enumerate() {
         let source = rule.matcher.source();
         let mut before = content.files.iter().take(at);
         if let Some(first) = before.find(|first| first.matcher.source() == source) {
-            lost.push(format!(
+            unneeded.push(format!(
                 "line {}: the rule never matched: line {} has the same pattern",
                 rule.line, first.line
             ));
         }
     }
-    for spec in &content.recipients {
-        if spec.kind == RecipientKind::HuaweiKms {
-            lost.push(format!(
-                "line {}: mvx's rules have no Huawei Cloud keys",
-                spec.line
-            ));
-        }
-    }
     for (number, line) in text.lines().enumerate() {
         if line.starts_with("stores:") {
-            lost.push(format!(
+            unneeded.push(format!(
                 "line {}: `stores` is not needed: files keep their own indentation",
                 number + 1
             ));
         }
     }
-    lost
+    unneeded
 }
 
 /// The comments that stand directly above a line, counted from 1.

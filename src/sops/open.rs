@@ -99,7 +99,9 @@ impl Explain for OpenError {
                 vec!["`git diff` and `git log -p -- FILE` show who changed it; `git checkout -- FILE` restores the last commit".into()]
             }
             Self::InClear { .. } => vec![
-                "if somebody pasted it there, treat it as leaked: rotate it, then `mvx set` the new one".into(),
+                "take it out or restore the file with `git checkout -- FILE`; then `mvx set FILE KEY` sets it"
+                    .into(),
+                "if it was committed in clear, it has leaked: set a new one".into(),
             ],
             Self::Metadata(error) => error.hints(),
             Self::Selector(error) => error.hints(),

@@ -46,9 +46,7 @@ pub enum SealError {
     #[error("it is encrypted already")]
     AlreadySealed,
     /// The selector chose no value at all.
-    #[error(
-        "the selector `{selector}` chooses none of its {values} values: all would stay in clear"
-    )]
+    #[error("the selector `{selector}` chooses none of its values: all would stay in clear")]
     NothingSelected {
         /// The selector's field and pattern.
         selector: String,

@@ -107,13 +107,6 @@ impl Repo {
         path
     }
 
-    /// What is left of drafts anywhere: directories that mvx makes for plaintext.
-    pub(crate) fn drafts(&self) -> Vec<String> {
-        let files = self.sandbox.files();
-        let mine = |file: &String| file.contains("/mvx-");
-        files.into_iter().filter(mine).collect()
-    }
-
     /// The plaintext of a sealed file.
     pub(crate) fn plaintext(&self, name: &str) -> String {
         self.mvx(["decrypt", "-q", name]).outcome().quiet_success()

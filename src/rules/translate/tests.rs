@@ -207,10 +207,15 @@ stores:
     assert_eq!(
         translation.lost,
         [
-            "line 7: `pgp` is not used: sops ignores it beside `key_groups`",
             "line 13: `destination_rules` is not used: mvx does not publish",
-            "line 10: the rule never matched: line 3 has the same pattern",
             "line 5: mvx's rules have no Huawei Cloud keys",
+        ]
+    );
+    assert_eq!(
+        translation.unneeded,
+        [
+            "line 7: `pgp` is not used: sops ignores it beside `key_groups`",
+            "line 10: the rule never matched: line 3 has the same pattern",
             "line 14: `stores` is not needed: files keep their own indentation",
         ]
     );

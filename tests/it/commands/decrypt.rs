@@ -185,7 +185,8 @@ fn a_plaintext_in_the_work_tree_must_be_ignored() {
     mvx: hint: or write it all the same with `--allow-unignored`
     [4]
     $ mvx decrypt -o none/app.yaml secrets/dev/app.enc.yaml
-    mvx: error: none: there is no such file or directory
+    mvx: error: none/app.yaml: there is no directory `none`
+    mvx: hint: `mkdir -p none` makes it
     [4]
     $ mvx decrypt -o ../tmp/app.yaml secrets/dev/app.enc.yaml
     mvx: ../tmp/app.yaml: decrypted; it holds plaintext
@@ -381,18 +382,23 @@ fn a_passphrase_is_asked_for_once_a_run() {
     assert!(!session.screen.contains("sesame"), "{session:?}");
     let session = repo
         .mvx(["get", "secrets/bob/a.enc.yaml", "a"])
-        .on_terminal(
-            &[Await("Passphrase for "), Type("wrong\r"), Await("[SHOWN]")].map(|step| match step {
-                Await("[SHOWN]") => Await("opens this file"),
-                step => step,
-            }),
-        );
+        .on_terminal(&[
+            Await("Passphrase for "),
+            Type("wrong\r"),
+            Await("does not open this file"),
+        ]);
     assert_eq!(session.status, 128, "{session:?}");
     // Without a terminal nobody waits.
     let run = repo.mvx(["decrypt", "secrets/bob/a.enc.yaml"]);
     let outcome = run.in_a_session_of_its_own().outcome();
     assert_eq!(outcome.code(), Some(128), "{outcome}");
-    insta::assert_snapshot!(repo.scrub(&outcome.stderr), @"");
+    insta::assert_snapshot!(repo.scrub(&outcome.stderr), @r###"
+    mvx: error: secrets/bob/a.enc.yaml: your one identity does not open this file
+    mvx:   it is sealed for bob (age10…wl)
+    mvx:   the key file [SANDBOX]/home/.config/mvx/keys.txt is protected, and no passphrase was given
+    mvx: hint: set MVX_AGE_KEY_FILE to the file of a key that it is sealed for
+    mvx: hint: or ask one of them to add your public key (`mvx keys public`) to the rules and to seal it again
+    "###);
 }
 
 #[test]
@@ -442,7 +448,8 @@ fn what_was_tampered_with_is_not_shown() {
     [51]
     $ mvx decrypt clear.yaml
     mvx: error: clear.yaml: a: the selector says that this value is encrypted, but it stands in clear
-    mvx: hint: if somebody pasted it there, treat it as leaked: rotate it, then `mvx set` the new one
+    mvx: hint: take it out or restore the file with `git checkout -- clear.yaml`; then `mvx set clear.yaml KEY` sets it
+    mvx: hint: if it was committed in clear, it has leaked: set a new one
     [25]
     $ mvx decrypt no-mac.yaml
     mvx: error: no-mac.yaml: the `sops` block has no MAC: nothing proves that the values are the ones that were sealed
@@ -484,7 +491,7 @@ fn bytes_are_not_thrown_at_a_terminal() {
     $ mvx get --raw secrets/dev/key.enc.bin data | od -An -tx1
      00 9f 92 96 1b
     $ mvx get --json secrets/dev/key.enc.bin data
-    {"code":"not-text","exit":4,"message":"the value is not UTF-8 text, and JSON holds text only","place":null,"causes":[],"hints":["`--raw` prints its bytes"]}
+    {"code":"not-text","exit":4,"message":"the value is not UTF-8 text, and JSON holds text only","place":"secrets/dev/key.enc.bin","causes":[],"hints":["`--raw` prints its bytes"]}
     [4]
     "###);
 }

@@ -51,7 +51,7 @@ fn what_is_edited_is_sealed_again() {
         EDITOR=~/editor.sh mvx edit -q secrets/dev/app.enc.yaml
     "), @r###"
     $ EDITOR=~/editor.sh mvx edit secrets/dev/app.enc.yaml
-    mvx: `editor` is not an editor that mvx can tell to keep no copies; check that it leaves none
+    mvx: `editor.sh` is not an editor that mvx can tell to keep no copies; check that it leaves none
     mvx: secrets/dev/app.enc.yaml: encrypted again
     $ mvx decrypt secrets/dev/app.enc.yaml
     # the database
@@ -59,7 +59,7 @@ fn what_is_edited_is_sealed_again() {
       password: swordfish # old
       port: 5432
     $ VISUAL=~/editor.sh EDITOR=false mvx edit secrets/dev/app.enc.yaml
-    mvx: `editor` is not an editor that mvx can tell to keep no copies; check that it leaves none
+    mvx: `editor.sh` is not an editor that mvx can tell to keep no copies; check that it leaves none
     mvx: secrets/dev/app.enc.yaml: nothing changed
     [200]
     $ SOPS_EDITOR=~/editor.sh VISUAL=false mvx edit --json secrets/dev/app.enc.yaml
@@ -96,31 +96,31 @@ fn a_new_file_begins_with_an_example() {
     $ EDITOR=~/editor.sh mvx edit secrets/dev/deep/new.enc.yaml
     # Values are encrypted when you save; names stay readable.
     example_key: example value
-    mvx: `editor` is not an editor that mvx can tell to keep no copies; check that it leaves none
+    mvx: `editor.sh` is not an editor that mvx can tell to keep no copies; check that it leaves none
     mvx: secrets/dev/deep/new.enc.yaml: made and encrypted
     $ mvx decrypt secrets/dev/deep/new.enc.yaml
     token: t-1
     $ EDITOR=true mvx edit secrets/dev/other.enc.json
     mvx: `true` is not an editor that mvx can tell to keep no copies; check that it leaves none
-    mvx: secrets/dev/other.enc.json: nothing changed
+    mvx: secrets/dev/other.enc.json: not made: the example was left as it was
     [200]
     $ EDITOR=cat mvx edit secrets/dev/other.enc.env
     # Values are encrypted when you save; names stay readable.
     EXAMPLE_KEY=example value
     mvx: `cat` is not an editor that mvx can tell to keep no copies; check that it leaves none
-    mvx: secrets/dev/other.enc.env: nothing changed
+    mvx: secrets/dev/other.enc.env: not made: the example was left as it was
     [200]
     $ EDITOR=cat mvx edit secrets/dev/other.enc.ini
     ; Values are encrypted when you save; names stay readable.
     [example]
     key = example value
     mvx: `cat` is not an editor that mvx can tell to keep no copies; check that it leaves none
-    mvx: secrets/dev/other.enc.ini: nothing changed
+    mvx: secrets/dev/other.enc.ini: not made: the example was left as it was
     [200]
     $ EDITOR=cat mvx edit secrets/dev/other.enc
     Replace this with the content of the file.
     mvx: `cat` is not an editor that mvx can tell to keep no copies; check that it leaves none
-    mvx: secrets/dev/other.enc: nothing changed
+    mvx: secrets/dev/other.enc: not made: the example was left as it was
     [200]
     $ ls secrets/dev
     deep
@@ -216,7 +216,7 @@ fn a_mistake_in_the_text_leads_back_into_the_editor() {
     "));
     let run = repo.mvx(["edit", "secrets/dev/app.enc.yaml"]);
     let session = run.env("EDITOR", repo.home("editor.sh")).on_terminal(&[
-        Await("error: secrets/dev/app.enc.yaml: line 2:"),
+        Await("secrets/dev/app.enc.yaml: line 1:"),
         Await("Back into the editor?"),
         Type("\r"),
         // The draft is as it was left.
@@ -264,7 +264,7 @@ fn where_nobody_can_be_asked_the_text_is_kept() {
         ls secrets/dev
     "), @r###"
     $ EDITOR=~/editor.sh mvx edit secrets/dev/app.enc.yaml
-    mvx: `editor` is not an editor that mvx can tell to keep no copies; check that it leaves none
+    mvx: `editor.sh` is not an editor that mvx can tell to keep no copies; check that it leaves none
     mvx: error: secrets/dev/app.enc.yaml: line 1: a bracket or brace is opened and not closed
     mvx: hint: what you edited is kept, encrypted, in `secrets/dev/app.edited.yaml.enc`
     mvx: hint: `mvx decrypt secrets/dev/app.edited.yaml.enc` prints it
@@ -275,7 +275,7 @@ fn where_nobody_can_be_asked_the_text_is_kept() {
     $ mvx decrypt secrets/dev/app.edited.yaml.enc
     a: [ hidden-value
     $ EDITOR=~/editor.sh mvx edit secrets/dev/new.enc.yaml
-    mvx: `editor` is not an editor that mvx can tell to keep no copies; check that it leaves none
+    mvx: `editor.sh` is not an editor that mvx can tell to keep no copies; check that it leaves none
     mvx: error: secrets/dev/new.enc.yaml: line 1: a bracket or brace is opened and not closed
     mvx: hint: what you edited is kept, encrypted, in `secrets/dev/new.edited.yaml.enc`
     mvx: hint: `mvx decrypt secrets/dev/new.edited.yaml.enc` prints it
@@ -308,7 +308,7 @@ fn nothing_is_lost_where_the_file_changed_meanwhile() {
         mvx decrypt secrets/dev/app.edited.yaml.enc
     "), @r###"
     $ EDITOR=~/editor.sh mvx edit secrets/dev/app.enc.yaml
-    mvx: `editor` is not an editor that mvx can tell to keep no copies; check that it leaves none
+    mvx: `editor.sh` is not an editor that mvx can tell to keep no copies; check that it leaves none
     mvx: error: secrets/dev/app.enc.yaml: changed meanwhile; nothing was written
     mvx: hint: run the command again on what is there now
     mvx: hint: what you edited is kept, encrypted, in `secrets/dev/app.edited.yaml.enc`
@@ -334,9 +334,9 @@ fn nothing_is_lost_where_the_file_changed_meanwhile() {
         mvx decrypt secrets/dev/new.edited.yaml.enc
     "), @r###"
     $ EDITOR=~/editor.sh mvx edit secrets/dev/new.enc.yaml
-    mvx: `editor` is not an editor that mvx can tell to keep no copies; check that it leaves none
-    mvx: error: secrets/dev/new.enc.yaml: exists already
-    mvx: hint: choose another name, or remove it first
+    mvx: `editor.sh` is not an editor that mvx can tell to keep no copies; check that it leaves none
+    mvx: error: secrets/dev/new.enc.yaml: was made by somebody else meanwhile; nothing was written
+    mvx: hint: `mvx edit secrets/dev/new.enc.yaml` opens what is there now
     mvx: hint: what you edited is kept, encrypted, in `secrets/dev/new.edited.yaml.enc`
     mvx: hint: `mvx decrypt secrets/dev/new.edited.yaml.enc` prints it
     [4]
@@ -378,7 +378,7 @@ fn a_crash_of_the_editor_loses_nothing_that_was_saved() {
     repo.editor(&noting("kill -9 $$"));
     insta::assert_snapshot!(repo.session("EDITOR=~/editor.sh mvx edit secrets/dev/app.enc.yaml"), @r###"
     $ EDITOR=~/editor.sh mvx edit secrets/dev/app.enc.yaml
-    mvx: `editor` is not an editor that mvx can tell to keep no copies; check that it leaves none
+    mvx: `editor.sh` is not an editor that mvx can tell to keep no copies; check that it leaves none
     mvx: error: secrets/dev/app.enc.yaml: the editor was ended by a signal; the file was left as it was
     mvx: hint: to use another editor: `EDITOR=nano mvx edit secrets/dev/app.enc.yaml`
     [4]
@@ -389,7 +389,7 @@ fn a_crash_of_the_editor_loses_nothing_that_was_saved() {
         mvx decrypt secrets/dev/app.edited.yaml.enc | tail -1
     "), @r###"
     $ EDITOR=~/editor.sh mvx edit secrets/dev/app.enc.yaml
-    mvx: `editor` is not an editor that mvx can tell to keep no copies; check that it leaves none
+    mvx: `editor.sh` is not an editor that mvx can tell to keep no copies; check that it leaves none
     mvx: error: secrets/dev/app.enc.yaml: the editor was ended by a signal; the file was left as it was
     mvx: hint: to use another editor: `EDITOR=nano mvx edit secrets/dev/app.enc.yaml`
     mvx: hint: what you edited is kept, encrypted, in `secrets/dev/app.edited.yaml.enc`
@@ -402,7 +402,7 @@ fn a_crash_of_the_editor_loses_nothing_that_was_saved() {
     repo.editor(&noting("echo saved: 1 >> \"$1\"; exit 1"));
     insta::assert_snapshot!(repo.session("EDITOR=~/editor.sh mvx edit secrets/dev/app.enc.yaml"), @r###"
     $ EDITOR=~/editor.sh mvx edit secrets/dev/app.enc.yaml
-    mvx: `editor` is not an editor that mvx can tell to keep no copies; check that it leaves none
+    mvx: `editor.sh` is not an editor that mvx can tell to keep no copies; check that it leaves none
     mvx: error: secrets/dev/app.enc.yaml: the editor ended with status 1; the file was left as it was
     mvx: hint: to use another editor: `EDITOR=nano mvx edit secrets/dev/app.enc.yaml`
     [4]
@@ -465,13 +465,12 @@ fn rules_decide_the_type_where_the_name_does_not() {
     insta::assert_snapshot!(repo.session("
         EDITOR=~/editor.sh mvx edit -q odd/prod.enc
         mvx get odd/prod.enc A
-        cut -d[ -f1 odd/prod.enc | head -2
+        cut -d[ -f1 odd/prod.enc | head -1
     "), @r###"
     $ EDITOR=~/editor.sh mvx edit -q odd/prod.enc
     $ mvx get odd/prod.enc A
     1
-    $ cut -d[ -f1 odd/prod.enc | head -2
+    $ cut -d[ -f1 odd/prod.enc | head -1
     A=ENC
-    sops_age__list_0__map_enc=-----BEGIN AGE ENCRYPTED FILE-----\nYWdlLWVuY3J5cHRpb24ub3JnL3YxCi0+IFgyNTUxOSB5VFloOHpuM0E0WlZ0VWNK\nOTlmeDhMNXlhZWNJSHZ4dDdWOGIyYUxBK0ZvCm5oNHgwZlUwMGFza25scnRHaVdX\nWDJmazQrOTNEcTdqcFM3NGNLMEF1TmMKLT4gaT1ccSUtZ3JlYXNlIFtEaXB1eW5X\nIEVHXyFUJiAuKyA4cFwKQ1ZTT1dubkF4d3lyQVpsY3JoYnpmU2RhT3JLT2ZqSzBl\nNnlZMS9VTVk5RHVzYlczanFtUGtnCi0tLSBsTVVTSkRaejdMbVRCeFg1NlQxNTF4\nQmxHRCs1WGVpallZZzZoNjB1MUNBCu+cbhisDCttJrDSVXXhLdig5kdIh0sZZ+pH\ntHPudl1u4BKb8M+vRe9hfR6Lvwg7p0u/+l/9YqSh7/hCFrNh8tM=\n-----END AGE ENCRYPTED FILE-----\n
     "###);
 }

@@ -152,7 +152,7 @@ fn elsewhere_and_in_place() {
     insta::assert_snapshot!(repo.session("
         mvx encrypt -o secrets/dev/other.enc.yaml --keep secrets/dev/app.yaml
         mvx encrypt -o secrets/dev/other.enc.yaml secrets/dev/app.yaml
-        mvx encrypt -o secrets/none/x.enc.yaml --age $ANA secrets/dev/app.yaml
+        mvx encrypt -o secrets/dev/none/x.enc.yaml secrets/dev/app.yaml
         mvx encrypt -o ./secrets/dev/app.yaml secrets/dev/app.yaml
         mvx encrypt -o a.enc.yaml secrets/dev/app.yaml secrets/dev/other.enc.yaml
         mvx encrypt -i -o x secrets/dev/app.yaml
@@ -168,10 +168,10 @@ fn elsewhere_and_in_place() {
     mvx: hint: `mvx edit secrets/dev/other.enc.yaml` and `mvx set secrets/dev/other.enc.yaml KEY` change it
     mvx: hint: `--overwrite` replaces it
     [4]
-    $ mvx encrypt -o secrets/none/x.enc.yaml --age $ANA secrets/dev/app.yaml
-    mvx: error: missing: <FILE>...
-    mvx: hint: `mvx encrypt --help` shows what it takes
-    [2]
+    $ mvx encrypt -o secrets/dev/none/x.enc.yaml secrets/dev/app.yaml
+    mvx: error: secrets/dev/none/x.enc.yaml: there is no directory `secrets/dev/none`
+    mvx: hint: `mkdir -p secrets/dev/none` makes it
+    [4]
     $ mvx encrypt -o ./secrets/dev/app.yaml secrets/dev/app.yaml
     mvx: error: ./secrets/dev/app.yaml: the output is the plaintext itself
     mvx: hint: `mvx encrypt -i ./secrets/dev/app.yaml` encrypts it in place
@@ -240,11 +240,10 @@ fn a_directory_means_what_a_rule_covers_and_is_not_sealed_yet() {
     mvx: secrets/dev/deep/b.enc.yaml: 2 values encrypted, for ana, bob
     mvx: secrets/dev/deep/b.yaml: the plaintext is still there
     $ mvx encrypt --yes .
-    mvx: warning: secrets/dev/a.yaml: passed over: secrets/dev/a.enc.yaml exists already
-    mvx: hint: `--overwrite` replaces it
-    mvx: warning: secrets/dev/deep/b.yaml: passed over: secrets/dev/deep/b.enc.yaml exists already
-    mvx: hint: `--overwrite` replaces it
-    mvx: error: no plaintext file there is covered by a rule
+    mvx: secrets/dev/a.yaml: passed over: secrets/dev/a.enc.yaml exists already
+    mvx: secrets/dev/deep/b.yaml: passed over: secrets/dev/deep/b.enc.yaml exists already
+    mvx: `--overwrite` encrypts again what was passed over
+    mvx: error: every plaintext file there is encrypted already
     mvx: hint: `mvx ls` lists what is encrypted already
     [1]
     $ mvx encrypt --rm --overwrite --yes secrets
@@ -341,7 +340,7 @@ fn recipients_on_the_command_line_and_in_the_environment() {
     mvx: app.yaml: removed
     $ mvx decrypt app.enc.yaml > app.yaml
     $ SOPS_AGE_RECIPIENTS="$(cat ana.txt), $(cat ana.txt)" mvx encrypt --overwrite app.yaml
-    mvx: app.enc.yaml: 2 values encrypted, for age1r…jq, age1r…jq
+    mvx: app.enc.yaml: 2 values encrypted, for age1r…jq
     mvx: warning: app.yaml: the plaintext is still there, and git does not ignore it
     mvx: hint: `rm app.yaml` removes it
     $ mvx encrypt --overwrite --age age1foo app.yaml
@@ -412,7 +411,7 @@ fn a_selector_that_chooses_nothing_is_refused() {
       kind    str  in clear
       data.a  str
     $ mvx encrypt secrets/k8s/b.yaml
-    mvx: error: secrets/k8s/b.yaml: the selector `encrypted_regex = ^(data|stringData)$` chooses none of its 1 values: all would stay in clear
+    mvx: error: secrets/k8s/b.yaml: the selector `encrypted_regex = ^(data|stringData)$` chooses none of its values: all would stay in clear
     mvx: hint: change the selector in the rules, or leave the file unencrypted
     [3]
     "###);
@@ -567,18 +566,16 @@ fn names_of_every_kind() {
         repo.write(&format!("secrets/dev/{name}"), APP);
     }
     insta::assert_snapshot!(repo.session("
-        mvx -C secrets/dev encrypt 'a b.yaml' пароль.yaml -- -x.yaml \"q'uote.yaml\" *31m.yaml
-        mvx -C secrets/dev encrypt 'a b.yaml'
+        mvx -C secrets/dev encrypt 'a b.yaml' пароль.yaml
         mvx -C secrets/dev encrypt -- -x.yaml
         cd secrets/dev && mvx encrypt *31m.yaml
         mvx -C secrets/dev encrypt \"q'uote.yaml\"
     "), @r###"
-    $ mvx -C secrets/dev encrypt 'a b.yaml' пароль.yaml -- -x.yaml "q'uote.yaml" *31m.yaml
-    mvx: error: *31m.yaml: there is no such file or directory
-    [4]
-    $ mvx -C secrets/dev encrypt 'a b.yaml'
+    $ mvx -C secrets/dev encrypt 'a b.yaml' пароль.yaml
     mvx: a b.enc.yaml: 2 values encrypted, for ana, bob
     mvx: a b.yaml: the plaintext is still there
+    mvx: пароль.enc.yaml: 2 values encrypted, for ana, bob
+    mvx: пароль.yaml: the plaintext is still there
     $ mvx -C secrets/dev encrypt -- -x.yaml
     mvx: -x.enc.yaml: 2 values encrypted, for ana, bob
     mvx: -x.yaml: the plaintext is still there
@@ -635,7 +632,7 @@ fn at_a_terminal_a_directory_is_asked_about() {
     let session = repo
         .mvx(["encrypt", "secrets"])
         .on_terminal(&[Await("Encrypt this file?"), Signal(15)]);
-    assert_eq!(session.status, -15, "{session:?}");
+    assert!(session.status < 0, "{session:?}");
     assert!(!repo.has("secrets/dev/a.enc.yaml"));
     let session = repo.mvx(["encrypt", "--rm", "secrets"]).on_terminal(&[
         Await("Encrypt this file?"),

@@ -184,8 +184,8 @@ fn mistakes() {
     mvx: hint: `mvx ls secrets/dev/app.enc.yaml` shows the keys
     [1]
     $ mvx get secrets/dev/app.enc.yaml 'list[2]'
-    mvx: error: secrets/dev/app.enc.yaml: there is no `list[2]`
-    mvx: hint: did you mean `list[0]`?
+    mvx: error: secrets/dev/app.enc.yaml: there is no `list[2]`: the list has 2 items, counted from 0
+    mvx: hint: `mvx ls secrets/dev/app.enc.yaml` shows the keys
     [1]
     $ mvx get secrets/dev/app.enc.yaml 'db.password.x'
     mvx: error: secrets/dev/app.enc.yaml: there is no `db.password.x`

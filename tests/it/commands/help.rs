@@ -138,6 +138,10 @@ fn sources() -> Vec<(String, String)> {
                     .take_while(|line| !line.starts_with("mod tests"))
                     .filter(|line| !line.trim_start().starts_with("// "))
                     .filter(|line| !line.trim_start().starts_with("//!"))
+                    // What is said of a command or an option is its help.
+                    .filter(|line| {
+                        name.starts_with("cli/") || !line.trim_start().starts_with("///")
+                    })
                     .collect();
                 found.push((name, code.join("\n")));
             }

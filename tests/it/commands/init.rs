@@ -164,16 +164,16 @@ fn mistakes() {
     mvx: hint: name a file on another medium, such as --recovery-to /media/usb/recovery.txt
     [2]
     $ mvx init --yes --recovery-to sub/../recovery.txt
-    mvx: error: sub/..: there is no such file or directory
+    mvx: error: sub/../recovery.txt: there is no directory `sub/..`
+    mvx: hint: `mkdir -p sub/..` makes it
     [4]
     $ mvx init --yes --recovery-to ~/none/recovery.txt
-    mvx: error: [SANDBOX]/home/none: there is no such file or directory
+    mvx: error: [SANDBOX]/home/none/recovery.txt: there is no directory `[SANDBOX]/home/none`
+    mvx: hint: `mkdir -p [SANDBOX]/home/none` makes it
     [4]
     $ mvx init --yes --environment ''
-    mvx: warning: there is no recovery key: whoever loses their key loses the secrets, too
-    mvx: hint: later: `mvx keys generate -o /media/usb/recovery.txt`, and its public key into the rules
-    mvx: error: .sops-rules.toml: line 22: `path` is not a usable glob: there is nothing between two slashes
-    [3]
+    mvx: error: the name of an environment is letters, digits and `-_.`
+    [2]
     $ mvx init --recovery x --no-recovery
     mvx: error: `--recovery <RECIPIENT>` and `--no-recovery` exclude each other
     mvx: hint: `mvx init --help` shows what it takes
@@ -394,7 +394,7 @@ fn rules_of_sops_are_translated() {
     mvx: hint: `mvx init --from-sops` translates them
     [3]
     $ mvx init --from-sops
-    mvx: warning: .sops.yaml: line 12: `stores` is not needed: files keep their own indentation
+    mvx: .sops.yaml: line 12: `stores` is not needed: files keep their own indentation
     mvx: .sops-rules.toml: written, with 2 recipients and 2 rules
     mvx: .sops.yaml stays for sops; mvx reads .sops-rules.toml from now on, so change both or remove the one
     mvx: next: look at the names in .sops-rules.toml; `mvx ls` shows who opens what
@@ -476,9 +476,7 @@ fn rules_of_sops_that_cannot_be_translated_are_left_alone() {
     mvx: hint: translate them first: `mvx -C api init --from-sops`
     [3]
     $ mvx -C api init --from-sops -q
-    mvx: warning: .sops.yaml: line 12: `stores` is not needed: files keep their own indentation
     $ mvx init --from-sops -q
-    mvx: warning: .sops.yaml: line 12: `stores` is not needed: files keep their own indentation
     $ ls -A . api
     .:
     .git

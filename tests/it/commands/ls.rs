@@ -29,7 +29,7 @@ fn an_inventory_needs_no_key_and_shows_no_value() {
       db.password          str
       db.port_unencrypted  int    in clear
       none                 null
-      empty                str    in clear
+      empty                str    empty
       list[0]              float
       list[1]              bool
       2:d                  time
@@ -43,7 +43,7 @@ fn an_inventory_needs_no_key_and_shows_no_value() {
       db.password          str
       db.port_unencrypted  int    in clear
       none                 null
-      empty                str    in clear
+      empty                str    empty
       list[0]              float
       list[1]              bool
       2:d                  time
@@ -53,7 +53,7 @@ fn an_inventory_needs_no_key_and_shows_no_value() {
       db.password          str
       db.port_unencrypted  int    in clear
       none                 null
-      empty                str    in clear
+      empty                str    empty
       list[0]              float
       list[1]              bool
       2:d                  time
@@ -69,7 +69,7 @@ fn an_inventory_needs_no_key_and_shows_no_value() {
       db.password          str
       db.port_unencrypted  int    in clear
       none                 null
-      empty                str    in clear
+      empty                str    empty
       list[0]              float
       list[1]              bool
       2:d                  time

@@ -64,7 +64,7 @@ fn mistakes() {
     [2]
     $ mvx mv secrets/dev/app.enc.yaml x y
     mvx: error: secrets/dev/app.enc.yaml: there is no `x`
-    mvx: hint: did you mean `a`?
+    mvx: hint: `mvx ls secrets/dev/app.enc.yaml` shows the keys
     [1]
     $ mvx mv secrets/dev/app.enc.yaml a b
     mvx: error: secrets/dev/app.enc.yaml: `b` is there already
@@ -79,9 +79,9 @@ fn mistakes() {
     mvx: hint: `mvx unset` the value first, or choose another path
     [4]
     $ mvx mv secrets/dev/app.enc.yaml a sops
-    mvx: error: secrets/dev/app.enc.yaml: line 1: `sops` is the name under which SOPS keeps its metadata
-    mvx: hint: rename the key; if the file is sealed already, `mvx decrypt` opens it
-    [203]
+    mvx: error: secrets/dev/app.enc.yaml: `sops` is the name under which SOPS keeps its metadata
+    mvx: hint: choose another name
+    [2]
     $ mvx mv secrets/dev/app.enc.yaml a 2:a
     mvx: error: secrets/dev/app.enc.yaml: there is no document 2; the file has 1
     mvx: hint: `mvx ls secrets/dev/app.enc.yaml` shows the keys

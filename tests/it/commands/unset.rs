@@ -65,7 +65,7 @@ fn mistakes() {
     [2]
     $ mvx unset secrets/dev/app.enc.yaml b
     mvx: error: secrets/dev/app.enc.yaml: there is no `b`
-    mvx: hint: did you mean `a`?
+    mvx: hint: `mvx ls secrets/dev/app.enc.yaml` shows the keys
     [1]
     $ mvx unset secrets/dev/app.enc.yaml a.b
     mvx: error: secrets/dev/app.enc.yaml: there is no `a.b`
@@ -84,7 +84,7 @@ fn mistakes() {
     mvx: hint: paths look like `db.password`, `list[0]`, `db."a.b"` or `2:db.password`
     [2]
     $ mvx unset --json secrets/dev/app.enc.yaml b
-    {"code":"no-such-key","exit":1,"message":"there is no `b`","place":"secrets/dev/app.enc.yaml","causes":[],"hints":["did you mean `a`?"]}
+    {"code":"no-such-key","exit":1,"message":"there is no `b`","place":"secrets/dev/app.enc.yaml","causes":[],"hints":["`mvx ls secrets/dev/app.enc.yaml` shows the keys"]}
     [1]
     $ mvx unset missing.yaml a
     mvx: error: missing.yaml: there is no such file or directory
