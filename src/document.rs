@@ -4,6 +4,7 @@
 //! into it; every change is a list of [`Edit`]s, and [`splice`] applies them. What no edit touches
 //! stays as it was, to the byte.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use crate::keypath::{KeyPath, Segment};
@@ -268,9 +269,10 @@ impl Tree {
     pub fn find(&self, path: &KeyPath) -> Option<&Item> {
         let (parent, name) = path.split_last()?;
         let id = self.find_container(&parent)?;
-        self.items.iter().rev().find(|item| {
-            item.parent == id && item.name == *name && !matches!(item.body, Body::Comment(_))
-        })
+        self.items
+            .iter()
+            .rev()
+            .find(|item| item.parent == id && item.name == *name && !item.is_comment())
     }
 
     /// The last container with this path.
@@ -286,6 +288,34 @@ impl Tree {
     /// The items that stand directly in a container, comments included.
     pub fn children(&self, id: usize) -> impl DoubleEndedIterator<Item = &Item> {
         self.items.iter().filter(move |item| item.parent == id)
+    }
+
+    /// Numbers the items of lists anew, as if encrypted comments did not stand among them.
+    pub fn pass_over_list_comments(&mut self) {
+        let mut passed: HashMap<usize, usize> = HashMap::new();
+        for item in &mut self.items {
+            let Segment::Index(index) = item.name else {
+                continue;
+            };
+            let in_list = self
+                .containers
+                .get(item.parent)
+                .is_some_and(|parent| parent.shape == Shape::List);
+            if !in_list || matches!(item.body, Body::Comment(_)) {
+                continue;
+            }
+            if let Some(passed) = passed.get(&item.parent) {
+                item.name = Segment::Index(index.saturating_sub(*passed));
+                if let Body::Open(id) = item.body
+                    && let Some(container) = self.containers.get_mut(id)
+                {
+                    container.name = item.name.clone();
+                }
+            }
+            if item.is_comment() {
+                *passed.entry(item.parent).or_default() += 1;
+            }
+        }
     }
 
     /// The metadata of the first document that has any.
@@ -331,6 +361,22 @@ pub fn splice(text: &[u8], mut edits: Vec<Edit>) -> Option<Cleartext> {
 }
 
 impl Item {
+    /// Whether this is a comment: one of the file type's own, or one that sops encrypted and left
+    /// as an item of a list (SOPS-FORMAT 1.8).
+    pub fn is_comment(&self) -> bool {
+        match &self.body {
+            Body::Comment(_) => true,
+            Body::Leaf(value) => {
+                let bytes = value.bytes.as_bytes();
+                matches!(self.name, Segment::Index(_))
+                    && value.kind == Kind::Str
+                    && bytes.starts_with(b"ENC[AES256_GCM,")
+                    && bytes.ends_with(b",type:comment]")
+            }
+            _ => false,
+        }
+    }
+
     /// The text that holds this item's value: the scalar, or header and lines of a block scalar
     /// (without a comment between them).
     pub fn source(&self, text: &[u8]) -> Cleartext {

@@ -13,7 +13,9 @@ use crate::io::write::{self, Access};
 use crate::keypath::{KeyPath, Segment};
 use crate::secret::Cleartext;
 use crate::sops::change::{Open, node_at};
+use crate::sops::open::selector_of;
 use crate::sops::seal::Sealer;
+use crate::sops::select::select;
 use crate::sops::store::{NewNode, line_of};
 use crate::stores::Format;
 
@@ -138,6 +140,7 @@ impl App<'_> {
         };
         let old = file.sealed.original.as_bytes();
         write::write_if_unchanged(&lock, old, text.as_bytes(), Access::Shared)?;
+        self.say_what_is_readable(&file, &text, &new)?;
         Ok(Outcome::Changed { new })
     }
 
@@ -147,6 +150,37 @@ impl App<'_> {
         let name = &file.sealed.name;
         let sealed = self.seal(name, content, Format::Binary, &file.key, metadata, None)?;
         Ok(sealed.text)
+    }
+
+    /// Says of new entries that the selector leaves them in clear: sops does so silently, and a
+    /// secret may be meant.
+    fn say_what_is_readable(
+        &self,
+        file: &OpenFile,
+        text: &Cleartext,
+        new: &[KeyPath],
+    ) -> Result<(), Failure> {
+        if new.is_empty() {
+            return Ok(());
+        }
+        let tree = file.store().parse(text.as_bytes())?;
+        let selector = selector_of(&file.sealed.metadata)?;
+        for (item, selected) in tree.items.iter().zip(select(&tree, &selector)) {
+            let clear = matches!(&item.body, Body::Leaf(value) if !value.bytes.is_empty());
+            if selected || !clear {
+                continue;
+            }
+            let path = tree.path(item);
+            if new.iter().any(|new| path.is_within(new)) {
+                self.note(format!(
+                    "{}: `{path}` is readable: the file's `{} = {}` does not encrypt it",
+                    file.sealed.name,
+                    selector.field(),
+                    selector.pattern()
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// Refuses to put a value in the place of a map or list, and says so where another map or list

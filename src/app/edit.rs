@@ -19,7 +19,7 @@ use crate::io::write::{self, Access};
 use crate::io::{IoError, file};
 use crate::secret::Cleartext;
 use crate::sops::metadata::Metadata;
-use crate::sops::seal::Previous;
+use crate::sops::previous::Previous;
 use crate::stores::Format;
 
 /// What came of an edit.

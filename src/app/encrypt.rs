@@ -12,7 +12,8 @@ use crate::io::write::{self, Access};
 use crate::io::{file, random};
 use crate::secret::{Cleartext, DataKey};
 use crate::sops::metadata::{KeyEntry, Metadata};
-use crate::sops::seal::{Previous, Sealed, Sealer};
+use crate::sops::previous::Previous;
+use crate::sops::seal::{Sealed, Sealer};
 use crate::stores::Format;
 
 /// Where the sealed text goes.

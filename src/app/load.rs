@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::app::files::{STDIN, Wanted, is_sealed_name, no_such_file, sealed_sibling};
 use crate::app::policy::format_of;
 use crate::app::{App, READ_LIMIT, SystemRandomness, now};
-use crate::document::{Body, Kind, Tree, splice};
+use crate::document::Tree;
 use crate::error::{At as _, Exit, Failure};
 use crate::io::{IoError, file};
 use crate::keys::open::{OpenFailure, list, unwrap_groups};
@@ -14,7 +14,7 @@ use crate::secret::{Cleartext, DataKey};
 use crate::sops::change::Open;
 use crate::sops::cipher::Cipher;
 use crate::sops::metadata::{KeyEntry, Metadata};
-use crate::sops::open::{MacCheck, Opened, open, overlap, plaintext};
+use crate::sops::open::{MacCheck, Opened, open, plaintext};
 use crate::sops::seal::Sealer;
 use crate::sops::store::Store;
 use crate::stores::Format;
@@ -80,7 +80,7 @@ impl App<'_> {
     }
 
     /// Opens a sealed file: finds its data key, decrypts its values, compares its MAC.
-    pub fn open_sealed(&self, mut sealed: Sealed) -> Result<OpenFile, Failure> {
+    pub fn open_sealed(&self, sealed: Sealed) -> Result<OpenFile, Failure> {
         let name = sealed.name.clone();
         let (key, opened_by) = self.data_key(&name, &sealed.metadata).at(&name)?;
         for recipient in &opened_by {
@@ -88,11 +88,7 @@ impl App<'_> {
             self.detail(1, format!("{name}: opened by the identity of {by}"));
         }
         let cipher = Cipher::new(&key);
-        let mut opened =
-            open(&sealed.tree, &sealed.metadata, &cipher, MacCheck::Required).at(&name)?;
-        if sealed.format == Format::Yaml && free_list_comments(&mut sealed, &opened).at(&name)? {
-            opened = open(&sealed.tree, &sealed.metadata, &cipher, MacCheck::Required).at(&name)?;
-        }
+        let opened = open(&sealed.tree, &sealed.metadata, &cipher, MacCheck::Required).at(&name)?;
         if opened.closed_comments > 0 {
             self.note(format!(
                 "{name}: {} comment(s) look encrypted and do not open; they are left as they are",
@@ -235,27 +231,6 @@ pub fn wrapped(group: &[KeyEntry]) -> Vec<Wrapped> {
         .collect();
     wrapped.sort_by_key(|entry| rank(&entry.kind));
     wrapped
-}
-
-/// sops up to 3.12 writes a list's comments as items of it, which shifts the numbers of the
-/// others. They become comment lines, which every sops reads too; true if there were any.
-fn free_list_comments(sealed: &mut Sealed, opened: &Opened) -> Result<bool, Failure> {
-    let store = sealed.format.store();
-    let text = sealed.text.as_bytes();
-    let mut edits = Vec::new();
-    for (item, value) in sealed.tree.items.iter().zip(&opened.values) {
-        if let (Body::Leaf(envelope), Some(value)) = (&item.body, value)
-            && value.kind == Kind::Comment
-        {
-            edits.push(store.list_comment(text, &sealed.tree, item, envelope.bytes.as_bytes()));
-        }
-    }
-    if edits.is_empty() {
-        return Ok(false);
-    }
-    sealed.text = splice(text, edits).ok_or_else(overlap)?;
-    sealed.tree = store.parse(sealed.text.as_bytes())?;
-    Ok(true)
 }
 
 impl OpenFile {

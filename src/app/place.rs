@@ -2,7 +2,7 @@
 
 use crate::app::load::OpenFile;
 use crate::app::many;
-use crate::document::{Body, Item, Shape};
+use crate::document::{Item, Shape};
 use crate::error::{Exit, Failure};
 use crate::keypath::{KeyPath, Segment};
 use crate::sops::store::line_of;
@@ -175,5 +175,5 @@ fn no_such_document(file: &OpenFile, key: &KeyPath) -> Failure {
 }
 
 fn is_comment(item: &Item) -> bool {
-    matches!(item.body, Body::Comment(_))
+    item.is_comment()
 }

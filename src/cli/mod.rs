@@ -30,6 +30,7 @@ mod init;
 mod json;
 mod keys;
 mod ls;
+mod progress;
 mod prompt;
 mod set;
 mod table;

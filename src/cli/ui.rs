@@ -22,10 +22,8 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
 
 use clap::builder::StyledStr;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
 use crate::app::files::{STDIN, shell_word};
@@ -36,6 +34,7 @@ use crate::io::stdio::Stdout;
 use crate::io::terminal::{self, Colour};
 use crate::secret::Cleartext;
 
+pub use super::progress::Progress;
 pub use super::table::Table;
 pub use crate::io::safe_text::safe;
 
@@ -46,7 +45,8 @@ pub struct Ui {
     verbose: u8,
     colour: Colours,
     stdout: RefCell<Option<Stdout>>,
-    bar: RefCell<Option<ProgressBar>>,
+    /// The line of progress that stands at the terminal.
+    bar: RefCell<Option<String>>,
 }
 
 impl Ui {
@@ -161,14 +161,8 @@ impl Ui {
 
     /// Shows how far a long piece of work is, on a terminal and after a second.
     pub fn progress(&self, steps: usize, doing: &'static str) -> Progress<'_> {
-        Progress {
-            ui: self,
-            drawn: !self.quiet && !self.json && terminal::is_stderr(),
-            doing,
-            steps: steps as u64,
-            done: 0,
-            started: Instant::now(),
-        }
+        let is_seen = !self.quiet && !self.json && terminal::is_stderr();
+        Progress::new(self, steps, doing, is_seen)
     }
 
     /// Prints a failure that does not end the command.
@@ -196,12 +190,23 @@ impl Ui {
         exit.code().into()
     }
 
-    /// Writes to standard error in one piece, around a progress bar if there is one.
+    /// Writes to standard error in one piece, above the line of progress if there is one.
     fn talk(&self, lines: &str) {
         match &*self.bar.borrow() {
-            Some(bar) => bar.suspend(|| put(lines)),
+            Some(bar) => put(&format!("{ERASE}{lines}{bar}")),
             None => put(lines),
         }
+    }
+
+    /// Puts a line of progress in the place of the one that stands there, or takes it away.
+    pub(super) fn show(&self, line: Option<String>) {
+        let mut bar = self.bar.borrow_mut();
+        match (&*bar, &line) {
+            (_, Some(line)) => put(&format!("{ERASE}{line}")),
+            (Some(_), None) => put(ERASE),
+            (None, None) => {}
+        }
+        *bar = line;
     }
 }
 
@@ -209,50 +214,6 @@ impl Ui {
 struct Colours {
     stdout: bool,
     stderr: bool,
-}
-
-/// A piece of work whose steps are counted. Its bar disappears with it.
-pub struct Progress<'a> {
-    ui: &'a Ui,
-    drawn: bool,
-    doing: &'static str,
-    steps: u64,
-    done: u64,
-    started: Instant,
-}
-
-impl Progress<'_> {
-    /// One step is done.
-    pub fn step(&mut self) {
-        self.done += 1;
-        if !self.drawn {
-            return;
-        }
-        let mut bar = self.ui.bar.borrow_mut();
-        match &*bar {
-            Some(bar) => bar.set_position(self.done),
-            None if self.started.elapsed() > PATIENCE => {
-                let new =
-                    ProgressBar::with_draw_target(Some(self.steps), ProgressDrawTarget::stderr())
-                        .with_message(self.doing)
-                        .with_position(self.done);
-                if let Ok(style) = ProgressStyle::with_template("mvx: {msg} {bar:30} {pos}/{len}") {
-                    new.set_style(style);
-                }
-                new.tick();
-                *bar = Some(new);
-            }
-            None => {}
-        }
-    }
-}
-
-impl Drop for Progress<'_> {
-    fn drop(&mut self) {
-        if let Some(bar) = self.ui.bar.borrow_mut().take() {
-            bar.finish_and_clear();
-        }
-    }
 }
 
 /// Prints a failure where there is no [`Ui`] yet.
@@ -375,8 +336,8 @@ impl Write for Wiped {
     }
 }
 
-/// How long work may take in silence.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// ECMA-48: back to the line's beginning, and erase it.
+const ERASE: &str = "\r\x1b[K";
 
 // ECMA-48, select graphic rendition
 const BOLD: &str = "\x1b[1m";

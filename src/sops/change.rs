@@ -3,11 +3,13 @@
 //! A new value is first written in clear into the text in memory, so that the store can show that
 //! it carries the value exactly and the selector can decide where it stands; then it is enclosed.
 
-use crate::document::{Body, Kind, Shape, Tree, splice};
+use crate::document::{Body, Item, Kind, Shape, Tree, splice};
 use crate::keypath::{KeyPath, Segment};
 use crate::secret::Cleartext;
-use crate::sops::open::{Opened, overlap};
+use crate::sops::metadata::{Metadata, MetadataError};
+use crate::sops::open::{Opened, overlap, selector_of};
 use crate::sops::seal::{SealError, Sealer};
+use crate::sops::select::select;
 use crate::sops::spelling::Spelling;
 use crate::sops::store::{NewNode, StoreError};
 
@@ -103,6 +105,7 @@ impl Sealer<'_> {
                 self.write(without.as_bytes(), &tree, to, &node)?
             }
         };
+        keeps_encrypted(open, from, (&tree, to))?;
         let changed = std::slice::from_ref(to);
         self.commit((text.as_bytes(), &tree), changed, open, |spelling| {
             spelling.rename(from, to);
@@ -152,7 +155,13 @@ impl Sealer<'_> {
         for (item, value) in open.tree.items.iter().zip(&open.opened.values) {
             let Some(value) = value else { continue };
             let empty = matches!(&item.body, Body::Leaf(clear) if clear.bytes.is_empty());
-            if !empty && open.tree.path(item).is_within(path) {
+            if empty || !open.tree.path(item).is_within(path) {
+                continue;
+            }
+            if item.is_comment() && matches!(item.body, Body::Leaf(_)) {
+                let words = value.bytes.as_bytes();
+                edits.push(self.store.list_comment(open.text, open.tree, item, words));
+            } else {
                 let rendered = self
                     .store
                     .plain(open.text, open.tree, item, item.style, value)?;
@@ -176,6 +185,40 @@ pub fn node_at(open: Open<'_>, path: &KeyPath) -> Option<NewNode> {
         .iter()
         .position(|item| std::ptr::eq(item, found))?;
     nodes.item(index)
+}
+
+/// Refuses a move by which an encrypted value would come to stand in clear.
+fn keeps_encrypted(
+    open: Open<'_>,
+    from: &KeyPath,
+    (tree, to): (&Tree, &KeyPath),
+) -> Result<(), SealError> {
+    let has_value = |item: &Item| match &item.body {
+        Body::Leaf(value) => !value.bytes.is_empty(),
+        _ => false,
+    };
+    let block = tree.meta().ok_or(MetadataError::NoMac)?;
+    let selected = select(tree, &selector_of(&Metadata::from_block(block))?);
+    let before = open
+        .tree
+        .items
+        .iter()
+        .zip(&open.opened.values)
+        .filter(|(item, value)| {
+            let is_value = value.as_ref().is_some_and(|it| it.kind != Kind::Comment);
+            is_value && has_value(item) && open.tree.path(item).is_within(from)
+        })
+        .count();
+    let after = tree
+        .items
+        .iter()
+        .zip(selected)
+        .filter(|(item, selected)| *selected && has_value(item) && tree.path(item).is_within(to))
+        .count();
+    if after < before {
+        return Err(SealError::WouldDisclose { path: to.clone() });
+    }
+    Ok(())
 }
 
 /// Items by container, so that a tree is walked in linear time.
@@ -279,9 +322,6 @@ fn stands(tree: &Tree, path: &KeyPath, node: &NewNode) -> bool {
 /// The shape of the container at `path` if it has this many entries.
 fn shape(tree: &Tree, path: &KeyPath, entries: usize) -> Option<Shape> {
     let id = tree.find_container(path)?;
-    let count = tree
-        .children(id)
-        .filter(|item| !matches!(item.body, Body::Comment(_)))
-        .count();
+    let count = tree.children(id).filter(|item| !item.is_comment()).count();
     (count == entries).then(|| tree.container(id).shape)
 }

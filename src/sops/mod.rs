@@ -2,11 +2,13 @@
 
 pub mod change;
 pub mod cipher;
+pub mod comments;
 pub mod envelope;
 pub mod mac;
 pub mod metadata;
 pub mod number;
 pub mod open;
+pub mod previous;
 pub mod re2;
 pub mod seal;
 pub mod select;

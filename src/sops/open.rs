@@ -12,6 +12,7 @@ use crate::keypath::{KeyPath, Segment};
 use crate::secret::Cleartext;
 use crate::sops::change::Open;
 use crate::sops::cipher::Cipher;
+use crate::sops::comments::{Comments, Found};
 use crate::sops::envelope::Envelope;
 use crate::sops::mac::Mac;
 use crate::sops::metadata::{Metadata, MetadataError};
@@ -32,6 +33,9 @@ pub struct Opened {
     pub spelling: Spelling,
     /// Comments that look encrypted and do not open; sops keeps them as they are, with a warning.
     pub closed_comments: usize,
+    /// Comments, by item, that open at a place nearby and not at their own: sops shows them
+    /// encrypted.
+    pub misplaced: Vec<usize>,
 }
 
 /// Why a sealed file cannot be opened with this data key.
@@ -178,6 +182,8 @@ pub(crate) fn open_knowing(
     let mut mac = Mac::new(metadata.mac_only_encrypted()?);
     let mut values = Vec::with_capacity(tree.items.len());
     let mut closed_comments = 0;
+    let mut misplaced = Vec::new();
+    let mut comments = Comments::new(tree, cipher);
     for (index, (item, selected)) in tree.items.iter().zip(&selected).enumerate() {
         let value = match &item.body {
             Body::Leaf(clear) if *selected => {
@@ -192,9 +198,17 @@ pub(crate) fn open_knowing(
                 None
             }
             Body::Comment(text) if *selected && Envelope::looks_like(text.as_bytes()) => {
-                let value = open_comment(tree, index, item, text, cipher);
-                closed_comments += usize::from(value.is_none());
-                value
+                match comments.open(index, item, text) {
+                    Found::AtHome(value) => Some(value),
+                    Found::Elsewhere(value) => {
+                        misplaced.push(index);
+                        Some(value)
+                    }
+                    Found::Nowhere => {
+                        closed_comments += 1;
+                        None
+                    }
+                }
             }
             _ => None,
         };
@@ -217,6 +231,7 @@ pub(crate) fn open_knowing(
         selected,
         spelling,
         closed_comments,
+        misplaced,
     })
 }
 
@@ -261,45 +276,6 @@ fn canonical(value: Value) -> Option<Value> {
         Kind::Time => yaml_timestamp(text?)?,
     };
     Some(Value::new(value.kind, bytes))
-}
-
-/// Opens a comment at its place, or at a place nearby: which container a comment belongs to is a
-/// matter of layout, and other writers may see it differently. It is authentic all the same.
-fn open_comment(
-    tree: &Tree,
-    index: usize,
-    item: &Item,
-    text: &Cleartext,
-    cipher: &Cipher,
-) -> Option<Value> {
-    let is_comment = |value: &Value| value.kind == Kind::Comment;
-    if let Ok(value) = cipher.open(text.as_bytes(), &tree.aad(item)) {
-        return Some(value).filter(is_comment);
-    }
-    let solid = |item: &&Item| !matches!(item.body, Body::Comment(_));
-    let before = tree.items.iter().take(index).rev().find(solid);
-    let after = tree.items.iter().skip(index).find(solid);
-    let opened = |item: &Item| match item.body {
-        Body::Open(id) => id,
-        _ => item.parent,
-    };
-    let starts = [Some(item.parent), before.map(opened), after.map(opened)];
-    let mut tried = Vec::new();
-    for start in starts.into_iter().flatten() {
-        let chain = std::iter::successors(Some(start), |id| tree.container(*id).parent);
-        for id in chain {
-            if tried.contains(&id) {
-                continue;
-            }
-            tried.push(id);
-            let aad = &tree.container(id).aad;
-            let aad = if aad.is_empty() { ":" } else { aad };
-            if let Ok(value) = cipher.open(text.as_bytes(), aad) {
-                return Some(value).filter(is_comment);
-            }
-        }
-    }
-    None
 }
 
 /// The file as it was before it was sealed.
@@ -387,7 +363,8 @@ fn render(
         match (&item.body, value.kind) {
             (Body::Leaf(clear), _) if clear.bytes.is_empty() => {}
             (Body::Leaf(_), Kind::Comment) => {
-                edits.push(store.list_comment(text, tree, item, value.bytes.as_bytes()));
+                let comment = one_line(value.bytes.as_bytes());
+                edits.push(store.list_comment(text, tree, item, comment.as_bytes()));
             }
             (Body::Leaf(_), _) if opened.spelling.has_values() => {
                 match opened.spelling.text(&tree.path(item)) {
@@ -416,6 +393,18 @@ fn render(
         }
     }
     splice(text, edits).ok_or_else(|| overlap().into())
+}
+
+/// A comment on one line. SOPS does not protect a comment's type or number: a copy of a value's
+/// envelope passes for a comment, and a line break in it would end the comment and begin an entry.
+pub(crate) fn one_line(comment: &[u8]) -> Cleartext {
+    let mut line = Cleartext::new(comment.to_vec());
+    for byte in line.as_mut_bytes() {
+        if matches!(byte, b'\n' | b'\r') {
+            *byte = b' ';
+        }
+    }
+    line
 }
 
 /// Two things in one place: a store's mistake.

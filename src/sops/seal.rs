@@ -3,9 +3,6 @@
 //! Whatever is written has been read again first: the result must open to the same tree, or
 //! nothing comes out.
 
-use std::collections::{HashMap, VecDeque};
-
-use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::document::{Body, Item, Kind, Meta, Tree, Value, splice};
@@ -14,14 +11,15 @@ use crate::keypath::KeyPath;
 use crate::secret::{Cleartext, DataKey};
 use crate::sops::change::Open;
 use crate::sops::cipher::{Cipher, NoRandomness, Randomness};
+use crate::sops::comments::{Comments, Found};
 use crate::sops::envelope::Envelope;
 use crate::sops::mac::Mac;
 use crate::sops::metadata::{Metadata, MetadataError, SPELLING};
 use crate::sops::open::{
-    Known, MacCheck, OpenError, Opened, open, open_knowing, open_leaf, overlap, plaintext,
-    selector_of,
+    Known, MacCheck, OpenError, open, open_knowing, open_leaf, overlap, plaintext, selector_of,
 };
-use crate::sops::select::select;
+use crate::sops::previous::Previous;
+use crate::sops::select::{Selector, select};
 use crate::sops::spelling::Spelling;
 use crate::sops::store::{Store, StoreError};
 use crate::sops::time::mac_time;
@@ -55,6 +53,12 @@ pub enum SealError {
         /// The number of values.
         values: usize,
     },
+    /// A value that is encrypted would be left where the selector wants clear text.
+    #[error("{path}: after this change, the selector would have this value stand in clear")]
+    WouldDisclose {
+        /// The key path.
+        path: KeyPath,
+    },
     /// The result did not open to what went in.
     #[error("the sealed text does not open to the same values; nothing was written")]
     Proof,
@@ -76,7 +80,7 @@ impl Explain for SealError {
     fn exit(&self) -> Exit {
         match self {
             Self::AlreadySealed => Exit::ALREADY_ENCRYPTED,
-            Self::NothingSelected { .. } => Exit::RULES,
+            Self::NothingSelected { .. } | Self::WouldDisclose { .. } => Exit::RULES,
             Self::Proof => Exit::BUG,
             Self::Metadata(error) => error.exit(),
             Self::Open(error) => error.exit(),
@@ -89,6 +93,7 @@ impl Explain for SealError {
         match self {
             Self::AlreadySealed => "already-encrypted",
             Self::NothingSelected { .. } => "nothing-selected",
+            Self::WouldDisclose { .. } => "would-disclose",
             Self::Proof => "proof-failed",
             Self::Metadata(error) => error.code(),
             Self::Open(error) => error.code(),
@@ -105,6 +110,10 @@ impl Explain for SealError {
             Self::NothingSelected { .. } => {
                 vec!["change the selector in the rules, or leave the file unencrypted".into()]
             }
+            Self::WouldDisclose { .. } => vec![
+                "a comment that keeps values readable would come to stand above it: `mvx edit FILE` removes both".into(),
+                "or the new key is one that the selector leaves readable: choose another".into(),
+            ],
             Self::Proof => vec![
                 "please report this with a file that shows it; `--format binary` seals the file as a whole".into(),
             ],
@@ -126,15 +135,6 @@ pub struct Sealer<'a> {
     pub now: &'a str,
     /// Where IVs come from.
     pub random: &'a mut dyn Randomness,
-}
-
-/// What an opened file had, so that what stays the same in an edit keeps its ciphertext and its
-/// text.
-pub struct Previous {
-    /// Envelopes by a hash over key, place, type and bytes.
-    envelopes: HashMap<[u8; 32], VecDeque<String>>,
-    /// By key path: the text of a value in clear and the sealed text that stood for it.
-    slices: HashMap<String, (Cleartext, Vec<u8>)>,
 }
 
 impl Sealer<'_> {
@@ -169,6 +169,7 @@ impl Sealer<'_> {
         }
         let mut edits = Vec::new();
         let (mut encrypted, mut clear) = (0, 0);
+        let mut commented = false;
         for (item, selected) in tree.items.iter().zip(selected) {
             match &item.body {
                 Body::Leaf(value) => {
@@ -181,10 +182,10 @@ impl Sealer<'_> {
                         continue;
                     }
                     encrypted += 1;
-                    let path = tree.path(item);
                     let source = item.source(text);
-                    if let Some(sealed) =
-                        previous.as_ref().and_then(|old| old.slice(&path, &source))
+                    if let Some(sealed) = previous
+                        .as_ref()
+                        .and_then(|old| old.slice(&tree.path(item), value, &source))
                     {
                         let sealed = Cleartext::new(sealed.to_vec());
                         item.replace(&sealed, &mut edits);
@@ -213,17 +214,7 @@ impl Sealer<'_> {
                     )?;
                     item.replace(&placed.text, &mut edits);
                 }
-                Body::Comment(comment) if selected && !comment.is_empty() => {
-                    let value = Value {
-                        kind: Kind::Comment,
-                        bytes: comment.duplicate(),
-                    };
-                    let envelope = self.envelope(&cipher, &tree, item, &value, &mut previous)?;
-                    item.replace(
-                        &self.store.envelope(text, &tree, item, &envelope).text,
-                        &mut edits,
-                    );
-                }
+                Body::Comment(comment) => commented |= !comment.is_empty(),
                 _ => {}
             }
         }
@@ -236,7 +227,10 @@ impl Sealer<'_> {
         }
         self.stamp(&mut metadata, &cipher, mac, &spelling)?;
         edits.extend(self.store.attach(text, &tree, metadata.fields()));
-        let sealed = splice(text, edits).ok_or_else(overlap)?;
+        let mut sealed = splice(text, edits).ok_or_else(overlap)?;
+        if commented {
+            sealed = self.enclose_comments(&sealed, &selector, &cipher, &mut previous)?;
+        }
         let exact = self.prove(original, &tree, &sealed, &cipher)?;
         Ok(Sealed {
             text: sealed,
@@ -247,10 +241,38 @@ impl Sealer<'_> {
         })
     }
 
+    /// Encrypts the comments of a text that is sealed otherwise. Only now do they stand where a
+    /// reader of the sealed file will find them: above a `sops` block, for one, which can make a
+    /// difference to what they belong to.
+    fn enclose_comments(
+        &mut self,
+        text: &Cleartext,
+        selector: &Selector,
+        cipher: &Cipher,
+        previous: &mut Option<Previous>,
+    ) -> Result<Cleartext, SealError> {
+        let text = text.as_bytes();
+        let tree = self.store.parse(text)?;
+        let mut edits = Vec::new();
+        for (item, selected) in tree.items.iter().zip(select(&tree, selector)) {
+            let Body::Comment(comment) = &item.body else {
+                continue;
+            };
+            if selected && !comment.is_empty() {
+                let value = Value::new(Kind::Comment, comment.duplicate());
+                let envelope = self.envelope(cipher, &tree, item, &value, previous)?;
+                let placed = self.store.envelope(text, &tree, item, &envelope);
+                item.replace(&placed.text, &mut edits);
+            }
+        }
+        Ok(splice(text, edits).ok_or_else(overlap)?)
+    }
+
     /// Ends a change of a sealed text: encrypts, under fresh IVs, what is selected and stands in
-    /// clear at or below `changed` (new values, and those that moved to another place), and sets
-    /// MAC, time and spelling right; `adjust` brings the remembered spellings in line with the
-    /// change. Values that are not within `changed` are those of `before`.
+    /// clear (new values, those that moved, and those that a change of comments has selected),
+    /// encrypts comments anew that have come to stand in another container, and sets MAC, time and
+    /// spelling right; `adjust` brings the remembered spellings in line with the change. Of what is
+    /// encrypted already, all that is not at or below `changed` is as it was in `before`.
     pub(crate) fn commit(
         &mut self,
         (text, tree): (&[u8], &Tree),
@@ -265,36 +287,39 @@ impl Sealer<'_> {
         let inside = Inside::new(tree, changed);
         let mut mac = Mac::new(metadata.mac_only_encrypted()?);
         let mut edits = Vec::new();
-        for (item, selected) in tree
-            .items
-            .iter()
-            .zip(select(tree, &selector_of(&metadata)?))
-        {
+        let mut comments = Comments::new(tree, &cipher);
+        let selection = select(tree, &selector_of(&metadata)?);
+        for (index, (item, selected)) in tree.items.iter().zip(selection).enumerate() {
             let new = inside.contains(item);
             let value = match &item.body {
                 Body::Leaf(clear) if !selected => {
+                    let sealed = !new && Envelope::looks_like(clear.bytes.as_bytes());
+                    if sealed && open_leaf(tree, item, clear, &cipher, Some(&known)).is_ok() {
+                        return Err(SealError::WouldDisclose {
+                            path: tree.path(item),
+                        });
+                    }
                     mac.add(clear, false);
                     continue;
                 }
-                Body::Leaf(clear) if !new => {
-                    let value = open_leaf(tree, item, clear, &cipher, Some(&known))?;
-                    if value.kind != Kind::Comment {
-                        mac.add(&value, true);
-                    }
+                // A comment that sops left as an item of a list.
+                Body::Leaf(_) if item.is_comment() => continue,
+                Body::Leaf(clear) if !new && Envelope::looks_like(clear.bytes.as_bytes()) => {
+                    mac.add(&open_leaf(tree, item, clear, &cipher, Some(&known))?, true);
                     continue;
                 }
                 Body::Leaf(clear) => {
                     mac.add(clear, true);
                     clear.duplicate()
                 }
-                Body::Comment(text)
-                    if selected && new && !Envelope::looks_like(text.as_bytes()) =>
-                {
-                    Value {
-                        kind: Kind::Comment,
-                        bytes: text.duplicate(),
+                Body::Comment(text) if !selected || text.is_empty() => continue,
+                Body::Comment(text) if Envelope::looks_like(text.as_bytes()) => {
+                    match comments.open(index, item, text) {
+                        Found::Elsewhere(value) => value,
+                        _ => continue,
                     }
                 }
+                Body::Comment(text) if new => Value::new(Kind::Comment, text.duplicate()),
                 _ => continue,
             };
             if !value.bytes.is_empty() {
@@ -477,78 +502,4 @@ pub fn same(a: &Tree, b: &Tree) -> bool {
             .zip(b.items.iter().filter(solid))
             .all(same_item)
         && comments(a) == comments(b)
-}
-
-impl Previous {
-    /// Remembers an opened file and the plaintext that was made of it.
-    pub fn new(key: &DataKey, sealed: (&[u8], &Tree, &Opened), plain: (&[u8], &Tree)) -> Self {
-        let (text, tree, opened) = sealed;
-        let mut previous = Self {
-            envelopes: HashMap::new(),
-            slices: HashMap::new(),
-        };
-        let mut leaves = Vec::new();
-        for (item, value) in tree.items.iter().zip(&opened.values) {
-            let envelope = match &item.body {
-                Body::Leaf(clear) => &clear.bytes,
-                Body::Comment(text) => text,
-                _ => continue,
-            };
-            if let (Some(value), Some(envelope)) = (value, envelope.as_str()) {
-                let slot = previous
-                    .envelopes
-                    .entry(slot(key, &tree.aad(item), value))
-                    .or_default();
-                slot.push_back(envelope.into());
-            }
-            let is_comment = value
-                .as_ref()
-                .is_some_and(|value| value.kind == Kind::Comment);
-            if matches!(item.body, Body::Leaf(_)) && !is_comment {
-                leaves.push((item, value.is_some()));
-            }
-        }
-        let (plain_text, plain_tree) = plain;
-        let plain_leaves: Vec<&Item> = plain_tree
-            .items
-            .iter()
-            .filter(|item| matches!(item.body, Body::Leaf(_)))
-            .collect();
-        if leaves.len() == plain_leaves.len() {
-            for ((old, encrypted), item) in leaves.into_iter().zip(plain_leaves) {
-                if encrypted && old.block.is_some() == item.block.is_some() {
-                    let sealed = old.source(text).as_bytes().to_vec();
-                    let path = plain_tree.path(item).to_string();
-                    previous
-                        .slices
-                        .insert(path, (item.source(plain_text), sealed));
-                }
-            }
-        }
-        previous
-    }
-
-    /// The sealed text of a value whose place and text are the same as before.
-    fn slice(&self, path: &KeyPath, source: &Cleartext) -> Option<&[u8]> {
-        let (plain, sealed) = self.slices.get(&path.to_string())?;
-        (plain == source).then_some(sealed)
-    }
-
-    /// The envelope of a value with the same place, type and bytes.
-    fn take(&mut self, key: &DataKey, aad: &str, value: &Value) -> Option<String> {
-        let envelopes = self.envelopes.get_mut(&slot(key, aad, value))?;
-        envelopes.pop_front()
-    }
-}
-
-/// A hash over place, type and bytes, keyed so that it gives nothing away.
-fn slot(key: &DataKey, aad: &str, value: &Value) -> [u8; 32] {
-    let mut hash = Sha256::new();
-    hash.update(key.expose());
-    hash.update(aad.len().to_be_bytes());
-    hash.update(aad);
-    hash.update(crate::sops::envelope::kind_name(value.kind));
-    hash.update(b":");
-    hash.update(value.bytes.as_bytes());
-    hash.finalize().into()
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use thiserror::Error;
 
 use super::re2::{Pattern, Re2Error, Reach};
-use crate::document::{Body, Item, Kind, Shape, Tree, Value};
+use crate::document::{Body, Item, Tree};
 use crate::error::{Exit, Explain};
 use crate::keypath::Segment;
 
@@ -250,9 +250,10 @@ fn by_comment(tree: &Tree, hit_means: bool, pattern: &Pattern) -> Vec<bool> {
                 let hit = hit_before || (own && !hit_means);
                 (hit == hit_means, before.here || own)
             }
-            Body::Leaf(value) => {
+            Body::Leaf(_) => {
                 let hit = hit_before == hit_means;
-                (hit, before.here && is_list_comment(tree, item, value))
+                // It was a comment when the value after it was judged, so it does not end a run.
+                (hit, before.here && item.is_comment())
             }
             Body::Null => (false, false),
             Body::Open(id) => {
@@ -270,19 +271,11 @@ fn by_comment(tree: &Tree, hit_means: bool, pattern: &Pattern) -> Vec<bool> {
     tree.items.iter().map(judge).collect()
 }
 
-/// Whether this is a comment that sops encrypted and left as an item of a list (SOPS-FORMAT 1.8).
-/// It was a comment when the value after it was judged, so it does not end a run.
-fn is_list_comment(tree: &Tree, item: &Item, value: &Value) -> bool {
-    value.kind == Kind::Str
-        && tree.container(item.parent).shape == Shape::List
-        && value.bytes.as_bytes().starts_with(b"ENC[AES256_GCM,")
-        && value.bytes.as_bytes().ends_with(b",type:comment]")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::document::{Container, Document, Style};
+    use crate::document::{Kind, Shape, Value};
 
     /// A tree by hand. `rows` are `depth, text`: `#text` is a comment, `- text` an item of a list,
     /// `key` a value, `key:` a map, `key[]` a list, `~key` a null, `---` a new document.

@@ -39,7 +39,7 @@ pub fn follow<'t>(tree: &'t Tree, path: &'t KeyPath) -> Result<Place<'t>, StoreE
     while let Some((step, below)) = rest.split_first() {
         let found = tree
             .children(container)
-            .rfind(|item| item.name == *step && !matches!(item.body, Body::Comment(_)));
+            .rfind(|item| item.name == *step && !item.is_comment());
         let Some(item) = found else {
             return Ok(Place::Missing { container, rest });
         };

@@ -45,7 +45,6 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("git2", &["git"]),
     ("granit_parser", &["stores"]),
     ("ignore", &["io", "rules", "scan"]),
-    ("indicatif", &["cli"]),
     ("rpassword", &["io"]),
     ("rustix", &["io"]),
     ("signal_hook", &["io"]),

@@ -16,6 +16,7 @@ mod canary;
 mod child;
 mod command_line;
 mod commands;
+mod interop;
 mod panics;
 mod processes;
 mod readme;

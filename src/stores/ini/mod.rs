@@ -76,7 +76,10 @@ impl Store for Ini {
     }
 
     fn list_comment(&self, _: &[u8], _: &Tree, item: &Item, comment: &[u8]) -> Edit {
-        Edit::new(item.span.clone(), comment.to_vec())
+        // The whole entry: what stands in a value's place would be read as the value.
+        let mut line = Cleartext::from("; ");
+        line.push(comment);
+        Edit::new(item.entry.clone(), line)
     }
 
     fn attach(&self, text: &[u8], _: &Tree, meta: &[(String, Meta)]) -> Vec<Edit> {

@@ -588,3 +588,13 @@ proptest! {
         );
     }
 }
+
+#[test]
+fn a_value_that_passes_for_a_comment_stands_for_no_value() {
+    let text = b"[s]\nk = new\n[s]\nk = sealed\n";
+    let tree = Ini.parse(text).unwrap();
+    let item = tree.items.last().unwrap();
+    let edit = Ini.list_comment(text, &tree, item, b"old");
+    let out = splice(text, vec![edit]).unwrap();
+    assert_eq!(out.as_str(), Some("[s]\nk = new\n[s]\n; old\n"));
+}

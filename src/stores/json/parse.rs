@@ -36,7 +36,13 @@ pub(super) fn parse(text: &[u8]) -> Result<Tree, StoreError> {
         parser.step()?;
     }
     match parser.scanner.next()? {
-        (Token::End, _) => Ok(parser.finish()),
+        (Token::End, _) => {
+            let mut tree = parser.finish();
+            if tree.meta().is_some() {
+                tree.pass_over_list_comments();
+            }
+            Ok(tree)
+        }
         (_, span) => Err(syntax(
             text,
             span.start,

@@ -196,7 +196,7 @@ fn append(
     let container = tree.container(id);
     let entries: Vec<&Item> = tree
         .children(id)
-        .filter(|item| !matches!(item.body, Body::Comment(_)))
+        .filter(|item| !item.is_comment())
         .collect();
     match (name, container.shape) {
         (Segment::Key(_), Shape::Map) => {}
@@ -240,7 +240,7 @@ fn append(
         Segment::Index(_) => layout.item(&mut entry, node, container.indent),
     }
     let at = if let Some(last) = entries.last() {
-        line_end(text, last.entry.end)
+        line_end(text, end_with_comments(tree, last))
     } else {
         // An empty root: before the `sops` block, or at the document's end.
         let document = tree.documents.get(container.document);
@@ -279,11 +279,12 @@ pub(super) fn remove(text: &str, tree: &Tree, path: &KeyPath) -> Result<Vec<Edit
     let parent = tree.container(item.parent);
     let siblings: Vec<&Item> = tree
         .children(item.parent)
-        .filter(|other| !matches!(other.body, Body::Comment(_)))
+        .filter(|other| !other.is_comment())
         .collect();
     if parent.flow {
         return Ok(vec![Edit::new(flow_entry(text, &item.entry), "")]);
     }
+    let mut edits = Vec::new();
     if let ([_], Some(grandparent)) = (siblings.as_slice(), parent.parent) {
         // The last entry of a nested container: what is left is an empty one.
         let empty = match parent.shape {
@@ -295,13 +296,14 @@ pub(super) fn remove(text: &str, tree: &Tree, path: &KeyPath) -> Result<Vec<Edit
             .iter()
             .find(|other| matches!(other.body, Body::Open(id) if id == item.parent));
         if let Some(opener) = opener {
-            return Ok(replace_value(
-                text,
-                tree,
-                opener,
-                tree.container(grandparent),
-                &empty,
-            ));
+            let lead = lead_end(text, opener, parent.span.start);
+            let between = text.get(lead..parent.span.start).unwrap_or_default();
+            if !between.contains('#') {
+                let around = tree.container(grandparent);
+                return Ok(replace_value(text, tree, opener, around, &empty));
+            }
+            // Comments stay where they are, so the brackets go in front of them.
+            edits.push(Edit::new(lead..lead, format!(" {}", empty.flow())));
         }
     }
     let line_start = text
@@ -323,7 +325,7 @@ pub(super) fn remove(text: &str, tree: &Tree, path: &KeyPath) -> Result<Vec<Edit
             } else {
                 line_start
             };
-            let end = line_end(text, item.entry.end);
+            let end = line_end(text, end_with_comments(tree, item));
             if end == text.len() && !text.ends_with('\n') {
                 let head = text.get(..start).unwrap_or_default();
                 let head = head.strip_suffix('\n').unwrap_or(head);
@@ -333,7 +335,59 @@ pub(super) fn remove(text: &str, tree: &Tree, path: &KeyPath) -> Result<Vec<Edit
             }
         }
     };
-    Ok(vec![Edit::new(range, "")])
+    // Without a line break at the end of a sealed file, the one before its `sops` block is not the
+    // last entry's own. It may have been this one's; a block text that comes last now needs it.
+    let sealed = tree
+        .documents
+        .iter()
+        .any(|document| document.meta.is_some());
+    if next.is_none() && sealed && !text.ends_with('\n') && range.end < text.len() {
+        edits.push(Edit::new(
+            text.len()..text.len(),
+            newline_of(text.as_bytes()),
+        ));
+    }
+    edits.push(Edit::new(range, ""));
+    Ok(edits)
+}
+
+/// The end of what stands before an entry's value that begins at `value`: its colon or dash, its
+/// anchor and tag.
+fn lead_end(text: &str, entry: &Item, value: usize) -> usize {
+    let from = match entry.name {
+        Segment::Key(_) => {
+            let key = key_range(text, entry.entry.start).end;
+            let colon = text.get(key..value).and_then(|lead| lead.find(':'));
+            key + colon.map_or(0, |colon| colon + 1)
+        }
+        Segment::Index(_) => entry.entry.start + 1,
+    };
+    let lead = text.get(from..value).unwrap_or_default();
+    let line = lead.lines().next().unwrap_or_default();
+    let line = line.split(" #").next().unwrap_or_default();
+    from + line.trim_end().len()
+}
+
+/// The end of an entry, with the comments below it that belong to what is in it.
+fn end_with_comments(tree: &Tree, entry: &Item) -> usize {
+    let Body::Open(outer) = entry.body else {
+        return entry.entry.end;
+    };
+    let inside = |mut id: usize| {
+        // Containers come after the ones around them.
+        while id > outer {
+            match tree.container(id).parent {
+                Some(parent) => id = parent,
+                None => break,
+            }
+        }
+        id == outer
+    };
+    tree.items
+        .iter()
+        .filter(|item| matches!(item.body, Body::Comment(_)) && inside(item.parent))
+        .map(|item| item.entry.end)
+        .fold(entry.entry.end, usize::max)
 }
 
 /// A flow entry with one of the commas around it.
@@ -378,7 +432,16 @@ fn key_range(text: &str, start: usize) -> Range<usize> {
     let skipped = rest
         .strip_prefix('?')
         .map_or(0, |after| 1 + after.len() - after.trim_start().len());
-    let start = start + skipped;
+    let mut start = start + skipped;
+    // A tag or an anchor before the key stays.
+    while let Some(property) = text
+        .get(start..)
+        .filter(|rest| rest.starts_with(['!', '&']))
+    {
+        let word = property.find([' ', '\t']).unwrap_or(property.len());
+        let rest = property.get(word..).unwrap_or_default();
+        start += property.len() - rest.trim_start_matches([' ', '\t']).len();
+    }
     let rest = text.get(start..).unwrap_or_default();
     let bytes = rest.as_bytes();
     let len = if let Some(quote @ (b'"' | b'\'')) = bytes.first() {

@@ -1,6 +1,9 @@
 //! YAML, edited as text. What sops's parser (go-yaml v3) sees decides what a value is; what the
 //! user wrote stays as it is.
 
+mod attach;
+#[cfg(test)]
+mod change_tests;
 mod comments;
 mod edit;
 #[cfg(test)]

@@ -13,7 +13,7 @@ use crate::keypath::Segment;
 use crate::sops::store::{StoreError, line_of};
 use crate::stores::yaml::comments::{self, Found};
 use crate::stores::yaml::places::{block_scalar, colon, column, dash, explicit_key, tab_indent};
-use crate::stores::yaml::scalar::{BadScalar, Tag, resolve};
+use crate::stores::yaml::scalar::{Tag, resolve};
 use crate::stores::yaml::sops_block::BlockReader;
 
 /// How deep maps and lists may nest, block and flow each.
@@ -31,6 +31,8 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Tree, StoreError> {
         frames: Vec::new(),
         cursor: if text.starts_with('\u{feff}') { 3 } else { 0 },
         comments: Vec::new(),
+        scalars: Vec::new(),
+        has_comments: memchr::memchr(b'#', bytes).is_some(),
         block: None,
         implicit_start: 0,
     };
@@ -38,11 +40,17 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Tree, StoreError> {
         let (event, span) = event.map_err(|error| scan_error(&error))?;
         builder.event(event, &span)?;
     }
-    if builder.tree.items.is_empty() && builder.tree.documents.iter().all(|doc| doc.meta.is_none())
-    {
+    // An empty map in braces is an answer; nothing at all is not.
+    let nothing = |document: &Document| {
+        document.meta.is_none() && !builder.tree.container(document.root).flow
+    };
+    if builder.tree.items.is_empty() && builder.tree.documents.iter().all(nothing) {
         return Err(StoreError::Empty);
     }
-    comments::place(text, &mut builder.tree, builder.comments);
+    comments::place(text, &mut builder.tree, builder.comments, &builder.scalars);
+    if builder.tree.meta().is_some() {
+        builder.tree.pass_over_list_comments();
+    }
     Ok(builder.tree)
 }
 
@@ -129,6 +137,9 @@ struct Builder<'t> {
     /// The end of the last token.
     cursor: usize,
     comments: Vec<Found>,
+    /// Where keys and values stand, block scalars and empty ones aside; for the comments' sake.
+    scalars: Vec<Range<usize>>,
+    has_comments: bool,
     /// The `sops` block while it is read.
     block: Option<BlockReader>,
     /// Where the document begins that is being read.
@@ -402,6 +413,12 @@ impl<'t> Builder<'t> {
         } else {
             value
         };
+        if self.has_comments
+            && !range.is_empty()
+            && !matches!(style, Style::Literal | Style::Folded)
+        {
+            self.scalars.push(range.clone());
+        }
         let tag_start = span
             .tag_span()
             .and_then(|span| span.byte_range())
@@ -433,16 +450,8 @@ impl<'t> Builder<'t> {
             });
             return Ok(());
         }
-        let resolved =
-            resolve(tag, &value, style != Style::Plain).map_err(|error| match error {
-                BadScalar::TagMismatch => {
-                    self.syntax(range.start, "the tag does not fit its value")
-                }
-                BadScalar::Unsigned => self.syntax(
-                    range.start,
-                    "an integer above 9223372036854775807, which sops refuses; put it in quotes",
-                ),
-            })?;
+        let resolved = resolve(tag, &value, style != Style::Plain)
+            .map_err(|error| self.syntax(range.start, error.message()))?;
         let block = matches!(style, Style::Literal | Style::Folded)
             .then(|| block_scalar(self.text, self.cursor, &range, span.start.col()));
         // Core tags go with the value: `!!int ENC[…]` would be read by nobody.

@@ -49,8 +49,35 @@ pub(super) fn tab_indent(text: &str, at: usize) -> bool {
             .is_some_and(|indent| indent.contains('\t'))
 }
 
-/// The start of a map's entry: its key, or the `?` before it.
+/// The start of a key with the tag and the anchor that stand before it on its line.
+fn properties(text: &str, key: usize) -> usize {
+    let mut start = key;
+    loop {
+        let head = text.get(..start).unwrap_or_default();
+        let before = head.trim_end_matches([' ', '\t']);
+        let word = before
+            .rfind([' ', '\t', '\n', '\r', '\u{feff}', '{', '[', ','])
+            .map_or(0, |at| {
+                at + before
+                    .get(at..)
+                    .and_then(|rest| rest.chars().next())
+                    .map_or(1, char::len_utf8)
+            });
+        let is_property = before
+            .get(word..)
+            .is_some_and(|word| word.starts_with(['!', '&']));
+        if !is_property || before.len() == head.len() {
+            return start;
+        }
+        start = word;
+    }
+}
+
+/// The start of a map's entry: its key, the tag and anchor before it, or the `?` before those.
 pub(super) fn explicit_key(text: &str, from: usize, key: usize) -> usize {
+    let key = properties(text, key);
+    // `from` is beyond a key's anchor already.
+    let from = from.min(key);
     let between = text.get(from..key).unwrap_or_default();
     match between.rfind('?') {
         Some(at)

@@ -6,6 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use crate::document::{Body, Item, Kind, Style, Tree, Value};
 use crate::secret::Cleartext;
 use crate::sops::number::{go_float_g, parse_float};
+use crate::sops::open::one_line;
 use crate::sops::store::Placed;
 use crate::stores::yaml::scalar::is_plain_string;
 
@@ -83,7 +84,7 @@ pub(super) fn plain(
     match value.kind {
         Kind::Comment => {
             let mut comment = Cleartext::from("#");
-            comment.push(text.as_bytes());
+            comment.push(one_line(text.as_bytes()).as_bytes());
             comment
         }
         Kind::Int | Kind::Time => text.into(),

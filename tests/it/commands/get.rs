@@ -153,7 +153,7 @@ fn json_keeps_types() {
 fn mistakes() {
     let repo = repo();
     repo.write("plain.yaml", APP);
-    insta::assert_snapshot!(repo.session(r#"
+    insta::assert_snapshot!(repo.session(r"
         mvx get secrets/dev/app.enc.yaml
         mvx get secrets/dev/app.enc.yaml db.pasword
         mvx get secrets/dev/app.enc.yaml something.else
@@ -170,7 +170,7 @@ fn mistakes() {
         mvx get plain.yaml db
         mvx get secrets/dev/app.yaml db
         mvx get secrets/dev db
-    "#), @r###"
+    "), @r###"
     $ mvx get secrets/dev/app.enc.yaml
     mvx: error: missing: <KEY>
     mvx: hint: `mvx get --help` shows what it takes

@@ -102,6 +102,7 @@ fn only_the_values_own_line_changes() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one long session")]
 fn types() {
     let repo = repo();
     insta::assert_snapshot!(repo.session(r#"

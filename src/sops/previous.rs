@@ -1,0 +1,108 @@
+//! What stays the same in an edit keeps its ciphertext and its text.
+
+use std::collections::{HashMap, VecDeque};
+
+use sha2::{Digest, Sha256};
+
+use crate::document::{Body, Item, Kind, Tree, Value};
+use crate::keypath::KeyPath;
+use crate::secret::{Cleartext, DataKey};
+use crate::sops::envelope::kind_name;
+use crate::sops::open::Opened;
+
+/// What an opened file had, so that what stays the same in an edit keeps its ciphertext and its
+/// text.
+pub struct Previous {
+    /// Envelopes by a hash over key, place, type and bytes.
+    envelopes: HashMap<[u8; 32], VecDeque<String>>,
+    /// By key path.
+    slices: HashMap<String, Slice>,
+}
+
+/// A value's text in clear and sealed.
+struct Slice {
+    value: Value,
+    plain: Cleartext,
+    sealed: Vec<u8>,
+}
+
+impl Previous {
+    /// Remembers an opened file and the plaintext that was made of it.
+    pub fn new(key: &DataKey, sealed: (&[u8], &Tree, &Opened), plain: (&[u8], &Tree)) -> Self {
+        let (text, tree, opened) = sealed;
+        let mut previous = Self {
+            envelopes: HashMap::new(),
+            slices: HashMap::new(),
+        };
+        let mut leaves = Vec::new();
+        for (index, (item, value)) in tree.items.iter().zip(&opened.values).enumerate() {
+            let envelope = match &item.body {
+                _ if opened.misplaced.binary_search(&index).is_ok() => continue,
+                Body::Leaf(clear) => &clear.bytes,
+                Body::Comment(text) => text,
+                _ => continue,
+            };
+            if let (Some(value), Some(envelope)) = (value, envelope.as_str()) {
+                let slot = previous
+                    .envelopes
+                    .entry(slot(key, &tree.aad(item), value))
+                    .or_default();
+                slot.push_back(envelope.into());
+            }
+            let is_comment = value
+                .as_ref()
+                .is_some_and(|value| value.kind == Kind::Comment);
+            if matches!(item.body, Body::Leaf(_)) && !is_comment {
+                leaves.push((item, value.is_some()));
+            }
+        }
+        let (plain_text, plain_tree) = plain;
+        let plain_leaves: Vec<&Item> = plain_tree
+            .items
+            .iter()
+            .filter(|item| matches!(item.body, Body::Leaf(_)))
+            .collect();
+        if leaves.len() == plain_leaves.len() {
+            for ((old, encrypted), item) in leaves.into_iter().zip(plain_leaves) {
+                if let Body::Leaf(value) = &item.body
+                    && encrypted
+                    && old.block.is_some() == item.block.is_some()
+                {
+                    let slice = Slice {
+                        value: value.duplicate(),
+                        plain: item.source(plain_text),
+                        sealed: old.source(text).as_bytes().to_vec(),
+                    };
+                    let path = plain_tree.path(item).to_string();
+                    previous.slices.insert(path, slice);
+                }
+            }
+        }
+        previous
+    }
+
+    /// The sealed text of a value that is the same as before, and so are its place and its text.
+    /// The text alone does not tell: where a file lost its last line break, so did a block's value.
+    pub(crate) fn slice(&self, path: &KeyPath, value: &Value, source: &Cleartext) -> Option<&[u8]> {
+        let slice = self.slices.get(&path.to_string())?;
+        (slice.plain == *source && slice.value == *value).then_some(&slice.sealed)
+    }
+
+    /// The envelope of a value with the same place, type and bytes.
+    pub(crate) fn take(&mut self, key: &DataKey, aad: &str, value: &Value) -> Option<String> {
+        let envelopes = self.envelopes.get_mut(&slot(key, aad, value))?;
+        envelopes.pop_front()
+    }
+}
+
+/// A hash over place, type and bytes, keyed so that it gives nothing away.
+fn slot(key: &DataKey, aad: &str, value: &Value) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    hash.update(key.expose());
+    hash.update(aad.len().to_be_bytes());
+    hash.update(aad);
+    hash.update(kind_name(value.kind));
+    hash.update(b":");
+    hash.update(value.bytes.as_bytes());
+    hash.finalize().into()
+}
