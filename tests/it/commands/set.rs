@@ -88,16 +88,12 @@ fn only_the_values_own_line_changes() {
     let repo = repo();
     repo.session("git add secrets; git -c user.name=a -c user.email=a@b commit -qm x");
     repo.session("echo 6543 | mvx set secrets/dev/app.enc.yaml db.port");
-    let diff = repo.shell("git diff --unified=0 | grep '^[-+]' | sed 's/:.*//' | sort | uniq -c");
+    let diff = repo.shell("git diff --unified=0 | grep '^[-+] ' | grep -v lastmodified | sed 's/:.*//' | sort | uniq -c");
     insta::assert_snapshot!(String::from_utf8(diff.stdout).unwrap(), @r###"
-    2 +    lastmodified
     2 +    mac
     1 +  port
-    1 +++ b/secrets/dev/app.enc.yaml
-    2 -    lastmodified
     2 -    mac
     1 -  port
-    1 --- a/secrets/dev/app.enc.yaml
     "###);
 }
 
