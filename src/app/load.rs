@@ -84,8 +84,10 @@ impl App<'_> {
         let name = sealed.name.clone();
         let (key, opened_by) = self.data_key(&name, &sealed.metadata).at(&name)?;
         for recipient in &opened_by {
-            let by = self.name_of(Path::new(&name), recipient);
-            self.detail(1, format!("{name}: opened by the identity of {by}"));
+            self.detail(1, || {
+                let by = self.name_of(Path::new(&name), recipient);
+                format!("{name}: opened by the identity of {by}")
+            });
         }
         let cipher = Cipher::new(&key);
         let opened = open(&sealed.tree, &sealed.metadata, &cipher, MacCheck::Required).at(&name)?;
@@ -113,10 +115,13 @@ impl App<'_> {
         let threshold = metadata.threshold()?.unwrap_or(0);
         let providers: [&dyn KeyProvider; 1] = [self.identities()];
         let outcome = unwrap_groups(&groups, threshold, &providers);
-        for held in self.identities().report().held {
-            let what = held.recipient.as_deref().map_or(held.kind.clone(), short);
-            self.detail(2, format!("identity {what} from {}", held.source));
-        }
+        self.detail(2, || {
+            let held = self.identities().report().held.into_iter().map(|held| {
+                let what = held.recipient.as_deref().map_or(held.kind.clone(), short);
+                format!("identity {what} from {}", held.source)
+            });
+            held.collect::<Vec<_>>().join("\n")
+        });
         match outcome {
             Ok(found) => Ok((found.key, found.recipients)),
             Err(OpenFailure::NoIdentity(tried)) => {

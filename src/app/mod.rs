@@ -45,6 +45,8 @@ pub struct App<'a> {
     notes: RefCell<Vec<Note>>,
     /// How many of the notes have been taken: none is said twice.
     taken: Cell<usize>,
+    /// How much detail is asked for.
+    verbose: u8,
 }
 
 /// Something for the user to know when the work is done.
@@ -76,6 +78,16 @@ impl<'a> App<'a> {
             rules: policy::Cache::default(),
             notes: RefCell::default(),
             taken: Cell::new(0),
+            verbose: 0,
+        }
+    }
+
+    /// The same run, for somebody who wants details up to this level.
+    #[must_use]
+    pub fn verbose(self, level: u8) -> Self {
+        Self {
+            verbose: level,
+            ..self
         }
     }
 
@@ -111,8 +123,11 @@ impl<'a> App<'a> {
     }
 
     /// Leaves a line for the user who asked for more with `-v`, or with `-vv` where `level` is 2.
-    pub fn detail(&self, level: u8, detail: impl Into<String>) {
-        self.leave(Note::Detail(level, detail.into()));
+    /// Nobody else pays for it.
+    pub fn detail(&self, level: u8, detail: impl FnOnce() -> String) {
+        if level <= self.verbose {
+            self.leave(Note::Detail(level, detail()));
+        }
     }
 
     fn leave(&self, note: Note) {

@@ -44,15 +44,14 @@ impl App<'_> {
                         failure.at(self.shown(&rules))
                     }
                 })?;
-                self.detail(
-                    1,
+                self.detail(1, || {
                     format!(
                         "{}: the rule on line {} of {} holds",
                         path.display(),
                         policy.source.line,
                         self.shown(&rules)
-                    ),
-                );
+                    )
+                });
                 Ok(policy)
             }
             Err(failure) if failure.code == "no-rules" => {

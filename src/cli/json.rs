@@ -1,6 +1,8 @@
 //! `mvx help json`: what `--json` prints, each shape with an example that tests compare with the
 //! real answers.
 
+use std::fmt::Write as _;
+
 use serde_json::json;
 
 use super::ui::Ui;
@@ -89,7 +91,8 @@ pub(super) fn print(ui: &Ui) -> Result<(), Failure> {
     }
     let mut text = String::from(HEAD);
     for (command, example) in SHAPES {
-        text += &format!("\n{command}\n  {example}\n");
+        // Writing to a string does not fail.
+        writeln!(text, "\n{command}\n  {example}").ok();
     }
     ui.answer(text.as_bytes())
 }

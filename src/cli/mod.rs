@@ -206,6 +206,7 @@ impl Context {
             Arc::new(System::new(Arc::clone(&self.environment))),
             Arc::new(prompt::Terminal),
         )
+        .verbose(self.ui.verbose())
     }
 
     /// Prints what a use case left to say.

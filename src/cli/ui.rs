@@ -76,6 +76,11 @@ impl Ui {
         self.json
     }
 
+    /// How much detail is asked for.
+    pub fn verbose(&self) -> u8 {
+        self.verbose
+    }
+
     /// Whether the answer may be coloured.
     pub fn is_coloured(&self) -> bool {
         self.colour.stdout
