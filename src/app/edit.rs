@@ -124,7 +124,7 @@ impl App<'_> {
             return Err(no_such_file(path, Wanted::Sealed));
         }
         let policy = self.policy_for(path, &[])?;
-        let key = self.new_key(&policy)?;
+        let key = self.new_key(&policy).at(path.display())?;
         if !is_sealed_name(path) {
             self.note(format!(
                 "{}: the name does not say that the file is encrypted, as {} would",
@@ -175,6 +175,7 @@ impl App<'_> {
                     },
                 )?;
                 self.warn_if_left_out(path);
+                self.warn_if_closed(path, policy);
                 Ok(Outcome::Made)
             }
         }

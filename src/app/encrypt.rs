@@ -82,7 +82,7 @@ impl App<'_> {
             Some(bytes) => bytes,
             None => file::read(request.path, READ_LIMIT)?,
         };
-        let key = self.new_key(&policy)?;
+        let key = self.new_key(&policy).at(&name)?;
         let Sealed {
             text,
             encrypted,
@@ -98,6 +98,7 @@ impl App<'_> {
                 _ => write::create_new(target, new, Access::Shared)?,
             }
             self.warn_if_left_out(target);
+            self.warn_if_closed(target, &policy);
         }
         let mut recipients: Vec<String> = Vec::new();
         for name in policy.recipients().map(recipients::name) {

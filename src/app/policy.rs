@@ -105,15 +105,10 @@ impl App<'_> {
 
     /// The name that the rules for a file give to a recipient, whoever may open that file now.
     pub fn register_name(&self, path: &Path, recipient: &str) -> Option<String> {
-        // An SSH key's comment is not part of it.
-        let key = |text: &str| -> Vec<String> {
-            let words = text.split_ascii_whitespace().map(str::to_owned);
-            words.take(2).collect()
-        };
         let (rules, _) = self.rules_for(path).ok()?;
         let mut register = rules.recipients().iter();
         register
-            .find(|spec| key(&spec.value) == key(recipient))
+            .find(|spec| recipients::is_same_key(&spec.value, recipient))
             .and_then(|spec| spec.name.clone())
     }
 

@@ -69,7 +69,7 @@ fn generate(context: &Context, output: Option<&PathBuf>, protect: bool) -> Resul
         return Ok(Exit::OK);
     }
     context.ui.note(&format!(
-        "{}: a new identity; keep it to yourself",
+        "{}: a new identity; keep it to yourself, and give its public key to whoever keeps the rules",
         key.path.display()
     ));
     context.ui.line(&key.recipient)?;

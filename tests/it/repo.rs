@@ -86,7 +86,7 @@ impl Repo {
     pub(crate) fn seal(&self, name: &str, content: impl AsRef<[u8]>) -> String {
         self.write(name, content);
         let outcome = self.mvx(["encrypt", "--rm", "-q", name]).outcome();
-        assert_eq!(outcome.quiet_success(), "");
+        assert_eq!(outcome.code(), Some(0), "{outcome}");
         let sealed = mvx::app::files::sealed_name(Path::new(name));
         fs::read_to_string(self.sandbox.path(sealed)).unwrap()
     }

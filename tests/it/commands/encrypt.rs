@@ -541,6 +541,77 @@ fn what_is_sealed_with_something_to_know() {
 }
 
 #[test]
+fn whoever_locks_themselves_out_is_warned() {
+    let repo = Repo::new();
+    for name in ["a", "b", "c", "d"] {
+        repo.write(&format!("secrets/bob/{name}.yaml"), APP);
+    }
+    insta::assert_snapshot!(repo.session("
+        mvx encrypt --rm secrets/bob/a.yaml
+        MVX_AGE_KEY_CMD='cat x' mvx encrypt -q secrets/bob/b.yaml
+    "), @r###"
+    $ mvx encrypt --rm secrets/bob/a.yaml
+    mvx: warning: secrets/bob/a.enc.yaml: none of your identities opens this file
+    mvx: hint: to keep access, add your public key (`mvx keys public`) to the rules, and encrypt it again
+    mvx: secrets/bob/a.enc.yaml: 2 values encrypted, for bob
+    mvx: secrets/bob/a.yaml: removed
+    $ MVX_AGE_KEY_CMD='cat x' mvx encrypt -q secrets/bob/b.yaml
+    "###);
+    repo.hold("keys/age.protected");
+    insta::assert_snapshot!(repo.session("mvx encrypt -q secrets/bob/c.yaml"), @"$ mvx encrypt -q secrets/bob/c.yaml");
+    repo.hold("sops/k1.txt");
+    insta::assert_snapshot!(repo.session("mvx encrypt -q secrets/bob/d.yaml"), @"$ mvx encrypt -q secrets/bob/d.yaml");
+}
+
+#[test]
+fn recipients_that_this_version_does_not_wrap_for() {
+    let repo = Repo::new();
+    repo.write(
+        ".sops-rules.toml",
+        "\
+version = 1
+[recipients.cloud]
+aws_kms = \"arn:aws:kms:eu-west-1:111122223333:key/invented\"
+[recipients.gnu]
+pgp = \"85D77543B3D624B63CEA9E6DBC17301B491B3F21\"
+[[files]]
+path = \"one/**\"
+recipients = [\"cloud\"]
+[[files]]
+path = \"two/**\"
+key_groups = [[\"cloud\"], [\"gnu\"]]
+",
+    );
+    repo.write("one/a.yaml", APP);
+    repo.write("two/a.yaml", APP);
+    insta::assert_snapshot!(repo.session("
+        mvx encrypt one/a.yaml
+        mvx encrypt two/a.yaml
+        EDITOR=true mvx edit one/new.enc.yaml
+        ls one two
+    "), @r###"
+    $ mvx encrypt one/a.yaml
+    mvx: error: one/a.yaml: `cloud` is a key of the kind aws_kms; this version wraps for age and SSH keys
+    mvx: hint: files that sops sealed for such a key are kept as they are when another recipient opens them
+    [3]
+    $ mvx encrypt two/a.yaml
+    mvx: error: two/a.yaml: files with several key groups are opened and kept, but not made by this version
+    mvx: hint: name one group in `recipients`, or seal the file with sops
+    [3]
+    $ EDITOR=true mvx edit one/new.enc.yaml
+    mvx: error: one/new.enc.yaml: `cloud` is a key of the kind aws_kms; this version wraps for age and SSH keys
+    mvx: hint: files that sops sealed for such a key are kept as they are when another recipient opens them
+    [3]
+    $ ls one two
+    one:
+    a.yaml
+
+    two:
+    a.yaml
+    "###);
+}
+
+#[test]
 fn git_is_asked_about_both_files() {
     let repo = Repo::new();
     repo.write(".gitignore", "*.enc.yaml\n");

@@ -177,7 +177,7 @@ fn a_private_key_does_not_go_where_git_takes_it() {
     [2]
     $ echo /key.txt >> .gitignore; mvx keys generate -o key.txt | wc -l
     1
-    mvx: key.txt: a new identity; keep it to yourself
+    mvx: key.txt: a new identity; keep it to yourself, and give its public key to whoever keeps the rules
     $ mvx keys generate -o key.txt
     mvx: error: key.txt: a key file is there already; it was left alone
     mvx: hint: `mvx keys public` shows the public keys of this machine
@@ -185,7 +185,7 @@ fn a_private_key_does_not_go_where_git_takes_it() {
     [4]
     $ mvx keys generate -o ../home/none/other.txt | wc -l
     1
-    mvx: ../home/none/other.txt: a new identity; keep it to yourself
+    mvx: ../home/none/other.txt: a new identity; keep it to yourself, and give its public key to whoever keeps the rules
     $ mvx keys generate --json -o ../home/json.txt | tr -d a-z0-9
     {"":"..//.","_":""}
     "###);
