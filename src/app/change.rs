@@ -10,13 +10,13 @@ use crate::app::values::{Type, from_json, typed};
 use crate::document::{Body, Kind, Value};
 use crate::error::{At as _, Exit, Failure};
 use crate::io::write::{self, Access};
-use crate::keypath::KeyPath;
+use crate::keypath::{KeyPath, Segment};
 use crate::secret::Cleartext;
 use crate::sops::change::{Open, node_at};
 use crate::sops::open::selector_of;
 use crate::sops::seal::Sealer;
 use crate::sops::select::select;
-use crate::sops::store::NewNode;
+use crate::sops::store::{NewNode, line_of};
 use crate::stores::Format;
 
 /// What became of a file.
@@ -48,7 +48,18 @@ impl App<'_> {
             self.replaces(file, key, &node)?;
             let node = self.fitting(file, key, node);
             let new = old.is_none().then(|| key.clone()).into_iter().collect();
-            let text = sealer.set(open, &[(key.clone(), node)])?;
+            let text = match (&node, &old) {
+                // The one value of such a file is any bytes, which its JSON cannot hold in clear
+                // on the way.
+                (NewNode::Value(value), Some(NewNode::Value(old)))
+                    if file.sealed.format == Format::Binary =>
+                {
+                    (value != old)
+                        .then(|| self.seal_whole(file, &value.bytes))
+                        .transpose()?
+                }
+                _ => sealer.set(open, &[(key.clone(), node)])?,
+            };
             Ok((text, new))
         })
     }
@@ -131,6 +142,14 @@ impl App<'_> {
         write::write_if_unchanged(&lock, old, text.as_bytes(), Access::Shared)?;
         self.say_what_is_readable(&file, &text, &new)?;
         Ok(Outcome::Changed { new })
+    }
+
+    /// Seals new content for a file that is one value.
+    fn seal_whole(&self, file: &OpenFile, content: &Cleartext) -> Result<Cleartext, Failure> {
+        let metadata = file.sealed.metadata.clone();
+        let name = &file.sealed.name;
+        let sealed = self.seal(name, content, Format::Binary, &file.key, metadata, None)?;
+        Ok(sealed.text)
     }
 
     /// Says of new entries that the selector leaves them in clear: sops does so silently, and a
@@ -231,6 +250,14 @@ fn many(bytes: &Cleartext) -> Result<Vec<(KeyPath, NewNode)>, Failure> {
     for item in &tree.items {
         if let Body::Leaf(value) = &item.body {
             let path = tree.path(item);
+            // Names are stored in clear: a value that was piped in by mistake, and happens to hold
+            // an `=`, must not become one.
+            if !matches!(&item.name, Segment::Key(name) if is_name(name)) {
+                let line = line_of(bytes.as_bytes(), item.entry.start);
+                return Err(bad(format!(
+                    "line {line}: what stands before the `=` is no name of letters, digits and `_.-`"
+                )));
+            }
             if changes.iter().any(|(earlier, _)| *earlier == path) {
                 return Err(bad(format!("`{path}` stands there twice")));
             }
@@ -245,4 +272,9 @@ fn many(bytes: &Cleartext) -> Result<Vec<(KeyPath, NewNode)>, Failure> {
         return Err(bad("there are no values".into()));
     }
     Ok(changes)
+}
+
+fn is_name(text: &str) -> bool {
+    let sound = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+    !text.is_empty() && !text.starts_with(|c: char| c.is_ascii_digit()) && text.chars().all(sound)
 }

@@ -9,7 +9,6 @@ use crate::git;
 use crate::io::walk::{self, Ignored};
 use crate::io::write::{self, Access};
 use crate::io::{IoError, file};
-use crate::keys::age::Recipient;
 use crate::rules::{
     Origin, RULES_FILE, Rules, SOPS_FILE, StarterRecipient, Translation, agree, starter, translate,
 };
@@ -86,12 +85,6 @@ impl App<'_> {
     /// Whether git knows the working directory.
     pub fn is_repository(&self) -> Result<bool, Failure> {
         Ok(git::repository_root(self.directory)?.is_some())
-    }
-
-    /// Fails unless a text is an age or SSH public key, so that nothing is made for a misprint.
-    pub fn check_recipient(&self, text: &str) -> Result<(), Failure> {
-        text.parse::<Recipient>()?;
-        Ok(())
     }
 
     /// Translates SOPS's rules into mvx's own, beside them. Every file below gets the same policy

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::app::App;
+use crate::app::{App, recipients};
 use crate::error::{Explain as _, Failure};
 use crate::rules::find::Finder;
 use crate::rules::{Extras, FileFormat, RecipientKind, RecipientSpec, Rules, RulesError, Source};
@@ -24,6 +24,7 @@ impl App<'_> {
     /// recipients; the rules' selector stays, as in sops.
     pub fn policy_for(&self, path: &Path, age: &[String]) -> Result<Policy, Failure> {
         if !age.is_empty() {
+            age.iter().try_for_each(|one| recipients::check(one))?;
             let rules = self.policy_if_any(path)?;
             return Ok(given(age, "the command line", rules));
         }

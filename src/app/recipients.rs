@@ -4,6 +4,7 @@ use crate::app::App;
 use crate::app::policy::Policy;
 use crate::error::{Exit, Failure};
 use crate::keys::KeyProvider as _;
+use crate::keys::age::Recipient;
 use crate::rules::{RecipientKind, RecipientSpec};
 use crate::secret::DataKey;
 use crate::sops::metadata::KeyEntry;
@@ -53,6 +54,23 @@ impl App<'_> {
             .hint("files that sops sealed for such a key are kept as they are when another recipient opens them")),
         }
     }
+}
+
+/// Fails unless a text that somebody typed is an age or SSH public key. What is nothing of the
+/// kind is not repeated: it may have got there by mistake.
+pub fn check(text: &str) -> Result<(), Failure> {
+    let text = text.trim();
+    let begins = ["age1", "ssh-", "AGE-SECRET-KEY-", "-----BEGIN"];
+    if begins.iter().any(|word| text.starts_with(word)) {
+        text.parse::<Recipient>()?;
+        return Ok(());
+    }
+    Err(Failure::new(
+        Exit::USAGE,
+        "bad-recipient",
+        "that is no recipient: those begin with `age1`, `ssh-ed25519` or `ssh-rsa`",
+    )
+    .hint("`mvx keys public` prints the public key of whoever runs it"))
 }
 
 /// How the user knows a recipient.

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{Context, misuse};
 use crate::app::files::directory_is_there;
 use crate::app::init::{Request, TakenOver};
-use crate::app::{App, many};
+use crate::app::{App, many, recipients};
 use crate::error::{Exit, Failure};
 use crate::git;
 use crate::io::{file, terminal};
@@ -59,7 +59,7 @@ impl Init {
         }
         let root = app.init_root()?;
         for recipient in self.recipient.iter().chain(&self.recovery) {
-            app.check_recipient(recipient)?;
+            recipients::check(recipient)?;
         }
         for name in &self.environments {
             let sound = |c: char| c.is_alphanumeric() || "-_.".contains(c);
@@ -82,6 +82,11 @@ impl Init {
         };
         let recovery = self.recovery(context, &app, &root)?;
         let recipient = self.recipient(context, &app)?;
+        if recovery.as_ref() == Some(&recipient) {
+            return Err(misuse(
+                "the recovery key is your own key; it must be another one",
+            ));
+        }
         let environments = match self.environments.as_slice() {
             [] => vec!["dev".into(), "prod".into()],
             names => names.to_vec(),

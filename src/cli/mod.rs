@@ -27,6 +27,7 @@ mod generate;
 mod get;
 mod help;
 mod init;
+mod json;
 mod keys;
 mod ls;
 mod progress;

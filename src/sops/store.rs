@@ -264,6 +264,8 @@ impl Explain for StoreError {
             Self::ReservedKey { .. } => {
                 vec!["rename the key; if the file is sealed already, `mvx decrypt` opens it".into()]
             }
+            // Where the message shows the way already, it ends in one.
+            Self::CannotCarry { why, .. } if why.contains('`') => Vec::new(),
             Self::CannotCarry { .. } => {
                 vec!["YAML and JSON files carry every value".into()]
             }

@@ -12,6 +12,7 @@
 )]
 
 mod architecture;
+mod canary;
 mod child;
 mod command_line;
 mod commands;

@@ -1,6 +1,6 @@
 //! Where age identities come from: variables, key files, commands, and the order among them.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -272,6 +272,11 @@ fn absolute(machine: &dyn Machine, name: &'static str) -> Option<PathBuf> {
 
 /// Reads a key file. One of the usual places may well be empty; one that a variable names not.
 fn read(name: Option<&'static str>, path: &Path, machine: &dyn Machine) -> Loaded {
+    if let Some(name) = name
+        && is_key(path.as_os_str())
+    {
+        return misplaced(name);
+    }
     let shown = path.display();
     let label = match name {
         Some(name) => format!("{name} ({shown})"),
@@ -298,6 +303,20 @@ fn read(name: Option<&'static str>, path: &Path, machine: &dyn Machine) -> Loade
     }
 }
 
+/// Whether the value of a variable is a private key where it should say how to find one. Then it
+/// must not be shown.
+fn is_key(value: &OsStr) -> bool {
+    let value = value.to_string_lossy().to_ascii_uppercase();
+    value.contains("AGE-SECRET-KEY-") || value.contains("PRIVATE KEY-")
+}
+
+fn misplaced(name: &'static str) -> Loaded {
+    Loaded::trouble(
+        name.to_owned(),
+        "it holds a private key itself; the variable for that is MVX_AGE_KEY",
+    )
+}
+
 fn is_absent(error: &IoError) -> bool {
     match error {
         IoError::NotFound { .. } => true,
@@ -307,6 +326,9 @@ fn is_absent(error: &IoError) -> bool {
 }
 
 fn run(name: &'static str, line: &OsString, recipient: &str, machine: &dyn Machine) -> Loaded {
+    if is_key(line) {
+        return misplaced(name);
+    }
     let label = name.to_owned();
     let words = line.to_str().and_then(shlex::split);
     let Some((program, arguments)) = words.as_deref().and_then(<[String]>::split_first) else {

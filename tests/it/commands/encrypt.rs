@@ -348,11 +348,13 @@ fn recipients_on_the_command_line_and_in_the_environment() {
     mvx: hint: let its owner run `mvx keys public` and copy the line again
     [3]
     $ mvx encrypt --overwrite --age '' app.yaml
-    mvx: error: a recipient is empty
-    [3]
+    mvx: error: that is no recipient: those begin with `age1`, `ssh-ed25519` or `ssh-rsa`
+    mvx: hint: `mvx keys public` prints the public key of whoever runs it
+    [2]
     $ mvx encrypt --overwrite --age arn:aws:kms:eu-west-1:111122223333:key/1 app.yaml
-    mvx: error: recipient `arn:aws:kms:eu-west-1:111122223333:key/1` is not a recipient: those begin with `age1`, `ssh-ed25519` or `ssh-rsa`
-    [3]
+    mvx: error: that is no recipient: those begin with `age1`, `ssh-ed25519` or `ssh-rsa`
+    mvx: hint: `mvx keys public` prints the public key of whoever runs it
+    [2]
     $ mvx encrypt --overwrite --age $(grep SECRET ~/.config/mvx/keys.txt) app.yaml
     mvx: error: a private key stands where a recipient, the public side, belongs
     mvx: hint: `mvx keys public` shows the public side; if the private key was committed, make a new one

@@ -143,6 +143,7 @@ fn mistakes() {
     insta::assert_snapshot!(repo.session(&format!("
         mvx init --yes --recipient age1foo --recovery-to {home}
         mvx init --yes --recovery nonsense
+        mvx init --yes --recovery $(mvx keys public)
         mvx init --yes --recovery-to recovery.txt
         mvx init --yes --recovery-to sub/../recovery.txt
         mvx init --yes --recovery-to ~/none/recovery.txt
@@ -157,8 +158,12 @@ fn mistakes() {
     mvx: hint: let its owner run `mvx keys public` and copy the line again
     [3]
     $ mvx init --yes --recovery nonsense
-    mvx: error: recipient `nonsense` is not a recipient: those begin with `age1`, `ssh-ed25519` or `ssh-rsa`
-    [3]
+    mvx: error: that is no recipient: those begin with `age1`, `ssh-ed25519` or `ssh-rsa`
+    mvx: hint: `mvx keys public` prints the public key of whoever runs it
+    [2]
+    $ mvx init --yes --recovery $(mvx keys public)
+    mvx: error: the recovery key is your own key; it must be another one
+    [2]
     $ mvx init --yes --recovery-to recovery.txt
     mvx: error: recovery.txt: a recovery key inside the repository protects nothing
     mvx: hint: name a file on another medium, such as --recovery-to /media/usb/recovery.txt

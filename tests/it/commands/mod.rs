@@ -6,6 +6,7 @@ mod encrypt;
 mod get;
 mod help;
 mod init;
+mod json;
 mod keys;
 mod ls;
 mod mv;

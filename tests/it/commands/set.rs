@@ -88,14 +88,12 @@ fn only_the_values_own_line_changes() {
     let repo = repo();
     repo.session("git add secrets; git -c user.name=a -c user.email=a@b commit -qm x");
     repo.session("echo 6543 | mvx set secrets/dev/app.enc.yaml db.port");
-    let diff = repo.shell("git diff --unified=0 | grep '^[-+]' | sed 's/:.*//' | sort | uniq -c");
+    let diff = repo.shell("git diff --unified=0 | grep '^[-+] ' | grep -v lastmodified | sed 's/:.*//' | sort | uniq -c");
     insta::assert_snapshot!(String::from_utf8(diff.stdout).unwrap(), @r###"
     2 +    mac
     1 +  port
-    1 +++ b/secrets/dev/app.enc.yaml
     2 -    mac
     1 -  port
-    1 --- a/secrets/dev/app.enc.yaml
     "###);
 }
 
@@ -476,6 +474,80 @@ fn many_at_once() {
     mvx: error: `--many` and `[KEY]` exclude each other
     mvx: hint: `mvx set --help` shows what it takes
     [2]
+    "###);
+}
+
+#[test]
+fn a_file_that_is_one_value() {
+    let repo = Repo::new();
+    repo.seal("secrets/dev/key.pem", "old\n");
+    repo.write("new.pem", b"\x00\xffnew\n");
+    insta::assert_snapshot!(repo.session("
+        mvx set secrets/dev/key.enc.pem data --from-file new.pem --exact
+        mvx set secrets/dev/key.enc.pem data --from-file new.pem --exact
+        mvx decrypt secrets/dev/key.enc.pem | od -An -tx1
+        echo x | mvx set secrets/dev/key.enc.pem other
+        echo '{}' | mvx set secrets/dev/key.enc.pem data --type json
+        mvx unset secrets/dev/key.enc.pem data
+    "), @r###"
+    $ mvx set secrets/dev/key.enc.pem data --from-file new.pem --exact
+    mvx: secrets/dev/key.enc.pem: `data` changed
+    $ mvx set secrets/dev/key.enc.pem data --from-file new.pem --exact
+    mvx: secrets/dev/key.enc.pem: nothing changed
+    [200]
+    $ mvx decrypt secrets/dev/key.enc.pem | od -An -tx1
+     00 ff 6e 65 77 0a
+    $ echo x | mvx set secrets/dev/key.enc.pem other
+    mvx: a line break at the end of the value was dropped; `--exact` keeps it
+    mvx: error: secrets/dev/key.enc.pem: other: a binary file is sealed as one value, `data`
+    [4]
+    $ echo '{}' | mvx set secrets/dev/key.enc.pem data --type json
+    mvx: error: secrets/dev/key.enc.pem: data: a binary file is sealed as one value, `data`
+    [4]
+    $ mvx unset secrets/dev/key.enc.pem data
+    mvx: error: secrets/dev/key.enc.pem: data: a binary file is sealed as one value, `data`
+    [4]
+    "###);
+}
+
+#[test]
+fn ini_has_sections() {
+    let repo = Repo::new();
+    repo.seal("secrets/dev/app.ini", "[s]\nk = v\n");
+    insta::assert_snapshot!(repo.session("
+        echo x | mvx set secrets/dev/app.enc.ini s.new
+        echo x | mvx set secrets/dev/app.enc.ini t.new
+        echo x | mvx set secrets/dev/app.enc.ini KEY
+        echo x | mvx set secrets/dev/app.enc.ini s.k.deep
+        echo '[1]' | mvx set secrets/dev/app.enc.ini s.list --type json
+        mvx decrypt secrets/dev/app.enc.ini
+    "), @r###"
+    $ echo x | mvx set secrets/dev/app.enc.ini s.new
+    mvx: a line break at the end of the value was dropped; `--exact` keeps it
+    mvx: secrets/dev/app.enc.ini: `s.new` added
+    $ echo x | mvx set secrets/dev/app.enc.ini t.new
+    mvx: a line break at the end of the value was dropped; `--exact` keeps it
+    mvx: secrets/dev/app.enc.ini: `t.new` added
+    $ echo x | mvx set secrets/dev/app.enc.ini KEY
+    mvx: a line break at the end of the value was dropped; `--exact` keeps it
+    mvx: error: secrets/dev/app.enc.ini: KEY: in INI a value stands in a section, as `DEFAULT.name`
+    [4]
+    $ echo x | mvx set secrets/dev/app.enc.ini s.k.deep
+    mvx: a line break at the end of the value was dropped; `--exact` keeps it
+    mvx: error: secrets/dev/app.enc.ini: `s.k` is a value; nothing can stand below it
+    mvx: hint: `mvx unset` the value first, or choose another path
+    [4]
+    $ echo '[1]' | mvx set secrets/dev/app.enc.ini s.list --type json
+    mvx: error: secrets/dev/app.enc.ini: s.list: INI files have sections and names in them, nothing deeper
+    mvx: hint: YAML and JSON files carry every value
+    [4]
+    $ mvx decrypt secrets/dev/app.enc.ini
+    [s]
+    k = v
+    new = x
+
+    [t]
+    new = x
     "###);
 }
 
