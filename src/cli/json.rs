@@ -89,7 +89,9 @@ pub(super) fn print(ui: &Ui) -> Result<(), Failure> {
     }
     let mut text = String::from(HEAD);
     for (command, example) in SHAPES {
-        text += &format!("\n{command}\n  {example}\n");
+        for part in ["\n", command, "\n  ", example, "\n"] {
+            text.push_str(part);
+        }
     }
     ui.answer(text.as_bytes())
 }

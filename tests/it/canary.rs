@@ -368,9 +368,11 @@ impl Hunt {
             let bytes = fs::read(&path).unwrap_or_default();
             let text = String::from_utf8_lossy(&bytes);
             // The number is the same for all.
-            if text.contains(&self.id) {
-                panic!("`{line}`: a draft is left: {}", path.display());
-            }
+            assert!(
+                !text.contains(&self.id),
+                "`{line}`: a draft is left: {}",
+                path.display()
+            );
         }
         outcome.code()
     }
@@ -401,7 +403,8 @@ impl Hunt {
 /// A value as it is, and in the forms in which it could slip through.
 fn encodings(value: &str) -> Vec<String> {
     let bytes = value.as_bytes();
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = hex.concat();
     let url: String = value
         .chars()
         .map(|c| match c {
