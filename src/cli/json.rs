@@ -1,8 +1,6 @@
 //! `mvx help json`: what `--json` prints, each shape with an example that tests compare with the
 //! real answers.
 
-use std::fmt::Write as _;
-
 use serde_json::json;
 
 use super::ui::Ui;
@@ -91,8 +89,9 @@ pub(super) fn print(ui: &Ui) -> Result<(), Failure> {
     }
     let mut text = String::from(HEAD);
     for (command, example) in SHAPES {
-        // Writing to a string does not fail.
-        writeln!(text, "\n{command}\n  {example}").ok();
+        for part in ["\n", command, "\n  ", example, "\n"] {
+            text.push_str(part);
+        }
     }
     ui.answer(text.as_bytes())
 }

@@ -1,10 +1,10 @@
 //! What stays the same in an edit keeps its ciphertext and its text.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use sha2::{Digest, Sha256};
 
-use crate::document::{Body, Item, Kind, Tree, Value};
+use crate::document::{Body, Document, Item, Kind, Tree, Value};
 use crate::keypath::KeyPath;
 use crate::secret::{Cleartext, DataKey};
 use crate::sops::envelope::kind_name;
@@ -17,6 +17,10 @@ pub struct Previous {
     envelopes: HashMap<[u8; 32], VecDeque<String>>,
     /// By key path.
     slices: HashMap<String, Slice>,
+    /// The text of each document's `sops` block; none where one is in several pieces.
+    blocks: Vec<Vec<u8>>,
+    /// Envelopes of comments that stood as items of lists.
+    list_items: HashSet<String>,
 }
 
 /// A value's text in clear and sealed.
@@ -33,6 +37,8 @@ impl Previous {
         let mut previous = Self {
             envelopes: HashMap::new(),
             slices: HashMap::new(),
+            blocks: blocks(text, tree).unwrap_or_default(),
+            list_items: HashSet::new(),
         };
         let mut leaves = Vec::new();
         for (index, (item, value)) in tree.items.iter().zip(&opened.values).enumerate() {
@@ -49,11 +55,13 @@ impl Previous {
                     .or_default();
                 slot.push_back(envelope.into());
             }
-            let is_comment = value
-                .as_ref()
-                .is_some_and(|value| value.kind == Kind::Comment);
-            if matches!(item.body, Body::Leaf(_)) && !is_comment {
-                leaves.push((item, value.is_some()));
+            match (&item.body, value) {
+                (Body::Leaf(_), Some(value)) if value.kind == Kind::Comment => {
+                    let envelope = envelope.as_str().map(str::to_owned);
+                    previous.list_items.extend(envelope);
+                }
+                (Body::Leaf(_), value) => leaves.push((item, value.is_some())),
+                _ => {}
             }
         }
         let (plain_text, plain_tree) = plain;
@@ -88,11 +96,30 @@ impl Previous {
         (slice.plain == *source && slice.value == *value).then_some(&slice.sealed)
     }
 
+    /// The text of each document's `sops` block, as it was.
+    pub(crate) fn blocks(&self) -> &[Vec<u8>] {
+        &self.blocks
+    }
+
+    /// Whether this comment's envelope stood as an item of a list.
+    pub(crate) fn was_list_item(&self, envelope: &str) -> bool {
+        self.list_items.contains(envelope)
+    }
+
     /// The envelope of a value with the same place, type and bytes.
     pub(crate) fn take(&mut self, key: &DataKey, aad: &str, value: &Value) -> Option<String> {
         let envelopes = self.envelopes.get_mut(&slot(key, aad, value))?;
         envelopes.pop_front()
     }
+}
+
+/// The text of each document's `sops` block, where each is in one piece.
+fn blocks(text: &[u8], tree: &Tree) -> Option<Vec<Vec<u8>>> {
+    let block = |document: &Document| match document.meta.as_ref()?.cut.as_slice() {
+        [cut] => text.get(cut.clone()).map(<[u8]>::to_vec),
+        _ => None,
+    };
+    tree.documents.iter().map(block).collect()
 }
 
 /// A hash over place, type and bytes, keyed so that it gives nothing away.

@@ -5,7 +5,7 @@
 
 use thiserror::Error;
 
-use crate::document::{Body, Item, Kind, Meta, Tree, Value, splice};
+use crate::document::{Body, Edit, Item, Kind, Meta, Tree, Value, splice};
 use crate::error::{Exit, Explain};
 use crate::keypath::KeyPath;
 use crate::secret::{Cleartext, DataKey};
@@ -228,6 +228,11 @@ impl Sealer<'_> {
         self.stamp(&mut metadata, &cipher, mac, &spelling)?;
         edits.extend(self.store.attach(text, &tree, metadata.fields()));
         let mut sealed = splice(text, edits).ok_or_else(overlap)?;
+        if let Some(previous) = &previous
+            && let Some(same) = self.restore_blocks(&sealed, &metadata, previous.blocks())
+        {
+            sealed = same;
+        }
         if commented {
             sealed = self.enclose_comments(&sealed, &selector, &cipher, &mut previous)?;
         }
@@ -239,6 +244,49 @@ impl Sealer<'_> {
             clear,
             references: references.len(),
         })
+    }
+
+    /// The text with its `sops` blocks laid out as they were before, so that a change shows in
+    /// what it changes; `None` where the old ones do not fit.
+    fn restore_blocks(
+        &self,
+        sealed: &Cleartext,
+        metadata: &Metadata,
+        old: &[Vec<u8>],
+    ) -> Option<Cleartext> {
+        let text = sealed.as_bytes();
+        let tree = self.store.parse(text).ok()?;
+        if old.len() != tree.documents.len() {
+            return None;
+        }
+        let mut edits = Vec::new();
+        for (document, old) in tree.documents.iter().zip(old) {
+            let [cut] = document.meta.as_ref()?.cut.as_slice() else {
+                return None;
+            };
+            let new = text.get(cut.clone())?;
+            let fits = |byte| {
+                let ends = |text: &[u8]| (text.first() == Some(&byte), text.last() == Some(&byte));
+                ends(old) == ends(new)
+            };
+            if ![b',', b'\n', b'\r'].into_iter().all(fits) {
+                return None;
+            }
+            edits.push(Edit::new(cut.clone(), old.clone()));
+        }
+        let with_old = splice(text, edits)?;
+        let with_old = with_old.as_bytes();
+        let again = self.store.parse(with_old).ok()?;
+        if again.items.len() != tree.items.len()
+            || again
+                .documents
+                .iter()
+                .any(|document| document.meta.is_none())
+        {
+            return None;
+        }
+        let edits = self.store.refresh(with_old, &again, metadata.fields());
+        splice(with_old, edits)
     }
 
     /// Encrypts the comments of a text that is sealed otherwise. Only now do they stand where a
@@ -261,8 +309,17 @@ impl Sealer<'_> {
             if selected && !comment.is_empty() {
                 let value = Value::new(Kind::Comment, comment.duplicate());
                 let envelope = self.envelope(cipher, &tree, item, &value, previous)?;
-                let placed = self.store.envelope(text, &tree, item, &envelope);
-                item.replace(&placed.text, &mut edits);
+                let was_item = previous
+                    .as_ref()
+                    .is_some_and(|old| old.was_list_item(&envelope));
+                let placed = was_item
+                    .then(|| self.store.list_item(text, &tree, item, &envelope))
+                    .flatten()
+                    .map_or_else(
+                        || self.store.envelope(text, &tree, item, &envelope).text,
+                        Cleartext::from,
+                    );
+                item.replace(&placed, &mut edits);
             }
         }
         Ok(splice(text, edits).ok_or_else(overlap)?)

@@ -88,6 +88,14 @@ pub trait Store: Sync {
     /// 1.8) into a comment with this text; where the file type has no comments, the item goes.
     fn list_comment(&self, text: &[u8], tree: &Tree, item: &Item, comment: &[u8]) -> Edit;
 
+    /// The opposite of [`Store::list_comment`]: the text that puts `envelope` as an item of a list
+    /// in the place of a comment, where it was one before; `None` where the comment's place is not
+    /// an item's.
+    fn list_item(&self, text: &[u8], tree: &Tree, item: &Item, envelope: &str) -> Option<String> {
+        let _ = (text, tree, item, envelope);
+        None
+    }
+
     /// Edits that add the `sops` block to every document of a text that has none.
     fn attach(&self, text: &[u8], tree: &Tree, meta: &[(String, Meta)]) -> Vec<Edit>;
 

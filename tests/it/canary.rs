@@ -368,10 +368,10 @@ impl Hunt {
             let bytes = fs::read(&path).unwrap_or_default();
             let text = String::from_utf8_lossy(&bytes);
             // The number is the same for all.
-            let shown = path.display();
             assert!(
                 !text.contains(&self.id),
-                "`{line}`: a draft is left: {shown}"
+                "`{line}`: a draft is left: {}",
+                path.display()
             );
         }
         outcome.code()

@@ -24,6 +24,16 @@ pub(super) fn list_comment(text: &str, item: &Item, comment: &[u8]) -> Edit {
     }
 }
 
+/// See [`crate::sops::store::Store::list_item`].
+pub(super) fn list_item(text: &str, tree: &Tree, item: &Item, envelope: &str) -> Option<String> {
+    let list = tree.container(item.parent);
+    let at = item.span.start;
+    let line = text.get(..at)?.rfind('\n').map_or(0, |newline| newline + 1);
+    let alone = text.get(line..at)?.trim_start_matches(' ').is_empty();
+    let fits = list.shape == Shape::List && !list.flow && alone && at - line == list.indent;
+    fits.then(|| format!("- {envelope}"))
+}
+
 /// See [`crate::sops::store::Store::insert`].
 pub(super) fn insert(
     text: &str,
@@ -219,19 +229,11 @@ fn append(
         }
     }
     if container.flow {
-        let inside = container.span.start + 1..container.span.end.saturating_sub(1);
-        let inner = text.get(inside.clone()).unwrap_or_default();
-        let at = inside.start + inner.trim_end().len();
-        let lead = match (inner.trim().is_empty(), inner.trim_end().ends_with(',')) {
-            (true, _) => "",
-            (false, true) => " ",
-            (false, false) => ", ",
-        };
         let entry = match name {
             Segment::Key(key) => format!("{}: {}", flow_key(key), node.flow()),
             Segment::Index(_) => node.flow(),
         };
-        return Ok(vec![Edit::new(at..at, format!("{lead}{entry}"))]);
+        return Ok(vec![flow_append(tree, id, &entry)]);
     }
     let layout = layout(text, tree);
     let mut entry = String::new();
@@ -261,6 +263,22 @@ fn append(
         at..at,
         format!("{}{entry}", layout.newline),
     )])
+}
+
+/// An edit that adds an entry to a flow container, behind the last one. Comments may follow there,
+/// up to the bracket.
+pub(super) fn flow_append(tree: &Tree, id: usize, entry: &str) -> Edit {
+    let container = tree.container(id);
+    if let Some(last) = tree.children(id).rfind(|item| !item.is_comment()) {
+        let at = last.entry.end;
+        return Edit::new(at..at, format!(", {entry}"));
+    }
+    let at = container.span.start + 1;
+    let document = tree.documents.get(container.document);
+    let alone =
+        container.parent.is_some() || document.is_none_or(|document| document.meta.is_none());
+    let comma = if alone { "" } else { ", " };
+    Edit::new(at..at, format!("{entry}{comma}"))
 }
 
 /// Behind the line break of the line on which `at` stands.
@@ -398,6 +416,10 @@ fn flow_entry(text: &str, entry: &Range<usize>) -> Range<usize> {
     }
     let rest = text.get(entry.end..).unwrap_or_default();
     match rest.trim_start().strip_prefix(',') {
+        // A comment has a blank before it.
+        Some(after) if after.trim_start_matches(' ').starts_with('#') => {
+            entry.start..text.len() - after.len()
+        }
         Some(after) => entry.start..text.len() - after.trim_start_matches(' ').len(),
         None => entry.clone(),
     }

@@ -57,7 +57,19 @@ fn entries_are_added_where_they_belong() {
         ("l:\n- a\n- b\n", "l[2]", "l:\n- a\n- b\n- v\n"),
         ("l: []\n", "l[0]", "l: [v]\n"),
         ("l: [a]\n", "l[1]", "l: [a, v]\n"),
-        ("m: {a: 1,}\n", "m.b", "m: {a: 1, b: v}\n"),
+        ("m: {a: 1,}\n", "m.b", "m: {a: 1, b: v,}\n"),
+        ("m: {a: 1 # c\n}\n", "m.b", "m: {a: 1, b: v # c\n}\n"),
+        ("m: {\n  # c\n}\n", "m.b", "m: {b: v\n  # c\n}\n"),
+        (
+            "m:\n  x: 1\n  # foot\nn: 2\n",
+            "m.y",
+            "m:\n  x: 1\n  y: v\n  # foot\nn: 2\n",
+        ),
+        (
+            "m:\n  x: 1\n  # foot\n",
+            "n",
+            "m:\n  x: 1\n  # foot\nn: v\n",
+        ),
         ("m:\nn: 1\n", "m.x", "m:\n  x: v\nn: 1\n"),
         ("m: ~\n", "m.x[0].y", "m:\n  x:\n    - y: v\n"),
         (
@@ -154,6 +166,17 @@ fn entries_go_without_a_trace() {
         ("f: {a: 1, b: 2}\n", "f.a", "f: {b: 2}\n"),
         ("f: [x]\n", "f[0]", "f: []\n"),
         ("a: 1 # mine\nb: 2\n", "a", "b: 2\n"),
+        ("f: [x, # c\n  y]\n", "f[0]", "f: [ # c\n  y]\n"),
+        (
+            "m:\n  x: 1\n  # mine\n# next\nn: 2\n",
+            "m",
+            "# next\nn: 2\n",
+        ),
+        (
+            "m: # c\n  # d\n  - x\nn: 2\n",
+            "m[0]",
+            "m: [] # c\n  # d\nn: 2\n",
+        ),
     ] {
         assert_eq!(remove(old, path).unwrap(), new, "{old:?} {path}");
     }

@@ -59,6 +59,10 @@ impl Store for Yaml {
         edit::list_comment(as_str(text), item, comment)
     }
 
+    fn list_item(&self, text: &[u8], tree: &Tree, item: &Item, envelope: &str) -> Option<String> {
+        edit::list_item(as_str(text), tree, item, envelope)
+    }
+
     fn attach(&self, text: &[u8], tree: &Tree, meta: &[(String, Meta)]) -> Vec<Edit> {
         sops_block::attach(as_str(text), tree, meta)
     }

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::document::{Edit, Meta, MetaBlock, MetaField, Style, Tree};
+use crate::stores::yaml::edit::flow_append;
 use crate::stores::yaml::layout::{Layout, Node};
 use crate::stores::yaml::parse::meta_scalar;
 use crate::stores::yaml::render::{plain_safe, quoted};
@@ -125,23 +126,15 @@ fn block_cut(text: &str, key: usize, end: usize) -> Range<usize> {
     head.len()..text.len()
 }
 
-/// The entry with the comma before it, or behind it where it comes first.
+/// The entry with the comma behind it, or before it where it comes last.
 fn flow_cut(text: &str, key: usize, end: usize) -> Range<usize> {
     let head = text.get(..key).unwrap_or_default().trim_end();
-    if let Some(head) = head.strip_suffix(',') {
-        return head.len()..end;
-    }
     let rest = text.get(end..).unwrap_or_default();
-    let trimmed = rest.trim_start();
-    let behind = trimmed
-        .strip_prefix(',')
-        .map_or(rest.len() - trimmed.len(), |after| {
-            rest.len() - after.trim_start().len()
-        });
-    if trimmed.starts_with(',') {
-        key..end + behind
-    } else {
-        key..end
+    match (head.strip_suffix(','), rest.trim_start().strip_prefix(',')) {
+        (Some(_), Some(after)) => head.len()..text.len() - after.len(),
+        (Some(before), None) => before.len()..end,
+        (None, Some(after)) => key..text.len() - after.trim_start().len(),
+        (None, None) => key..end,
     }
 }
 
@@ -153,20 +146,8 @@ pub(super) fn attach(text: &str, tree: &Tree, meta: &[(String, Meta)]) -> Vec<Ed
         .map(|document| {
             let root = tree.container(document.root);
             if root.flow {
-                let inside = text.get(root.span.start + 1..root.span.end.saturating_sub(1));
-                let inside = inside.unwrap_or_default();
-                let at = root.span.start + 1 + inside.trim_end().len();
-                let has_entries = !inside.trim().is_empty();
-                let comma = inside.trim_end().ends_with(',');
-                let lead = match (has_entries, comma) {
-                    (false, _) => "",
-                    (true, true) => " ",
-                    (true, false) => ", ",
-                };
-                return Edit::new(
-                    at..at,
-                    format!("{lead}\"sops\": {}", to_node(&map(meta), true).flow()),
-                );
+                let block = to_node(&map(meta), true).flow();
+                return flow_append(tree, document.root, &format!("\"sops\": {block}"));
             }
             let at = document.end.min(text.len());
             let before = text.get(..at).unwrap_or_default();
@@ -190,7 +171,7 @@ pub(super) fn refresh(text: &str, tree: &Tree, meta: &[(String, Meta)]) -> Vec<E
             continue;
         };
         let in_flow = tree.container(document.root).flow;
-        if let Some(scalars) = scalar_edits(block, meta, in_flow) {
+        if let Some(scalars) = scalar_edits(text, block, meta, in_flow) {
             edits.extend(scalars);
             continue;
         }
@@ -203,11 +184,7 @@ pub(super) fn refresh(text: &str, tree: &Tree, meta: &[(String, Meta)]) -> Vec<E
                 .chars()
                 .take_while(|c| *c == ',' || c.is_whitespace())
                 .collect();
-            let tail: &str = if old.trim_end().ends_with(',') {
-                ", "
-            } else {
-                ""
-            };
+            let tail = old.rsplit('}').next().unwrap_or_default();
             let block = to_node(&map(meta), true).flow();
             edits.push(Edit::new(cut, format!("{lead}\"sops\": {block}{tail}")));
             continue;
@@ -226,23 +203,41 @@ pub(super) fn refresh(text: &str, tree: &Tree, meta: &[(String, Meta)]) -> Vec<E
     edits
 }
 
-/// The edits of a change that touches scalars only; `None` for any other.
-fn scalar_edits(block: &MetaBlock, meta: &[(String, Meta)], in_flow: bool) -> Option<Vec<Edit>> {
-    if block.fields.len() != meta.len() {
-        return None;
-    }
+/// The edits of a change that touches scalars only: values that differ, and fields that come or go
+/// on lines of their own. `None` for any other.
+fn scalar_edits(
+    text: &str,
+    block: &MetaBlock,
+    meta: &[(String, Meta)],
+    in_flow: bool,
+) -> Option<Vec<Edit>> {
     let mut edits = Vec::new();
-    for (field, (name, value)) in block.fields.iter().zip(meta) {
-        if field.name != *name {
-            return None;
+    let mut old = block.fields.iter().peekable();
+    for (name, value) in meta {
+        let known = block.fields.iter().any(|field| field.name == *name);
+        if !known {
+            let next = old.peek()?;
+            let line = field_line(text, next).filter(|_| !in_flow && is_scalar(value))?;
+            let indent = text.get(line.start..line.end)?;
+            let indent = " ".repeat(indent.len() - indent.trim_start_matches(' ').len());
+            let newline = newline_of(text.as_bytes());
+            let new = format!("{indent}{name}: {}{newline}", to_node(value, false).flow());
+            edits.push(Edit::new(line.start..line.start, new));
+            continue;
         }
+        while let Some(gone) = old.next_if(|field| field.name != *name) {
+            if meta.iter().any(|(name, _)| *name == gone.name) {
+                return None;
+            }
+            let line = field_line(text, gone).filter(|_| !in_flow && is_scalar(&gone.value))?;
+            edits.push(Edit::new(line, ""));
+        }
+        let field = old.next()?;
         if field.value == *value {
             continue;
         }
-        let scalar = !matches!(value, Meta::List(_) | Meta::Map(_))
-            && !matches!(field.value, Meta::List(_) | Meta::Map(_))
-            && !matches!(field.style, Style::Literal | Style::Folded);
-        if !scalar {
+        let block_style = matches!(field.style, Style::Literal | Style::Folded);
+        if !is_scalar(value) || !is_scalar(&field.value) || block_style {
             return None;
         }
         let rendered = match (value, field.style) {
@@ -252,7 +247,25 @@ fn scalar_edits(block: &MetaBlock, meta: &[(String, Meta)], in_flow: bool) -> Op
         };
         edits.push(Edit::new(field.span.clone(), rendered));
     }
-    Some(edits)
+    old.next().is_none().then_some(edits)
+}
+
+fn is_scalar(value: &Meta) -> bool {
+    !matches!(value, Meta::List(_) | Meta::Map(_))
+}
+
+/// The line of a scalar field, with its line break: it begins with the field's name and ends with
+/// its value.
+fn field_line(text: &str, field: &MetaField) -> Option<Range<usize>> {
+    let start = text.get(..field.span.start)?.rfind('\n')? + 1;
+    let rest = text.get(field.span.end..)?;
+    let end = field.span.end + rest.find('\n')? + 1;
+    let name = text.get(start..end)?.trim_start_matches(' ');
+    let own = name.strip_prefix(&field.name)?.starts_with(':')
+        && rest.lines().next().unwrap_or_default().trim().is_empty()
+        && matches!(field.style, Style::Plain | Style::Single | Style::Double)
+        && !text.get(field.span.clone())?.contains('\n');
+    own.then_some(start..end)
 }
 
 fn map(meta: &[(String, Meta)]) -> Meta {

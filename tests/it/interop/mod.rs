@@ -136,6 +136,15 @@ impl Pair {
             .stdin(json)
             .outcome()
     }
+
+    /// An editor that runs a line of shell on its file, `$1`.
+    pub(crate) fn editor(&self, script: &str) -> PathBuf {
+        let path = self
+            .sandbox
+            .write("editor.sh", format!("#!/bin/sh\nset -e\n{script}\n"));
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
+        path
+    }
 }
 
 /// A file of the vectors that a real sops made.
