@@ -29,16 +29,19 @@ impl Randomness for Counter {
                 .0
                 .wrapping_mul(6_364_136_223_846_793_005)
                 .wrapping_add(1);
-            chunk.copy_from_slice(&self.0.to_be_bytes()[..chunk.len()]);
+            for (byte, next) in chunk.iter_mut().zip(self.0.to_be_bytes()) {
+                *byte = next;
+            }
         }
         Ok(())
     }
 }
 
 fn yaml(keys: usize) -> String {
-    (0..keys)
+    let lines: Vec<String> = (0..keys)
         .map(|number| format!("key_{number:05}: value-{number}-abcdefghijk\n"))
-        .collect()
+        .collect();
+    lines.concat()
 }
 
 fn json(keys: usize) -> String {

@@ -5,6 +5,11 @@
 //! `n` as it should, `d` it dies, `e` it answers with an error, `p` it asks for a PIN, `w` it
 //! unwraps another key than the right one. Each start is a line in the file that `MVXTEST_LOG` names.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a program of its own, beside mvx"
+)]
+
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
 

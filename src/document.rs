@@ -47,6 +47,7 @@ impl Value {
     }
 
     /// A second copy, for the few places that must hand a value on.
+    #[must_use]
     pub fn duplicate(&self) -> Self {
         Self {
             kind: self.kind,

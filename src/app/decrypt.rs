@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use crate::app::App;
+use crate::app::files::{directory_is_there, is_same_file};
 use crate::app::load::parse_sealed;
 use crate::error::{Exit, Failure};
-use crate::git;
+use crate::io::file;
 use crate::io::write::{self, Access};
 use crate::secret::Cleartext;
 use crate::stores::Format;
@@ -53,8 +54,8 @@ impl App<'_> {
             Output::InPlace => Some(request.path.to_owned()),
             Output::File(path) => Some(path.clone()),
         };
-        if let (Some(target), false) = (&target, request.allow_unignored) {
-            self.must_be_ignored(target)?;
+        if let Some(target) = &target {
+            self.may_write(target, &request)?;
         }
         let sealed = match request.bytes {
             Some(bytes) => {
@@ -73,16 +74,14 @@ impl App<'_> {
                 written: None,
             });
         };
-        let absolute = self.absolute(&target);
-        let lock = self.lock(&absolute)?;
+        let lock = self.lock(&target)?;
         if request.output == Output::InPlace {
             let old = file.sealed.original.as_bytes();
             write::write_if_unchanged(&lock, old, plain.as_bytes(), Access::Private)?;
         } else if request.overwrite {
-            write::write(&absolute, plain.as_bytes(), Access::Private)?;
+            write::write(&target, plain.as_bytes(), Access::Private)?;
         } else {
-            write::create_new(&absolute, plain.as_bytes(), Access::Private)
-                .map_err(|error| Failure::from(error).hint("`--overwrite` replaces it"))?;
+            write::create_new(&target, plain.as_bytes(), Access::Private)?;
         }
         Ok(Decrypted {
             text: None,
@@ -90,21 +89,41 @@ impl App<'_> {
         })
     }
 
-    /// Plaintext inside a work tree must be ignored by git.
-    fn must_be_ignored(&self, path: &Path) -> Result<(), Failure> {
-        if git::is_ignored(&self.absolute(path))? != Some(false) {
+    /// Refuses a place for plaintext before anything is opened.
+    fn may_write(&self, target: &Path, request: &Request<'_>) -> Result<(), Failure> {
+        let in_place = request.output == Output::InPlace;
+        if !in_place && request.bytes.is_none() && is_same_file(target, request.path) {
+            return Err(Failure::new(
+                Exit::USAGE,
+                "same-file",
+                "the output is the encrypted file itself",
+            )
+            .at(target.display())
+            .hint("`mvx decrypt -i FILE` decrypts it in place"));
+        }
+        if !in_place && !request.overwrite && file::kind(target)?.is_some() {
+            return Err(Failure::new(
+                Exit::IO,
+                "already-exists",
+                "exists already; it was left alone",
+            )
+            .at(target.display())
+            .hint("`--overwrite` replaces it"));
+        }
+        directory_is_there(target)?;
+        if request.allow_unignored {
             return Ok(());
         }
-        let name = path.display().to_string();
-        Err(Failure::new(
-            Exit::IO,
-            "not-ignored",
-            "git does not ignore this file; plaintext there would be committed sooner or later",
-        )
-        .at(&name)
-        .hint(format!(
-            "add it to .gitignore: `echo '{name}' >> .gitignore`"
-        ))
-        .hint("or write it anyway with `--allow-unignored`"))
+        self.must_be_ignored(target, "plaintext", "or write it all the same with `--allow-unignored`")
+            .map_err(|mut failure| {
+                if in_place {
+                    // An encrypted file that git ignored would be of no use.
+                    failure.hints = vec![
+                        "`mvx edit FILE` changes it, and `-o` writes the plaintext elsewhere".into(),
+                        "or write it all the same with `--allow-unignored`, and `mvx encrypt -i FILE` afterwards".into(),
+                    ];
+                }
+                failure
+            })
     }
 }

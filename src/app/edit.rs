@@ -1,65 +1,38 @@
 //! A sealed file in the user's editor.
+//!
+//! What was typed there is never lost by an accident: where it cannot take the file's place, and
+//! nobody is there to decide, it is kept in an encrypted file of its own.
 
-use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use crate::app::editor::Ended;
+use crate::app::encrypt::NewKey;
+use crate::app::files::{
+    Wanted, is_sealed_name, no_such_file, plain_name, sealed_name, sealed_sibling, shell_word,
+};
 use crate::app::load::OpenFile;
 use crate::app::policy::{Policy, format_of};
-use crate::app::{App, READ_LIMIT, SystemRandomness, now};
+use crate::app::{App, READ_LIMIT};
 use crate::error::{At as _, Exit, Failure};
 use crate::io::private::PrivateDirectory;
 use crate::io::write::{self, Access};
-use crate::io::{IoError, file, process};
+use crate::io::{IoError, file};
 use crate::secret::Cleartext;
 use crate::sops::metadata::Metadata;
 use crate::sops::previous::Previous;
-use crate::sops::seal::Sealer;
 use crate::stores::Format;
-
-/// Editors that can be told to leave no swap, undo or backup file of what they edit, and how.
-const DISCREET: &[(&[&str], &[&str])] = &[
-    (
-        &["vim", "vi", "gvim", "mvim", "view"],
-        &[
-            "-n",
-            "-i",
-            "NONE",
-            "--cmd",
-            "set nobackup nowritebackup noundofile viminfo=",
-        ],
-    ),
-    (
-        &["nvim"],
-        &[
-            "-n",
-            "-i",
-            "NONE",
-            "--cmd",
-            "set nobackup nowritebackup noundofile shada=",
-        ],
-    ),
-    (&["nano", "pico"], &["--ignorercfiles"]),
-    (
-        &["emacs", "emacsclient"],
-        &[
-            "--eval",
-            "(setq make-backup-files nil auto-save-default nil create-lockfiles nil)",
-        ],
-    ),
-    // Waits until the window is closed; it keeps its history of files elsewhere.
-    (
-        &["code", "codium", "code-insiders"],
-        &["--wait", "--disable-extensions"],
-    ),
-];
 
 /// What came of an edit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// The file was sealed again, or made.
+    /// The file was sealed again.
     Changed,
+    /// A new file was made.
+    Made,
     /// The text was left as it was.
     Unchanged,
+    /// The example of a new file was left as it was; there is no file.
+    NotMade,
 }
 
 /// What to do when the edited text cannot be sealed.
@@ -67,66 +40,143 @@ pub enum Outcome {
 pub enum Again {
     /// Back into the editor.
     Reopen,
-    /// Give up; the edited text is lost, and the file stays as it was.
+    /// Give up; the edited text is dropped, and the file stays as it was.
     Discard,
 }
 
 impl App<'_> {
     /// Opens a sealed file in an editor and seals what comes back; makes the file where there is
-    /// none. `again` is asked when the text cannot be sealed.
+    /// none. `again` is asked when the text cannot be sealed, and answers `None` where nobody is
+    /// there to be asked.
     pub fn edit(
         &self,
         path: &Path,
         format: Option<Format>,
-        mut again: impl FnMut(&Failure) -> Result<Again, Failure>,
+        mut again: impl FnMut(&Failure) -> Option<Again>,
     ) -> Result<Outcome, Failure> {
-        let absolute = self.absolute(path);
-        let name = path.display().to_string();
-        let mut target = if file::kind(&absolute)?.is_some() {
-            let mut file = self.open_file(path, format)?;
-            let plain = file.plaintext()?;
-            Target::Existing(Box::new(file), plain)
-        } else {
-            let policy = self.policy_for(path, &[])?;
-            let format = format
-                .or(format_of(&policy))
-                .unwrap_or_else(|| Format::from_path(path));
-            Target::New(policy, format, example(format).into())
-        };
+        let editors = self.editors().at(path.display())?;
+        let mut target = self.edit_target(path, format)?;
         let directory = PrivateDirectory::create(self.environment)?;
         if !directory.is_in_memory() {
             self.note("this system has no memory file system: the plaintext was on disk for a while, and was overwritten");
         }
-        let file_name = path
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        let draft = directory.add(&file_name, target.text().as_bytes())?;
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let draft = directory.add(&name, target.text().as_bytes())?;
         loop {
-            self.run_editor(&draft)?;
-            let edited = file::read(&draft, READ_LIMIT)?;
-            if edited == *target.text() {
-                directory.close()?;
-                return Ok(Outcome::Unchanged);
-            }
-            let sealed = match &mut target {
-                Target::Existing(file, plain) => self.reseal(file, plain, &edited),
-                Target::New(policy, format, _) => self
-                    .seal_new(&name, &edited, *format, policy)
-                    .map(|(text, _, _)| text),
+            let ended = self.run_editor(&editors, &draft)?;
+            let edited = match file::read(&draft, READ_LIMIT) {
+                Err(IoError::NotFound { .. }) => return Err(editor_failed("left no file", path)),
+                edited => edited?,
             };
-            match sealed {
-                Ok(sealed) => {
-                    self.put_back(&absolute, &target, &sealed)?;
+            let unchanged = edited == *target.text();
+            match ended {
+                Ended::Well if unchanged => {
                     directory.close()?;
-                    return Ok(Outcome::Changed);
+                    return Ok(match target {
+                        Target::Existing(..) => Outcome::Unchanged,
+                        Target::New { .. } => Outcome::NotMade,
+                    });
                 }
-                Err(failure) => {
-                    if again(&failure)? == Again::Discard {
-                        return Err(failure);
-                    }
+                Ended::Well => {}
+                // `:cq` in vim: a way to say no.
+                Ended::With(status) => {
+                    return Err(editor_failed(&format!("ended with status {status}"), path));
                 }
+                Ended::BySignal => {
+                    let failure = editor_failed("was ended by a signal", path);
+                    return Err(if unchanged {
+                        failure
+                    } else {
+                        self.keep(path, &target, &edited, failure)
+                    });
+                }
+            }
+            let outcome = self.put_back(path, &mut target, &edited);
+            let failure = match outcome {
+                Ok(outcome) => {
+                    directory.close()?;
+                    return Ok(outcome);
+                }
+                Err(failure) => failure,
+            };
+            // To edit on would be to overwrite what somebody else has just written.
+            let conflict = failure.code == CHANGED;
+            match (!conflict).then(|| again(&failure)).flatten() {
+                Some(Again::Reopen) => {}
+                Some(Again::Discard) => {
+                    let message = "what was edited was dropped; the file is as it was";
+                    return Err(Failure::new(failure.exit, "discarded", message).at(path.display()));
+                }
+                None => return Err(self.keep(path, &target, &edited, failure)),
+            }
+        }
+    }
+
+    /// The file to edit, opened, or what is needed to make it: whatever can fail fails before
+    /// anything is typed.
+    fn edit_target(&self, path: &Path, format: Option<Format>) -> Result<Target, Failure> {
+        if file::kind(path)?.is_some() {
+            let mut file = self.open_file(path, format)?;
+            let plain = file.plaintext()?;
+            return Ok(Target::Existing(Box::new(file), plain));
+        }
+        if sealed_sibling(path).is_some() {
+            return Err(no_such_file(path, Wanted::Sealed));
+        }
+        let policy = self.policy_for(path, &[])?;
+        let key = self.new_key(&policy).at(path.display())?;
+        if !is_sealed_name(path) {
+            self.note(format!(
+                "{}: the name does not say that the file is encrypted, as {} would",
+                path.display(),
+                sealed_name(path).display()
+            ));
+        }
+        let format = format
+            .or(format_of(&policy))
+            .unwrap_or_else(|| Format::from_path(path));
+        Ok(Target::New {
+            policy: Box::new(policy),
+            key,
+            format,
+            example: example(format).into(),
+        })
+    }
+
+    /// Seals the edited text and writes it.
+    fn put_back(
+        &self,
+        path: &Path,
+        target: &mut Target,
+        edited: &Cleartext,
+    ) -> Result<Outcome, Failure> {
+        match target {
+            Target::Existing(file, plain) => {
+                let sealed = self.reseal(file, plain, edited)?;
+                let lock = self.lock(path)?;
+                let old = file.sealed.original.as_bytes();
+                write::write_if_unchanged(&lock, old, sealed.as_bytes(), Access::Shared)?;
+                Ok(Outcome::Changed)
+            }
+            Target::New {
+                policy,
+                key,
+                format,
+                ..
+            } => {
+                let name = path.display().to_string();
+                let sealed = self.seal_new(&name, edited, *format, policy, key)?;
+                file::create_directories(file::directory_of(path))?;
+                let _lock = self.lock(path)?;
+                write::create_new(path, sealed.text.as_bytes(), Access::Shared).map_err(
+                    |error| match error {
+                        IoError::AlreadyExists { .. } => made_meanwhile(path),
+                        error => error.into(),
+                    },
+                )?;
+                self.warn_if_left_out(path);
+                self.warn_if_closed(path, policy);
+                Ok(Outcome::Made)
             }
         }
     }
@@ -149,112 +199,118 @@ impl App<'_> {
         let plain_tree = store.parse(plain.as_bytes()).at(name)?;
         let sealed = (file.sealed.text.as_bytes(), &file.sealed.tree, &file.opened);
         let previous = Previous::new(&file.key, sealed, (plain.as_bytes(), &plain_tree));
-        let metadata: Metadata = file.sealed.metadata.clone();
-        let now = now();
-        let mut random = SystemRandomness::default();
-        let mut sealer = Sealer {
-            store,
-            key: &file.key,
-            now: &now,
-            random: &mut random,
-        };
-        Ok(sealer
-            .seal(edited.as_bytes(), metadata, Some(previous))
-            .at(name)?
-            .text)
+        let metadata = file.sealed.metadata.clone();
+        let sealed = self.seal(
+            name,
+            edited,
+            file.sealed.format,
+            &file.key,
+            metadata,
+            Some(previous),
+        )?;
+        Ok(sealed.text)
     }
 
-    fn put_back(&self, path: &Path, target: &Target, sealed: &Cleartext) -> Result<(), Failure> {
-        let lock = self.lock(path)?;
-        match target {
+    /// Keeps an edited text in an encrypted file of its own, and adds to `failure` where it is.
+    fn keep(&self, path: &Path, target: &Target, edited: &Cleartext, failure: Failure) -> Failure {
+        let failure = failure.at(path.display());
+        match self.kept(path, target, edited) {
+            Ok(kept) => failure
+                .hint(format!(
+                    "what you edited is kept, encrypted, in `{}`",
+                    kept.display()
+                ))
+                .hint(format!("`mvx decrypt {}` prints it", shell_word(&kept))),
+            Err(_) => failure.hint("what you edited could not be kept"),
+        }
+    }
+
+    /// Seals the text as a whole, since it may be no sound file, and writes it beside the file or,
+    /// where that is not possible, to where mvx keeps its own things.
+    fn kept(&self, path: &Path, target: &Target, edited: &Cleartext) -> Result<PathBuf, Failure> {
+        let name = path.display().to_string();
+        let sealed = match target {
             Target::Existing(file, _) => {
-                let old = file.sealed.original.as_bytes();
-                write::write_if_unchanged(&lock, old, sealed.as_bytes(), Access::Shared)?;
+                let old = &file.sealed.metadata;
+                let metadata = Metadata::new(&old.groups()?, old.threshold()?, None, false);
+                self.seal(&name, edited, Format::Binary, &file.key, metadata, None)?
             }
-            Target::New(..) => write::create_new(path, sealed.as_bytes(), Access::Shared)?,
-        }
-        Ok(())
-    }
-
-    /// Runs the user's editor on the draft: the first of several that is there.
-    fn run_editor(&self, draft: &Path) -> Result<(), Failure> {
-        let mut missing = None;
-        for words in self.editors()? {
-            let Some((program, arguments)) = words.split_first() else {
-                continue;
-            };
-            let base = Path::new(program)
-                .file_stem()
-                .unwrap_or_default()
-                .to_string_lossy();
-            let discreet = DISCREET.iter().find(|(names, _)| names.contains(&&*base));
-            let options = discreet.map(|(_, options)| *options).unwrap_or_default();
-            let mut command: Vec<OsString> = arguments.iter().map(Into::into).collect();
-            command.extend(options.iter().map(Into::into));
-            command.push(draft.into());
-            let ended = match process::foreground(program, &command, &[], None) {
-                Err(error @ IoError::CommandNotStarted { .. }) => {
-                    missing = Some(error);
-                    continue;
-                }
-                ended => ended?,
-            };
-            if discreet.is_none() {
-                self.note(format!(
-                    "`{base}` is not an editor that mvx can tell to keep no copies; check that it leaves none"
-                ));
+            Target::New { policy, key, .. } => {
+                self.seal_new(&name, edited, Format::Binary, policy, key)?
             }
-            let ended = match ended {
-                Some(0) => return Ok(()),
-                Some(status) => format!("ended with status {status}"),
-                None => "was ended by a signal".into(),
-            };
-            return Err(Failure::new(
-                Exit::IO,
-                "editor-failed",
-                format!("the editor `{base}` {ended}; the file was left as it was"),
-            )
-            .hint("set EDITOR to another editor, such as `EDITOR=nano`"));
-        }
-        let failure = missing.map_or_else(
-            || Failure::new(Exit::IO, "no-editor", "there is no editor"),
-            Failure::from,
-        );
-        Err(failure.hint("set EDITOR to your editor, such as `EDITOR='code --wait'`"))
+        };
+        let bytes = sealed.text.as_bytes();
+        let elsewhere = || -> Result<PathBuf, Failure> {
+            let directory = self.environment.state_directory()?.join("kept");
+            file::create_private_directories(&directory)?;
+            Ok(create_free(
+                &directory.join(path.file_name().unwrap_or_default()),
+                bytes,
+            )?)
+        };
+        create_free(path, bytes).or_else(|_| elsewhere())
     }
+}
 
-    /// The editors to try, program and arguments: `SOPS_EDITOR`, `VISUAL`, `EDITOR`, else what is
-    /// common.
-    fn editors(&self) -> Result<Vec<Vec<String>>, Failure> {
-        for name in ["SOPS_EDITOR", "VISUAL", "EDITOR"] {
-            let Some(line) = self.environment.text(name)? else {
-                continue;
-            };
-            return match shlex::split(line).filter(|words| !words.is_empty()) {
-                Some(words) => Ok(vec![words]),
-                None => Err(Failure::new(
-                    Exit::USAGE,
-                    "bad-editor",
-                    format!("the variable {name} does not read as a command"),
-                )
-                .hint(format!("for example: `{name}='code --wait'`"))),
-            };
+/// Writes a file whose name is free: `app.enc.yaml` → `app.edited.yaml.enc`.
+fn create_free(path: &Path, bytes: &[u8]) -> Result<PathBuf, IoError> {
+    let mut number = 1;
+    loop {
+        let kept = kept_name(path, number);
+        match write::create_new(&kept, bytes, Access::Shared) {
+            Err(IoError::AlreadyExists { .. }) if number < 1000 => number += 1,
+            written => return written.map(|()| kept),
         }
-        Ok(["vim", "nano", "vi"]
-            .map(|name| vec![name.to_owned()])
-            .into())
     }
+}
+
+fn kept_name(path: &Path, number: usize) -> PathBuf {
+    let plain = plain_name(path).unwrap_or_else(|| path.to_owned());
+    let name = plain.file_name().unwrap_or_default().to_string_lossy();
+    let (stem, ending) = name.split_at(name.rfind('.').unwrap_or(name.len()));
+    let number = match number {
+        1 => String::new(),
+        number => format!("-{number}"),
+    };
+    path.with_file_name(format!("{stem}.edited{number}{ending}.enc"))
+}
+
+/// Somebody else was faster with a new file.
+fn made_meanwhile(path: &Path) -> Failure {
+    let message = "was made by somebody else meanwhile; nothing was written";
+    Failure::new(Exit::IO, CHANGED, message)
+        .at(path.display())
+        .hint("`mvx edit FILE` opens what is there now")
+}
+
+/// The code of [`IoError::ChangedMeanwhile`].
+const CHANGED: &str = "changed-meanwhile";
+
+fn editor_failed(how: &str, path: &Path) -> Failure {
+    Failure::new(
+        Exit::IO,
+        "editor-failed",
+        format!("the editor {how}; the file was left as it was"),
+    )
+    .at(path.display())
+    .hint("to use another editor: `EDITOR=nano mvx edit FILE`")
 }
 
 enum Target {
     Existing(Box<OpenFile>, Cleartext),
-    New(Policy, Format, Cleartext),
+    New {
+        policy: Box<Policy>,
+        key: NewKey,
+        format: Format,
+        example: Cleartext,
+    },
 }
 
 impl Target {
+    /// What the editor begins with.
     fn text(&self) -> &Cleartext {
         match self {
-            Self::Existing(_, text) | Self::New(_, _, text) => text,
+            Self::Existing(_, text) | Self::New { example: text, .. } => text,
         }
     }
 }
@@ -273,5 +329,28 @@ fn example(format: Format) -> &'static str {
             "; Values are encrypted when you save; names stay readable.\n[example]\nkey = example value\n"
         }
         Format::Binary => "Replace this with the content of the file.\n",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_has_a_name_of_its_own() {
+        for (path, kept) in [
+            ("secrets/app.enc.yaml", "secrets/app.edited.yaml.enc"),
+            ("app.yaml", "app.edited.yaml.enc"),
+            (".enc.env", ".edited.env.enc"),
+            ("key.enc", "key.edited.enc"),
+        ] {
+            assert_eq!(kept_name(Path::new(path), 1), Path::new(kept));
+            assert!(is_sealed_name(Path::new(kept)), "{kept}");
+            assert_eq!(Format::from_path(Path::new(kept)), Format::Binary);
+        }
+        assert_eq!(
+            kept_name(Path::new("a.enc.yaml"), 2),
+            Path::new("a.edited-2.yaml.enc")
+        );
     }
 }

@@ -2,15 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::app::files::{is_sealed_name, sealed_name};
+use crate::app::files::{
+    directory_is_there, is_same_file, is_sealed_name, sealed_name, shell_word,
+};
 use crate::app::policy::{Policy, format_of};
-use crate::app::{App, READ_LIMIT, SystemRandomness, now, recipients};
+use crate::app::{App, READ_LIMIT, SystemRandomness, many, now, recipients};
 use crate::error::{At as _, Exit, Failure};
 use crate::io::write::{self, Access};
 use crate::io::{file, random};
-use crate::secret::Cleartext;
-use crate::sops::metadata::Metadata;
-use crate::sops::seal::Sealer;
+use crate::secret::{Cleartext, DataKey};
+use crate::sops::metadata::{KeyEntry, Metadata};
+use crate::sops::previous::Previous;
+use crate::sops::seal::{Sealed, Sealer};
 use crate::stores::Format;
 
 /// Where the sealed text goes.
@@ -58,49 +61,51 @@ pub struct Encrypted {
     pub recipients: Vec<String>,
 }
 
+/// A new file's data key and what gives it to the recipients.
+pub struct NewKey {
+    key: DataKey,
+    groups: Vec<Vec<KeyEntry>>,
+}
+
 impl App<'_> {
     /// Seals a plaintext. Nothing is written unless the result was opened again and is the same.
     pub fn encrypt(&self, request: Request<'_>) -> Result<Encrypted, Failure> {
         let name = request.path.display().to_string();
-        let format = request
-            .format
-            .unwrap_or_else(|| Format::from_path(request.path));
-        let target = self.target(&request)?;
+        let target = self.free_target(&request)?;
         let named = target.as_deref().unwrap_or(request.path);
         let policy = self.policy_for_plaintext(request.path, named, request.age)?;
-        let format = request.format.or(format_of(&policy)).unwrap_or(format);
+        let format = request
+            .format
+            .or(format_of(&policy))
+            .unwrap_or_else(|| Format::from_path(request.path));
         let plaintext = match request.bytes {
             Some(bytes) => bytes,
-            None => file::read(&self.absolute(request.path), READ_LIMIT)?,
+            None => file::read(request.path, READ_LIMIT)?,
         };
-        let (text, encrypted, clear) = self.seal_new(&name, &plaintext, format, &policy)?;
+        let key = self.new_key(&policy).at(&name)?;
+        let Sealed {
+            text,
+            encrypted,
+            clear,
+            ..
+        } = self.seal_new(&name, &plaintext, format, &policy, &key)?;
         if let Some(target) = &target {
-            let path = self.absolute(target);
-            let lock = self.lock(&path)?;
-            if request.output == Output::InPlace {
-                write::write_if_unchanged(
-                    &lock,
-                    plaintext.as_bytes(),
-                    text.as_bytes(),
-                    Access::Shared,
-                )?;
-            } else if request.overwrite {
-                write::write(&path, text.as_bytes(), Access::Shared)?;
-            } else {
-                write::create_new(&path, text.as_bytes(), Access::Shared).map_err(|error| {
-                    Failure::from(error).hint(format!(
-                        "`mvx edit {0}` or `mvx set {0} KEY` changes it; `--overwrite` replaces it",
-                        target.display()
-                    ))
-                })?;
+            let lock = self.lock(target)?;
+            let (old, new) = (plaintext.as_bytes(), text.as_bytes());
+            match request.output {
+                Output::InPlace => write::write_if_unchanged(&lock, old, new, Access::Shared)?,
+                _ if request.overwrite => write::write(target, new, Access::Shared)?,
+                _ => write::create_new(target, new, Access::Shared)?,
+            }
+            self.warn_if_left_out(target);
+            self.warn_if_closed(target, &policy);
+        }
+        let mut recipients: Vec<String> = Vec::new();
+        for name in policy.recipients().map(recipients::name) {
+            if !recipients.contains(&name) {
+                recipients.push(name);
             }
         }
-        let recipients = policy
-            .groups
-            .iter()
-            .flatten()
-            .map(recipients::name)
-            .collect();
         Ok(Encrypted {
             text: target.is_none().then_some(text),
             written: target,
@@ -111,48 +116,122 @@ impl App<'_> {
         })
     }
 
-    /// Seals a new file's text with a new data key.
+    /// Where the result goes; an error where something stands there that must not be replaced.
+    /// Nothing is read or asked yet, so that many files are looked at before the first is written.
+    pub fn free_target(&self, request: &Request<'_>) -> Result<Option<PathBuf>, Failure> {
+        let Some(target) = target(request)? else {
+            return Ok(None);
+        };
+        if request.output == Output::InPlace {
+            return Ok(Some(target));
+        }
+        if request.bytes.is_none() && is_same_file(&target, request.path) {
+            return Err(Failure::new(
+                Exit::USAGE,
+                "same-file",
+                "the output is the plaintext itself",
+            )
+            .at(target.display())
+            .hint("`mvx encrypt -i FILE` encrypts it in place"));
+        }
+        if !request.overwrite && file::kind(&target)?.is_some() {
+            return Err(Failure::new(
+                Exit::IO,
+                "already-exists",
+                "exists already; it was left alone",
+            )
+            .at(target.display())
+            .hint("`mvx edit FILE` and `mvx set FILE KEY` change it")
+            .hint("`--overwrite` replaces it"));
+        }
+        directory_is_there(&target)?;
+        Ok(Some(target))
+    }
+
+    /// An encrypted file that git ignores would be missed by everybody else.
+    pub(super) fn warn_if_left_out(&self, sealed: &Path) {
+        if self.is_left_out(sealed) {
+            self.warn(
+                format!(
+                    "{}: git ignores this encrypted file, so that it would not be committed",
+                    sealed.display()
+                ),
+                [format!(
+                    "`git check-ignore -v {0}` shows why; `git add --force {0}` takes it all the same",
+                    shell_word(sealed)
+                )],
+            );
+        }
+    }
+
+    /// A new data key, wrapped for everybody whom the policy names.
+    pub fn new_key(&self, policy: &Policy) -> Result<NewKey, Failure> {
+        let key = random::data_key()?;
+        let groups = self.wrap(&key, policy)?;
+        Ok(NewKey { key, groups })
+    }
+
+    /// Seals a new file's text.
     pub fn seal_new(
         &self,
         name: &str,
         plaintext: &Cleartext,
         format: Format,
         policy: &Policy,
-    ) -> Result<(Cleartext, usize, usize), Failure> {
-        let store = format.store();
-        let key = random::data_key()?;
-        let groups = self.wrap(&key, policy)?;
+        key: &NewKey,
+    ) -> Result<Sealed, Failure> {
         // sops ignores selectors for binary files, and so names none in them.
         let selector = (format != Format::Binary)
             .then(|| (policy.selector.field(), policy.selector.pattern()));
-        let metadata = Metadata::new(&groups, None, selector, policy.mac_only_encrypted);
+        let metadata = Metadata::new(&key.groups, None, selector, policy.mac_only_encrypted);
+        let sealed = self.seal(name, plaintext, format, &key.key, metadata, None)?;
+        let crlf = memchr::memmem::find(plaintext.as_bytes(), b"\r\n").is_some();
+        if format == Format::Dotenv && crlf {
+            self.note(format!(
+                "{name}: its lines end with CR LF, and the CR becomes part of each value, as with sops"
+            ));
+        }
+        Ok(sealed)
+    }
+
+    /// Seals a text, and says what became of it beyond being encrypted.
+    pub(super) fn seal(
+        &self,
+        name: &str,
+        plaintext: &Cleartext,
+        format: Format,
+        key: &DataKey,
+        metadata: Metadata,
+        previous: Option<Previous>,
+    ) -> Result<Sealed, Failure> {
         let now = now();
         let mut random = SystemRandomness::default();
         let mut sealer = Sealer {
-            store,
-            key: &key,
+            store: format.store(),
+            key,
             now: &now,
             random: &mut random,
         };
-        let sealed = sealer.seal(plaintext.as_bytes(), metadata, None).at(name)?;
-        if sealed.references > 0 {
+        let done = sealer
+            .seal(plaintext.as_bytes(), metadata, previous)
+            .at(name)?;
+        if done.references > 0 {
             self.note(format!(
-                "{name}: {} aliases are written out in the encrypted file, as sops does",
-                sealed.references
+                "{name}: {} written out in the encrypted file, as sops does",
+                many(done.references, "alias is", "aliases are")
             ));
         }
-        if !sealed.exact {
+        if !done.exact {
             self.note(format!(
                 "{name}: opens to the same values and comments, in a slightly different layout"
             ));
         }
-        Ok((sealed.text, sealed.encrypted, sealed.clear))
+        Ok(done)
     }
 
     /// Removes a plaintext that was sealed, unless it changed meanwhile.
     pub fn remove_plaintext(&self, path: &Path, sealed: &Cleartext) -> Result<(), Failure> {
-        let absolute = self.absolute(path);
-        let lock = self.lock(&absolute)?;
+        let lock = self.lock(path)?;
         let current = file::read(lock.target(), READ_LIMIT)?;
         if current != *sealed {
             return Err(Failure::new(
@@ -161,28 +240,28 @@ impl App<'_> {
                 "changed since it was sealed; it was not removed",
             )
             .at(path.display())
-            .hint("seal it again"));
+            .hint("`mvx encrypt --overwrite FILE` encrypts what is there now"));
         }
-        Ok(file::remove(&absolute)?)
+        Ok(file::remove(path)?)
     }
+}
 
-    fn target(&self, request: &Request<'_>) -> Result<Option<PathBuf>, Failure> {
-        Ok(match &request.output {
-            Output::Caller => None,
-            Output::InPlace => Some(request.path.into()),
-            Output::File(path) => Some(path.clone()),
-            Output::Beside if is_sealed_name(request.path) => {
-                return Err(Failure::new(
-                    Exit::ALREADY_ENCRYPTED,
-                    "sealed-name",
-                    "the name says that it is encrypted already",
-                )
-                .at(request.path.display())
-                .hint(
-                    "`-i` encrypts it in place; `mvx edit` and `mvx set` change an encrypted file",
-                ));
-            }
-            Output::Beside => Some(sealed_name(request.path)),
-        })
-    }
+/// Where the result of a request goes.
+fn target(request: &Request<'_>) -> Result<Option<PathBuf>, Failure> {
+    Ok(match &request.output {
+        Output::Caller => None,
+        Output::InPlace => Some(request.path.into()),
+        Output::File(path) => Some(path.clone()),
+        Output::Beside if is_sealed_name(request.path) => {
+            return Err(Failure::new(
+                Exit::ALREADY_ENCRYPTED,
+                "sealed-name",
+                "the name says that it is encrypted already",
+            )
+            .at(request.path.display())
+            .hint("`mvx edit FILE` and `mvx set FILE KEY` change an encrypted file")
+            .hint("if it is not encrypted, `mvx encrypt -i FILE` encrypts it in place"));
+        }
+        Output::Beside => Some(sealed_name(request.path)),
+    })
 }

@@ -1,11 +1,14 @@
 //! Which files a command means, and how sealed files are named.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use crate::app::App;
+use crate::app::{App, READ_LIMIT};
 use crate::error::{Exit, Failure};
+use crate::io::IoError;
 use crate::io::file::{self, Kind};
 use crate::io::walk::{self, Ignored};
+use crate::stores::{Format, METADATA};
 
 /// The name of the sealed file that stands beside a plaintext: `stripe.yaml` → `stripe.enc.yaml`,
 /// `.env` → `.enc.env`, `id_ed25519` → `id_ed25519.enc`.
@@ -42,65 +45,193 @@ pub fn plain_name(sealed: &Path) -> Option<PathBuf> {
     Some(sealed.with_file_name(format!("{stem}{ending}")))
 }
 
+/// How messages call what came from standard input without a name.
+pub const STDIN: &str = "standard input";
+
+/// A path as it is typed into a shell: in quotes where it needs them.
+pub fn shell_word(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    // A name that begins with a dash would be taken for an option.
+    let text = if text.starts_with('-') {
+        format!("./{text}").into()
+    } else {
+        text
+    };
+    match shlex::try_quote(&text) {
+        Ok(quoted) => quoted.into_owned(),
+        Err(_) => text.into_owned(),
+    }
+}
+
+/// Whether two paths name one file that exists.
+pub fn is_same_file(one: &Path, other: &Path) -> bool {
+    let real = |path| file::canonical(path).ok();
+    one == other || real(one).is_some_and(|one| Some(one) == real(other))
+}
+
+/// Fails where the directory does not exist in which a file is to be made.
+pub fn directory_is_there(path: &Path) -> Result<(), Failure> {
+    let directory = file::directory_of(path);
+    if file::kind(directory)?.is_some() {
+        return Ok(());
+    }
+    let shown = directory.display();
+    Err(Failure::new(
+        Exit::IO,
+        "not-found",
+        format!("there is no directory `{shown}`"),
+    )
+    .at(path.display())
+    .hint(format!("`mkdir -p {}` makes it", shell_word(directory))))
+}
+
 /// What of a directory a command wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wanted {
-    /// Files with a sealed name.
+    /// Sealed files.
     Sealed,
-    /// Files without one.
+    /// Files that are not sealed.
     Plain,
 }
 
 impl App<'_> {
-    /// The files that the arguments name: files as they are, of directories what a rule covers.
-    /// Paths stay relative where they were given so.
+    /// The files that the arguments name, each once: files as they are, of directories what a rule
+    /// covers. Paths stay relative where they were given so.
     pub fn targets(&self, arguments: &[PathBuf], wanted: Wanted) -> Result<Vec<PathBuf>, Failure> {
-        let mut targets = Vec::new();
+        let mut targets: Vec<PathBuf> = Vec::new();
         for argument in arguments {
-            match file::kind(&self.absolute(argument))? {
-                Some(Kind::Directory) => targets.extend(self.covered(argument, wanted)?),
-                Some(_) => targets.push(argument.clone()),
-                None => {
-                    return Err(Failure::new(
-                        Exit::IO,
-                        "not-found",
-                        "there is no such file or directory",
-                    )
-                    .at(argument.display())
-                    .hint("`mvx ls` lists the secret files"));
+            let found = match file::kind(argument)? {
+                Some(Kind::Directory) => self.covered(argument, wanted)?,
+                Some(_) => vec![argument.clone()],
+                None => return Err(no_such_file(argument, wanted)),
+            };
+            for path in found {
+                if !targets.contains(&path) {
+                    targets.push(path);
                 }
             }
         }
-        targets.dedup();
         Ok(targets)
     }
 
     /// The files below a directory that a rule covers.
     fn covered(&self, directory: &Path, wanted: Wanted) -> Result<Vec<PathBuf>, Failure> {
-        let base = self.absolute(directory);
+        if wanted == Wanted::Sealed {
+            let mut sealed = self.sealed_below(directory)?;
+            let mut failure = None;
+            sealed.retain(|path| {
+                self.is_covered(path).unwrap_or_else(|error| {
+                    failure = Some(error);
+                    false
+                })
+            });
+            return failure.map_or(Ok(sealed), Err);
+        }
         let mut found = Vec::new();
-        for path in walk::files(&base, Ignored::Included)? {
-            if is_sealed_name(&path) != (wanted == Wanted::Sealed) {
+        for path in files_below(directory, Ignored::Included)? {
+            if !is_sealed_name(&path) && self.is_covered(&path)? && !has_metadata(&path)? {
+                found.push(path);
+            }
+        }
+        Ok(found)
+    }
+
+    /// The sealed files below a directory: those with a sealed name, whether a rule covers them or
+    /// not, since a repository without rules has an inventory, too; and of those that a rule
+    /// covers and git does not ignore the ones that were sealed under their own name, as sops does.
+    pub fn sealed_below(&self, directory: &Path) -> Result<Vec<PathBuf>, Failure> {
+        let mut found = Vec::new();
+        // Looked at only where there is a file to look into.
+        let mut not_ignored: Option<HashSet<PathBuf>> = None;
+        for path in files_below(directory, Ignored::Included)? {
+            if is_sealed_name(&path) {
+                found.push(path);
                 continue;
             }
             if !self.is_covered(&path)? {
                 continue;
             }
-            let relative = path.strip_prefix(&base).unwrap_or(&path);
-            let shown = if directory == Path::new(".") {
-                relative.into()
-            } else {
-                directory.join(relative)
+            let not_ignored = match &mut not_ignored {
+                Some(known) => known,
+                none => none.insert(
+                    files_below(directory, Ignored::Skipped)?
+                        .into_iter()
+                        .collect(),
+                ),
             };
-            found.push(shown);
+            if not_ignored.contains(&path) && has_metadata(&path)? {
+                found.push(path);
+            }
         }
         Ok(found)
     }
 }
 
+/// A file that is not there, and what may have been meant.
+pub fn no_such_file(path: &Path, wanted: Wanted) -> Failure {
+    let missing = Failure::from(IoError::NotFound { path: path.into() });
+    match (sealed_sibling(path), wanted) {
+        (Some(sealed), Wanted::Sealed) => {
+            missing.hint(format!("did you mean `{}`?", sealed.display()))
+        }
+        (Some(sealed), Wanted::Plain) => missing.hint(format!(
+            "`{}` is there: it is encrypted already",
+            sealed.display()
+        )),
+        (None, Wanted::Sealed) => missing.hint("`mvx ls` lists the secret files"),
+        (None, Wanted::Plain) => missing,
+    }
+}
+
+/// The sealed file beside the name of a plaintext, where there is one.
+pub fn sealed_sibling(path: &Path) -> Option<PathBuf> {
+    let sealed = sealed_name(path);
+    let there = matches!(file::kind(&sealed), Ok(Some(Kind::File)));
+    (there && !is_sealed_name(path)).then_some(sealed)
+}
+
+/// The files below a directory, as the user would type them.
+fn files_below(directory: &Path, ignored: Ignored) -> Result<Vec<PathBuf>, Failure> {
+    let files = walk::files(directory, ignored)?;
+    let here = directory == Path::new(".");
+    let typed = |path: PathBuf| match path.strip_prefix(".") {
+        Ok(shorter) if here => shorter.to_owned(),
+        _ => path,
+    };
+    Ok(files.into_iter().map(typed).collect())
+}
+
+/// Whether there is a `sops` block in a file.
+fn has_metadata(path: &Path) -> Result<bool, Failure> {
+    let text = match file::read(path, READ_LIMIT) {
+        Ok(text) => text,
+        // Too large to be sealed by mvx or anyone.
+        Err(IoError::TooLarge { .. }) => return Ok(false),
+        Err(error) => return Err(error.into()),
+    };
+    // Most files hold the word nowhere, and are never parsed.
+    if memchr::memmem::find(text.as_bytes(), METADATA.as_bytes()).is_none() {
+        return Ok(false);
+    }
+    let parsed = Format::from_path(path).store().parse(text.as_bytes());
+    Ok(parsed.is_ok_and(|tree| tree.meta().is_some()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_is_shown_as_a_shell_takes_it() {
+        for (path, word) in [
+            ("a/b.enc.yaml", "a/b.enc.yaml"),
+            ("my file", "'my file'"),
+            ("-x", "./-x"),
+            ("a'b", "\"a'b\""),
+        ] {
+            assert_eq!(shell_word(Path::new(path)), word);
+        }
+    }
 
     #[test]
     fn sealed_names_and_back() {

@@ -3,11 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use crate::app::App;
-use crate::app::files::{Wanted, is_sealed_name};
+use crate::app::files::Wanted;
 use crate::app::load::Sealed;
 use crate::document::{Body, Kind};
 use crate::error::Failure;
-use crate::io::walk::{self, Ignored};
 use crate::keypath::KeyPath;
 use crate::sops::envelope::{Envelope, kind_name};
 use crate::stores::Format;
@@ -48,6 +47,8 @@ pub struct KeyRow {
     pub kind: &'static str,
     /// Whether it is encrypted.
     pub encrypted: bool,
+    /// Whether it is empty: SOPS never encrypts nothing.
+    pub empty: bool,
 }
 
 impl App<'_> {
@@ -77,30 +78,10 @@ impl App<'_> {
         Ok((entries, failures))
     }
 
-    /// Files with a sealed name below a directory, whether a rule covers them or not: a repository
-    /// without rules has an inventory, too.
-    fn sealed_below(&self, directory: &Path) -> Result<Vec<PathBuf>, Failure> {
-        let base = self.absolute(directory);
-        let files = walk::files(&base, Ignored::Included)?;
-        Ok(files
-            .into_iter()
-            .filter(|path| is_sealed_name(path))
-            .map(|path| path.strip_prefix(&base).map(Path::to_owned).unwrap_or(path))
-            .collect())
-    }
-
     fn entry(&self, path: &Path, sealed: &Sealed) -> Result<FileEntry, Failure> {
         let policy = self.policy_if_any(path)?;
         let groups = sealed.metadata.groups()?;
         let several = groups.len() > 1;
-        let name_of = |id: &str| {
-            let specs = policy
-                .iter()
-                .flat_map(|policy| policy.groups.iter().flatten());
-            specs
-                .filter(|spec| spec.value == id)
-                .find_map(|spec| spec.name.clone())
-        };
         let recipients = groups
             .iter()
             .enumerate()
@@ -112,7 +93,7 @@ impl App<'_> {
             .map(|(group, entry)| {
                 let id = entry.recipient();
                 Reader {
-                    name: name_of(&id),
+                    name: self.register_name(path, &id),
                     kind: entry.kind.clone(),
                     id,
                     group,
@@ -137,6 +118,7 @@ fn rows(sealed: &Sealed) -> Vec<KeyRow> {
     tree.items
         .iter()
         .filter_map(|item| {
+            let empty = matches!(&item.body, Body::Leaf(value) if value.bytes.is_empty());
             let (kind, encrypted) = match &item.body {
                 Body::Leaf(value) => match Envelope::parse(value.bytes.as_bytes()) {
                     Some(envelope) if envelope.kind == Kind::Comment => return None,
@@ -150,6 +132,7 @@ fn rows(sealed: &Sealed) -> Vec<KeyRow> {
                 path: tree.path(item),
                 kind,
                 encrypted,
+                empty,
             })
         })
         .collect()

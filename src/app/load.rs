@@ -2,12 +2,14 @@
 
 use std::path::Path;
 
+use crate::app::files::{STDIN, Wanted, is_sealed_name, no_such_file, sealed_sibling};
+use crate::app::policy::format_of;
 use crate::app::{App, READ_LIMIT, SystemRandomness, now};
 use crate::document::Tree;
 use crate::error::{At as _, Exit, Failure};
-use crate::io::file;
-use crate::keys::open::unwrap_groups;
-use crate::keys::{KeyProvider, Kind as KeyKind, Wrapped};
+use crate::io::{IoError, file};
+use crate::keys::open::{OpenFailure, list, unwrap_groups};
+use crate::keys::{KeyProvider, Kind as KeyKind, Wrapped, short};
 use crate::secret::{Cleartext, DataKey};
 use crate::sops::change::Open;
 use crate::sops::cipher::Cipher;
@@ -46,11 +48,30 @@ pub struct OpenFile {
 }
 
 impl App<'_> {
-    /// Reads a sealed file.
+    /// Reads a sealed file. Its type is what `format` says, else what its name tells, else what
+    /// the rules say.
     pub fn read_sealed(&self, path: &Path, format: Option<Format>) -> Result<Sealed, Failure> {
-        let bytes = file::read(&self.absolute(path), READ_LIMIT)?;
-        let format = format.unwrap_or_else(|| Format::from_path(path));
-        parse_sealed(&path.display().to_string(), format, bytes)
+        let name = path.display().to_string();
+        let read = || {
+            file::read(path, READ_LIMIT).map_err(|error| match error {
+                IoError::NotFound { .. } => no_such_file(path, Wanted::Sealed),
+                error => error.into(),
+            })
+        };
+        if let Some(format) = format {
+            return parse_sealed(&name, format, read()?);
+        }
+        let named = Format::from_path(path);
+        let ruled = || {
+            // Broken rules keep nobody from opening a file.
+            let policy = self.policy_if_any(path).ok()?;
+            format_of(&policy?).filter(|ruled| *ruled != named)
+        };
+        let sealed = parse_sealed(&name, named, read()?);
+        match sealed.is_err().then(ruled) {
+            Some(Some(ruled)) => parse_sealed(&name, ruled, read()?),
+            _ => sealed,
+        }
     }
 
     /// Reads and opens a sealed file.
@@ -61,7 +82,13 @@ impl App<'_> {
     /// Opens a sealed file: finds its data key, decrypts its values, compares its MAC.
     pub fn open_sealed(&self, sealed: Sealed) -> Result<OpenFile, Failure> {
         let name = sealed.name.clone();
-        let (key, opened_by) = self.data_key(&sealed.metadata).at(&name)?;
+        let (key, opened_by) = self.data_key(&name, &sealed.metadata).at(&name)?;
+        for recipient in &opened_by {
+            self.detail(1, || {
+                let by = self.name_of(Path::new(&name), recipient);
+                format!("{name}: opened by the identity of {by}")
+            });
+        }
         let cipher = Cipher::new(&key);
         let opened = open(&sealed.tree, &sealed.metadata, &cipher, MacCheck::Required).at(&name)?;
         if opened.closed_comments > 0 {
@@ -79,7 +106,7 @@ impl App<'_> {
     }
 
     /// Unwraps a file's data key with what this machine holds.
-    fn data_key(&self, metadata: &Metadata) -> Result<(DataKey, Vec<String>), Failure> {
+    fn data_key(&self, name: &str, metadata: &Metadata) -> Result<(DataKey, Vec<String>), Failure> {
         let groups: Vec<Vec<Wrapped>> = metadata
             .groups()?
             .iter()
@@ -87,9 +114,66 @@ impl App<'_> {
             .collect();
         let threshold = metadata.threshold()?.unwrap_or(0);
         let providers: [&dyn KeyProvider; 1] = [self.identities()];
-        let found = unwrap_groups(&groups, threshold, &providers)?;
-        Ok((found.key, found.recipients))
+        let outcome = unwrap_groups(&groups, threshold, &providers);
+        self.detail(2, || {
+            let held = self.identities().report().held.into_iter().map(|held| {
+                let what = held.recipient.as_deref().map_or(held.kind.clone(), short);
+                format!("identity {what} from {}", held.source)
+            });
+            held.collect::<Vec<_>>().join("\n")
+        });
+        match outcome {
+            Ok(found) => Ok((found.key, found.recipients)),
+            Err(OpenFailure::NoIdentity(tried)) => {
+                let sealed_for = self.sealed_for(Path::new(name), &groups);
+                let causes: Vec<String> = std::iter::once(sealed_for)
+                    // The first line names the recipients without what the rules call them.
+                    .chain(tried.lines().skip(1).map(str::to_owned))
+                    .collect();
+                let message = tried.to_string();
+                let mut failure = Failure::from(OpenFailure::NoIdentity(tried));
+                failure.error = with_causes(message, causes);
+                Err(failure)
+            }
+            Err(failure) => Err(failure.into()),
+        }
     }
+
+    /// Whom a file is sealed for, as the rules call them.
+    fn sealed_for(&self, path: &Path, groups: &[Vec<Wrapped>]) -> String {
+        let names = |group: &Vec<Wrapped>, conjunction| {
+            let mut names: Vec<String> = Vec::new();
+            for entry in group {
+                let name = self.name_of(path, &entry.recipient);
+                if !names.contains(&name) {
+                    names.push(name);
+                }
+            }
+            list(names, conjunction)
+        };
+        match groups {
+            [only] => format!("it is sealed for {}", names(only, "and")),
+            groups => {
+                let groups = groups.iter().map(|group| names(group, "or")).collect();
+                format!("its key groups are sealed for {}", list(groups, "and for"))
+            }
+        }
+    }
+
+    /// A recipient with its name in the rules: `ana (age1q…x7)`.
+    pub fn name_of(&self, path: &Path, recipient: &str) -> String {
+        match self.register_name(path, recipient) {
+            Some(name) => format!("{name} ({})", short(recipient)),
+            None => short(recipient),
+        }
+    }
+}
+
+/// An error with a line for each cause.
+fn with_causes(message: String, causes: Vec<String>) -> anyhow::Error {
+    let mut lines = std::iter::once(message).chain(causes).rev();
+    let last = anyhow::Error::msg(lines.next().unwrap_or_default());
+    lines.fold(last, anyhow::Error::context)
 }
 
 /// Reads a sealed text.
@@ -99,14 +183,7 @@ pub fn parse_sealed(name: &str, format: Format, original: Cleartext) -> Result<S
     let text = expanded.map_or_else(|| original.duplicate(), |expanded| expanded.text);
     let tree = store.parse(text.as_bytes()).at(name)?;
     let Some(block) = tree.meta() else {
-        return Err(Failure::new(
-            Exit::IO,
-            "not-sealed",
-            "it is not encrypted: it has no `sops` block",
-        )
-        .at(name)
-        .hint(format!("`mvx encrypt {name}` encrypts it"))
-        .hint("if its name does not tell its type, say `--format yaml|json|dotenv|ini|binary`"));
+        return Err(not_sealed(name, format));
     };
     let metadata = Metadata::from_block(block);
     Ok(Sealed {
@@ -117,6 +194,28 @@ pub fn parse_sealed(name: &str, format: Format, original: Cleartext) -> Result<S
         tree,
         metadata,
     })
+}
+
+/// A file without a `sops` block where a sealed one is needed.
+fn not_sealed(name: &str, format: Format) -> Failure {
+    let failure = Failure::new(
+        Exit::IO,
+        "not-encrypted",
+        "it is not encrypted: it has no `sops` block",
+    )
+    .at(name);
+    let path = Path::new(name);
+    let failure = match sealed_sibling(path) {
+        _ if name == STDIN => failure,
+        Some(sibling) => failure.hint(format!("did you mean `{}`?", sibling.display())),
+        None if is_sealed_name(path) => failure.hint("`mvx encrypt -i FILE` encrypts it in place"),
+        None => failure.hint("`mvx encrypt FILE` encrypts it"),
+    };
+    if format == Format::Binary {
+        return failure
+            .hint("its name does not tell its type: `--format yaml|json|dotenv|ini` does");
+    }
+    failure
 }
 
 /// A group's recipients as the key providers see them, in the order in which sops tries them:

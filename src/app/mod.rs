@@ -4,17 +4,20 @@
 pub mod change;
 pub mod decrypt;
 pub mod edit;
+mod editor;
 pub mod encrypt;
 pub mod files;
 pub mod init;
 pub mod inventory;
 pub mod load;
 pub mod own_keys;
+mod place;
+pub mod plaintext;
 pub mod policy;
 pub mod recipients;
 pub mod values;
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -39,11 +42,27 @@ pub struct App<'a> {
     prompt: Arc<dyn Prompt>,
     identities: OnceCell<AgeKeys>,
     rules: policy::Cache,
-    notes: RefCell<Vec<String>>,
+    notes: RefCell<Vec<Note>>,
+    /// How many of the notes have been taken: none is said twice.
+    taken: Cell<usize>,
+    /// How much detail is asked for.
+    verbose: u8,
+}
+
+/// Something for the user to know when the work is done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// What happened, and might not be expected.
+    Said(String),
+    /// What should be seen to; hints say how.
+    Warned(String, Vec<String>),
+    /// What those want to know who ask for more, and how often they have to ask.
+    Detail(u8, String),
 }
 
 impl<'a> App<'a> {
-    /// A run in `directory`. `prompt` asks for passphrases.
+    /// A run in `directory`, which is the process's working directory: paths are used as the user
+    /// wrote them, so that messages name them so. `prompt` asks for passphrases.
     pub fn new(
         environment: &'a Environment,
         directory: &'a Path,
@@ -58,6 +77,17 @@ impl<'a> App<'a> {
             identities: OnceCell::new(),
             rules: policy::Cache::default(),
             notes: RefCell::default(),
+            taken: Cell::new(0),
+            verbose: 0,
+        }
+    }
+
+    /// The same run, for somebody who wants details up to this level.
+    #[must_use]
+    pub fn verbose(self, level: u8) -> Self {
+        Self {
+            verbose: level,
+            ..self
         }
     }
 
@@ -84,15 +114,31 @@ impl<'a> App<'a> {
 
     /// Leaves a line for the user.
     pub fn note(&self, note: impl Into<String>) {
-        let note = note.into();
+        self.leave(Note::Said(note.into()));
+    }
+
+    /// Leaves a warning for the user.
+    pub fn warn(&self, warning: impl Into<String>, hints: impl IntoIterator<Item = String>) {
+        self.leave(Note::Warned(warning.into(), hints.into_iter().collect()));
+    }
+
+    /// Leaves a line for the user who asked for more with `-v`, or with `-vv` where `level` is 2.
+    /// Nobody else pays for it.
+    pub fn detail(&self, level: u8, detail: impl FnOnce() -> String) {
+        if level <= self.verbose {
+            self.leave(Note::Detail(level, detail()));
+        }
+    }
+
+    fn leave(&self, note: Note) {
         let mut notes = self.notes.borrow_mut();
         if !notes.contains(&note) {
             notes.push(note);
         }
     }
 
-    /// The lines that were left for the user, once; those of the key sources too.
-    pub fn take_notes(&self) -> Vec<String> {
+    /// What was left for the user, once; what the key sources have to say too.
+    pub fn take_notes(&self) -> Vec<Note> {
         let Report { notes, .. } = self
             .identities
             .get()
@@ -101,7 +147,9 @@ impl<'a> App<'a> {
         for note in notes {
             self.note(note);
         }
-        self.notes.take()
+        let notes = self.notes.borrow();
+        let taken = self.taken.replace(notes.len());
+        notes.iter().skip(taken).cloned().collect()
     }
 
     /// Keeps other mvx processes from writing a file.
@@ -109,15 +157,22 @@ impl<'a> App<'a> {
         Ok(Locks::of(self.environment).hold(path, Locks::PATIENCE)?)
     }
 
-    /// A path as the user wrote it, from the working directory.
-    pub fn absolute(&self, path: &Path) -> PathBuf {
-        self.directory.join(path)
+    /// A path as the user would type it here.
+    pub fn relative(&self, path: &Path) -> PathBuf {
+        let shorter = path.strip_prefix(self.directory);
+        shorter.unwrap_or(path).to_owned()
     }
 }
 
 /// Now, as SOPS writes it.
 pub fn now() -> String {
     clock::now().to_string()
+}
+
+/// A number of things: `1 value`, `2 values`.
+pub fn many(count: usize, one: &str, more: &str) -> String {
+    let word = if count == 1 { one } else { more };
+    format!("{count} {word}")
 }
 
 /// Random bytes from the system, drawn in larger pieces: a file of ten thousand values takes ten

@@ -27,7 +27,7 @@ impl App<'_> {
         passphrase: Option<&Passphrase>,
     ) -> Result<NewKey, Failure> {
         let path = match path {
-            Some(path) => self.absolute(path),
+            Some(path) => path.to_owned(),
             None => default_key_file(self.machine()).ok_or_else(|| {
                 Failure::new(
                     Exit::IO,
@@ -40,21 +40,26 @@ impl App<'_> {
         if file::kind(&path)?.is_some() {
             return Err(Failure::new(
                 Exit::IO,
-                "exists",
+                "already-exists",
                 "a key file is there already; it was left alone",
             )
             .at(path.display())
-            .hint("`mvx keys public` shows its public key")
-            .hint("`mvx keys generate -o FILE` makes another one"));
+            .hint("`mvx keys public` shows the public keys of this machine")
+            .hint("`mvx keys generate -o OTHER.txt` makes another one"));
         }
+        if let Some(parent) = path.parent() {
+            file::create_private_directories(parent)?;
+        }
+        self.must_be_ignored(
+            &path,
+            "a private key",
+            "or name a file outside of the repository: `mvx keys generate -o ~/KEY.txt`",
+        )?;
         let key = generate(&now());
         let text = match passphrase {
             Some(passphrase) => protect(&key.text, passphrase, WORK_FACTOR)?.into(),
             None => key.text,
         };
-        if let Some(parent) = path.parent() {
-            file::create_private_directories(parent)?;
-        }
         write::create_new(&path, text.as_bytes(), Access::Private)?;
         Ok(NewKey {
             path,

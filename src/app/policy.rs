@@ -4,10 +4,10 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::app::App;
+use crate::app::{App, recipients};
 use crate::error::{Explain as _, Failure};
 use crate::rules::find::Finder;
-use crate::rules::{Extras, FileFormat, RecipientKind, RecipientSpec, Rules, Source};
+use crate::rules::{Extras, FileFormat, RecipientKind, RecipientSpec, Rules, RulesError, Source};
 use crate::sops::select::Selector;
 use crate::stores::Format;
 
@@ -24,15 +24,35 @@ impl App<'_> {
     /// recipients; the rules' selector stays, as in sops.
     pub fn policy_for(&self, path: &Path, age: &[String]) -> Result<Policy, Failure> {
         if !age.is_empty() {
+            age.iter().try_for_each(|one| recipients::check(one))?;
             let rules = self.policy_if_any(path)?;
             return Ok(given(age, "the command line", rules));
         }
         match self.rules_for(path) {
             Ok((rules, name)) => {
                 self.warn_of(&rules);
-                rules
-                    .policy(&name)
-                    .map_err(|error| Failure::from(error).at(self.shown(&rules)))
+                let policy = rules.policy(&name).map_err(|error| {
+                    // Which rules, it says itself.
+                    let of_the_file = matches!(
+                        error,
+                        RulesError::NoRule { .. } | RulesError::Reserved { .. }
+                    );
+                    let failure = Failure::from(error);
+                    if of_the_file {
+                        failure
+                    } else {
+                        failure.at(self.shown(&rules))
+                    }
+                })?;
+                self.detail(1, || {
+                    format!(
+                        "{}: the rule on line {} of {} holds",
+                        path.display(),
+                        policy.source.line,
+                        self.shown(&rules)
+                    )
+                });
+                Ok(policy)
             }
             Err(failure) if failure.code == "no-rules" => {
                 match self.environment.text("SOPS_AGE_RECIPIENTS")? {
@@ -83,12 +103,21 @@ impl App<'_> {
         }
     }
 
+    /// The name that the rules for a file give to a recipient, whoever may open that file now.
+    pub fn register_name(&self, path: &Path, recipient: &str) -> Option<String> {
+        let (rules, _) = self.rules_for(path).ok()?;
+        let mut register = rules.recipients().iter();
+        register
+            .find(|spec| recipients::is_same_key(&spec.value, recipient))
+            .and_then(|spec| spec.name.clone())
+    }
+
     /// The rules in force for a file, and what they call it.
     fn rules_for(&self, path: &Path) -> Result<(Arc<Rules>, String), Failure> {
         let mut finder = self.rules.finder.borrow_mut();
         let finder = finder.get_or_insert_with(|| Finder::new(self.directory));
         finder.rules_for(path).map_err(|error| {
-            let place = self.relative(&error.path);
+            let place = self.relative(&error.path).display().to_string();
             let hints = error.hints();
             let mut failure = Failure::from(error.source).at(place);
             failure.hints = hints;
@@ -104,14 +133,8 @@ impl App<'_> {
 
     /// The rules' file as the user would type it.
     fn shown(&self, rules: &Rules) -> String {
-        self.relative(&rules.origin().path)
-    }
-
-    fn relative(&self, path: &Path) -> String {
-        path.strip_prefix(self.directory)
-            .unwrap_or(path)
-            .display()
-            .to_string()
+        let path = self.relative(&rules.origin().path);
+        path.display().to_string()
     }
 }
 

@@ -1,9 +1,12 @@
 //! Wrapping a data key for those whom the rules name.
 
+use std::path::Path;
+
 use crate::app::App;
 use crate::app::policy::Policy;
 use crate::error::{Exit, Failure};
 use crate::keys::KeyProvider as _;
+use crate::keys::age::Recipient;
 use crate::rules::{RecipientKind, RecipientSpec};
 use crate::secret::DataKey;
 use crate::sops::metadata::KeyEntry;
@@ -39,6 +42,35 @@ impl App<'_> {
         Ok(groups)
     }
 
+    /// Warns where nobody on this machine can open what was just sealed: it may be meant so, and
+    /// the plaintext may be about to go.
+    pub(super) fn warn_if_closed(&self, path: &Path, policy: &Policy) {
+        let commands = [
+            "MVX_AGE_KEY_CMD",
+            "SOPS_AGE_KEY_CMD",
+            "SOPS_AGE_SSH_PRIVATE_KEY_CMD",
+        ];
+        let held = self.list_keys().held;
+        let unknown = held.iter().any(|key| key.recipient.is_none())
+            || commands
+                .iter()
+                .any(|name| self.environment().get(name).is_some());
+        let opens = |spec: &RecipientSpec| {
+            let mut own = held.iter().filter_map(|key| key.recipient.as_deref());
+            own.any(|own| is_same_key(own, &spec.value))
+        };
+        if unknown || policy.recipients().any(opens) {
+            return;
+        }
+        self.warn(
+            format!("{}: none of your identities opens this file", path.display()),
+            [
+                "to keep access, add your public key (`mvx keys public`) to the rules, and encrypt it again"
+                    .to_owned(),
+            ],
+        );
+    }
+
     fn wrap_for(&self, key: &DataKey, recipient: &RecipientSpec) -> Result<KeyEntry, Failure> {
         match recipient.kind {
             RecipientKind::Age | RecipientKind::Ssh => {
@@ -48,11 +80,37 @@ impl App<'_> {
             kind => Err(Failure::new(
                 Exit::RULES,
                 "recipient-kind",
-                format!("`{}` is a {} key; this version wraps for age and SSH keys", name(recipient), kind.field()),
+                format!("`{}` is a key of the kind {}; this version wraps for age and SSH keys", name(recipient), kind.field()),
             )
             .hint("files that sops sealed for such a key are kept as they are when another recipient opens them")),
         }
     }
+}
+
+/// Fails unless a text that somebody typed is an age or SSH public key. What is nothing of the
+/// kind is not repeated: it may have got there by mistake.
+pub fn check(text: &str) -> Result<(), Failure> {
+    let text = text.trim();
+    let begins = ["age1", "ssh-", "AGE-SECRET-KEY-", "-----BEGIN"];
+    if begins.iter().any(|word| text.starts_with(word)) {
+        text.parse::<Recipient>()?;
+        return Ok(());
+    }
+    Err(Failure::new(
+        Exit::USAGE,
+        "bad-recipient",
+        "that is no recipient: those begin with `age1`, `ssh-ed25519` or `ssh-rsa`",
+    )
+    .hint("`mvx keys public` prints the public key of whoever runs it"))
+}
+
+/// Whether two public keys are the same one: an SSH key's comment is not part of it.
+pub fn is_same_key(one: &str, other: &str) -> bool {
+    let words = |text: &str| -> Vec<String> {
+        let words = text.split_ascii_whitespace().map(str::to_owned);
+        words.take(2).collect()
+    };
+    words(one) == words(other)
 }
 
 /// How the user knows a recipient.

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use crate::app::App;
-use crate::app::load::OpenFile;
-use crate::document::{Body, Kind, Value};
+use crate::app::place;
+use crate::document::{Kind, Value};
 use crate::error::{At as _, Exit, Failure};
 use crate::keypath::KeyPath;
 use crate::secret::Cleartext;
@@ -30,8 +30,14 @@ impl App<'_> {
     ) -> Result<Found, Failure> {
         let mut file = self.open_file(path, format)?;
         let Some(node) = node_at(file.view(), key) else {
-            return Err(missing(&file, key));
+            return Err(place::missing(&file, key));
         };
+        if let Some((key, lines)) = place::twice(&file, key) {
+            let name = &file.sealed.name;
+            self.note(format!(
+                "{name}: `{key}` stands on {lines}; the last one counts"
+            ));
+        }
         let text = match node {
             NewNode::Map(_) | NewNode::List(_) => {
                 let plain = file.plaintext()?;
@@ -42,32 +48,6 @@ impl App<'_> {
             NewNode::Value(_) | NewNode::Null => None,
         };
         Ok(Found { node, text })
-    }
-}
-
-/// A key that is not there, with the nearest that is.
-pub fn missing(file: &OpenFile, key: &KeyPath) -> Failure {
-    let wanted = key.to_string();
-    let nearest = file
-        .sealed
-        .tree
-        .items
-        .iter()
-        .filter(|item| !matches!(item.body, Body::Comment(_)))
-        .map(|item| file.sealed.tree.path(item).to_string())
-        .map(|path| {
-            (
-                strsim::damerau_levenshtein(&path.to_lowercase(), &wanted.to_lowercase()),
-                path,
-            )
-        })
-        .filter(|(distance, path)| *distance <= 1 + path.len().max(wanted.len()) / 3)
-        .min();
-    let name = &file.sealed.name;
-    let failure = Failure::new(Exit::NO, "no-such-key", format!("there is no `{wanted}`")).at(name);
-    match nearest {
-        Some((_, path)) => failure.hint(format!("did you mean `{path}`?")),
-        None => failure.hint(format!("`mvx ls {name}` shows the keys")),
     }
 }
 
@@ -198,14 +178,15 @@ pub fn typed(bytes: &Cleartext, wanted: Type, old: Option<&NewNode>) -> Result<N
             _ => Err(bad("`true` or `false`")),
         },
         Type::Json => {
-            let json = serde_json::from_slice(bytes.as_bytes()).map_err(|error| {
-                // serde's own message may quote what it read.
-                bad(&format!(
-                    "JSON (line {}, column {})",
-                    error.line(),
-                    error.column()
-                ))
-            })?;
+            let json =
+                serde_json::from_slice(bytes.as_bytes().trim_ascii_end()).map_err(|error| {
+                    // serde's own message may quote what it read.
+                    bad(&format!(
+                        "JSON (line {}, column {})",
+                        error.line(),
+                        error.column()
+                    ))
+                })?;
             from_json(json)
         }
         Type::Same => {

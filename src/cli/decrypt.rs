@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use super::{Context, FormatArg};
+use super::{Context, FormatArg, misuse};
 use crate::app::READ_LIMIT;
-use crate::app::decrypt::{Output, Request};
-use crate::app::files::Wanted;
+use crate::app::decrypt::{Decrypted, Output, Request};
+use crate::app::files::{STDIN, Wanted, shell_word};
 use crate::error::{Exit, Failure};
-use crate::io::stdio;
+use crate::io::{stdio, terminal};
+use crate::secret::Cleartext;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -43,32 +44,23 @@ pub(super) struct Decrypt {
 impl Decrypt {
     pub(super) fn run(&self, context: &Context) -> Result<Exit, Failure> {
         let app = context.app();
-        let stdin = self.files.as_slice() == [PathBuf::from("-")];
+        let stdin = self.files.iter().any(|file| file == Path::new("-"));
         let targets = if stdin {
-            if self.in_place {
-                return Err(Failure::new(
-                    Exit::USAGE,
-                    "usage",
-                    "standard input cannot be decrypted in place",
-                ));
-            }
-            let default = PathBuf::from("standard input");
-            vec![self.filename.clone().unwrap_or(default)]
+            vec![self.name_of_stdin()?]
         } else {
             app.targets(&self.files, Wanted::Sealed)?
         };
-        if targets.len() > 1 && self.output.is_some() {
-            return Err(Failure::new(
-                Exit::USAGE,
-                "usage",
-                "--output names one file, but there are several to decrypt",
-            ));
-        }
         if targets.is_empty() {
             return Err(Failure::new(
                 Exit::NO,
                 "nothing-to-do",
                 "no encrypted file there is covered by a rule",
+            )
+            .hint("`mvx ls` lists the secret files"));
+        }
+        if targets.len() > 1 && self.output.is_some() {
+            return Err(misuse(
+                "`--output` names one file, but there are several to decrypt",
             ));
         }
         let mut answers = Vec::new();
@@ -89,35 +81,78 @@ impl Decrypt {
                 allow_unignored: self.allow_unignored,
                 overwrite: self.overwrite,
             };
-            let done = app.decrypt(request)?;
+            let done = app.decrypt(request);
             context.notes(&app);
-            if let Some(text) = &done.text {
-                if context.ui.is_json() {
-                    let text = text.as_str().ok_or_else(|| {
-                        Failure::new(
-                            Exit::IO,
-                            "not-text",
-                            "the plaintext is not UTF-8 text, and JSON holds text only",
-                        )
-                        .at(target.display())
-                        .hint("leave --json out")
-                    })?;
-                    answers.push(json!({ "file": target, "plaintext": text }));
-                } else {
-                    context.ui.answer(text.as_bytes())?;
-                }
-            }
-            if let Some(path) = &done.written {
-                context.ui.note(&format!(
-                    "{}: decrypted; it holds plaintext",
-                    path.display()
-                ));
-                answers.push(json!({ "file": target, "written": path }));
-            }
+            answers.push(self.report(context, target, done?)?);
         }
         if context.ui.is_json() {
             context.ui.json(&json!({ "decrypted": answers }))?;
         }
         Ok(Exit::OK)
     }
+
+    /// What standard input is called.
+    fn name_of_stdin(&self) -> Result<PathBuf, Failure> {
+        if self.files.len() > 1 {
+            return Err(misuse("`-` stands alone: standard input is one file"));
+        }
+        if self.in_place {
+            return Err(misuse("standard input cannot be decrypted in place"));
+        }
+        match (&self.filename, self.format.format()) {
+            (Some(name), _) => Ok(name.clone()),
+            (None, Some(_)) => Ok(STDIN.into()),
+            (None, None) => Err(misuse("standard input has no name to tell its type by")
+                .hint("`mvx decrypt - --filename app.yaml`, or `mvx decrypt - --format yaml`")),
+        }
+    }
+
+    fn report(
+        &self,
+        context: &Context,
+        target: &Path,
+        done: Decrypted,
+    ) -> Result<serde_json::Value, Failure> {
+        if let Some(text) = &done.text {
+            if !context.ui.is_json() {
+                show(context, text, target)?;
+                return Ok(json!(null));
+            }
+            let text = text.as_str().ok_or_else(|| {
+                Failure::new(
+                    Exit::IO,
+                    "not-text",
+                    "the plaintext is not UTF-8 text, and JSON holds text only",
+                )
+                .at(target.display())
+                .hint("leave `--json` out, or write it to a file with `-o`")
+            })?;
+            return Ok(json!({ "file": target, "written": null, "plaintext": text }));
+        }
+        let written = done.written.unwrap_or_default();
+        let shown = written.display();
+        context.ui.note(&if self.in_place {
+            format!(
+                "{shown}: decrypted; `mvx encrypt -i {}` encrypts it again",
+                shell_word(&written)
+            )
+        } else {
+            format!("{shown}: decrypted; it holds plaintext")
+        });
+        Ok(json!({ "file": target, "written": written, "plaintext": null }))
+    }
+}
+
+/// Prints a plaintext, unless it would only make a mess of a terminal.
+pub(super) fn show(context: &Context, text: &Cleartext, path: &Path) -> Result<(), Failure> {
+    if text.as_str().is_none() && terminal::is_stdout() {
+        return Err(Failure::new(
+            Exit::IO,
+            "not-text",
+            "the plaintext is not text, and standard output is a terminal",
+        )
+        .at(path.display())
+        .hint("send it to a file or a program: `> FILENAME`, `| PROGRAM`"));
+    }
+    context.ui.answer(text.as_bytes())
 }

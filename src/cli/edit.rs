@@ -25,32 +25,33 @@ impl Edit {
     pub(super) fn run(&self, context: &Context) -> Result<Exit, Failure> {
         let app = context.app();
         let outcome = app.edit(&self.file, self.format.format(), |failure| {
+            if !terminal::is_stdin() || !terminal::is_stderr() {
+                return None;
+            }
             context.ui.problem(failure);
-            let reopen = terminal::confirm("Back into the editor?", true).map_err(|error| {
-                Failure::from(error).hint("what was edited is lost; the file stays as it was")
-            })?;
-            Ok(if reopen {
+            let question = "Back into the editor? (no: what you edited is dropped)";
+            let reopen = terminal::confirm(question, true).ok()?;
+            Some(if reopen {
                 Again::Reopen
             } else {
                 Again::Discard
             })
         });
         context.notes(&app);
-        let changed = outcome? == Outcome::Changed;
+        let outcome = outcome?;
         if context.ui.is_json() {
-            context
-                .ui
-                .json(&json!({ "file": self.file, "changed": changed }))?;
+            let made = outcome == Outcome::Made;
+            let changed = made || outcome == Outcome::Changed;
+            let answer = json!({ "file": self.file, "changed": changed, "made": made });
+            context.ui.json(&answer)?;
         }
-        if changed {
-            context
-                .ui
-                .note(&format!("{}: encrypted again", self.file.display()));
-            return Ok(Exit::OK);
-        }
-        context
-            .ui
-            .note(&format!("{}: nothing changed", self.file.display()));
-        Ok(Exit::UNCHANGED)
+        let (said, exit) = match outcome {
+            Outcome::Changed => ("encrypted again", Exit::OK),
+            Outcome::Made => ("made and encrypted", Exit::OK),
+            Outcome::Unchanged => ("nothing changed", Exit::UNCHANGED),
+            Outcome::NotMade => ("not made: the example was left as it was", Exit::UNCHANGED),
+        };
+        context.ui.note(&format!("{}: {said}", self.file.display()));
+        Ok(exit)
     }
 }

@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use super::{Context, FormatArg};
-use crate::app::READ_LIMIT;
+use super::{Context, FormatArg, misuse};
 use crate::app::encrypt::{Encrypted, Output, Request};
-use crate::app::files::Wanted;
+use crate::app::files::{Wanted, shell_word};
+use crate::app::{App, READ_LIMIT, many};
 use crate::error::{Exit, Failure};
 use crate::io::{stdio, terminal};
+use crate::secret::Cleartext;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -28,12 +29,8 @@ pub(super) struct Encrypt {
     /// Write to this file; `-` is standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Remove the plaintext afterwards
-    #[arg(long, conflicts_with_all = ["in_place", "keep"])]
-    rm: bool,
-    /// Keep the plaintext without being asked
-    #[arg(long)]
-    keep: bool,
+    #[command(flatten)]
+    plaintext: Plaintext,
     /// Replace an existing encrypted file
     #[arg(long)]
     overwrite: bool,
@@ -45,10 +42,28 @@ pub(super) struct Encrypt {
     filename: Option<PathBuf>,
     #[command(flatten)]
     format: FormatArg,
+    #[command(flatten)]
+    caution: Caution,
+}
+
+// What becomes of the plaintext.
+#[derive(clap::Args)]
+struct Plaintext {
+    /// Remove the plaintext afterwards
+    #[arg(long, conflicts_with_all = ["in_place", "keep"])]
+    rm: bool,
+    /// Keep the plaintext without being asked
+    #[arg(long)]
+    keep: bool,
+}
+
+// How much is asked and shown before anything is done.
+#[derive(clap::Args)]
+struct Caution {
     /// Show what would be encrypted, and stop
     #[arg(long)]
     dry_run: bool,
-    /// Do not ask before encrypting a directory
+    /// Ask nothing: encrypt what a directory holds, keep the plaintext
     #[arg(short, long)]
     yes: bool,
 }
@@ -58,55 +73,46 @@ impl Encrypt {
         if self.files.iter().any(|file| file == Path::new("-")) {
             return self.stdin(context);
         }
-        let app = context.app();
-        let targets = app.targets(&self.files, Wanted::Plain)?;
-        let from_directory = targets != self.files;
-        if targets.is_empty() {
-            return Err(Failure::new(
-                Exit::NO,
-                "nothing-to-do",
-                "no plaintext file there is covered by a rule",
-            )
-            .hint("`mvx ls` lists what is encrypted already"));
+        if self.plaintext.rm && self.output.as_deref() == Some(Path::new("-")) {
+            return Err(misuse(
+                "`--rm` needs a file to write to: nobody knows whether standard output was kept",
+            ));
         }
-        if self.dry_run || (from_directory && !self.yes) {
-            for target in &targets {
-                context
-                    .ui
-                    .note(&format!("would encrypt {}", target.display()));
-            }
-            if self.dry_run {
-                return Ok(Exit::OK);
-            }
-            let question = format!("Encrypt these {} files?", targets.len());
-            let agreed = terminal::confirm(&question, false).map_err(|error| {
-                Failure::from(error).hint("`--yes` encrypts them without asking")
-            })?;
-            if !agreed {
-                return Ok(Exit::UNCHANGED);
-            }
+        let app = context.app();
+        let mut targets = app.targets(&self.files, Wanted::Plain)?;
+        let found = targets.len();
+        if targets != self.files {
+            self.pass_over(context, &app, &mut targets)?;
+        }
+        if targets.is_empty() {
+            let message = match found {
+                0 => "no plaintext file there is covered by a rule",
+                _ => "every plaintext file there is encrypted already",
+            };
+            return Err(Failure::new(Exit::NO, "nothing-to-do", message)
+                .hint("`mvx ls` lists what is encrypted already"));
         }
         if targets.len() > 1 && self.output.is_some() {
-            return Err(Failure::new(
-                Exit::USAGE,
-                "usage",
-                "--output names one file, but there are several to encrypt",
+            return Err(misuse(
+                "`--output` names one file, but there are several to encrypt",
             ));
+        }
+        // What cannot be written is found before anything is.
+        for target in &targets {
+            app.free_target(&self.request(target, None))?;
+        }
+        if self.caution.dry_run {
+            return self.show(context, &app, &targets);
+        }
+        if targets != self.files && !self.caution.yes {
+            agree(context, &targets)?;
         }
         let mut progress = context.ui.progress(targets.len(), "encrypting");
         let mut answers = Vec::new();
         for target in &targets {
-            let request = Request {
-                path: target,
-                bytes: None,
-                output: self.output_for(),
-                format: self.format.format(),
-                age: &self.age,
-                overwrite: self.overwrite,
-            };
-            let done = app.encrypt(request)?;
+            let done = app.encrypt(self.request(target, None));
             context.notes(&app);
-            answers.push(self.report(context, target, done)?);
+            answers.push(self.report(context, &app, target, &done?)?);
             progress.step();
         }
         if context.ui.is_json() {
@@ -115,25 +121,88 @@ impl Encrypt {
         Ok(Exit::OK)
     }
 
-    fn output_for(&self) -> Output {
-        match &self.output {
-            _ if self.in_place => Output::InPlace,
-            Some(path) if path == Path::new("-") => Output::Caller,
-            Some(path) => Output::File(path.clone()),
-            None => Output::Beside,
+    /// Leaves out what a directory holds and was encrypted before: its plaintext may have been
+    /// kept.
+    fn pass_over(
+        &self,
+        context: &Context,
+        app: &App<'_>,
+        targets: &mut Vec<PathBuf>,
+    ) -> Result<(), Failure> {
+        let mut left = Vec::new();
+        let found = targets.len();
+        for target in targets.drain(..) {
+            let free = app.free_target(&self.request(&target, None));
+            match free {
+                Err(failure)
+                    if failure.code == "already-exists" && !self.files.contains(&target) =>
+                {
+                    let (target, place) = (target.display(), failure.place.unwrap_or_default());
+                    context
+                        .ui
+                        .note(&format!("{target}: passed over: {place} exists already"));
+                }
+                free => {
+                    free?;
+                    left.push(target);
+                }
+            }
         }
+        if left.len() < found {
+            context
+                .ui
+                .note("`--overwrite` encrypts again what was passed over");
+        }
+        *targets = left;
+        Ok(())
+    }
+
+    fn request<'a>(&'a self, path: &'a Path, bytes: Option<Cleartext>) -> Request<'a> {
+        Request {
+            path,
+            bytes,
+            output: match &self.output {
+                _ if self.in_place => Output::InPlace,
+                Some(path) if path == Path::new("-") => Output::Caller,
+                Some(path) => Output::File(path.clone()),
+                None => Output::Beside,
+            },
+            format: self.format.format(),
+            age: &self.age,
+            overwrite: self.overwrite,
+        }
+    }
+
+    /// Answers what would be done.
+    fn show(&self, context: &Context, app: &App<'_>, targets: &[PathBuf]) -> Result<Exit, Failure> {
+        let mut answers = Vec::new();
+        for target in targets {
+            let written = app.free_target(&self.request(target, None))?;
+            if context.ui.is_json() {
+                answers.push(json!({ "file": target, "written": written }));
+            } else {
+                context.ui.line(&target.display().to_string())?;
+            }
+        }
+        if context.ui.is_json() {
+            context.ui.json(&json!({ "would_encrypt": answers }))?;
+        }
+        Ok(Exit::OK)
     }
 
     /// Says what was done, and sees to the plaintext.
     fn report(
         &self,
         context: &Context,
+        app: &App<'_>,
         path: &Path,
-        done: Encrypted,
+        done: &Encrypted,
     ) -> Result<serde_json::Value, Failure> {
         if let Some(text) = &done.text {
-            context.ui.answer(text.as_bytes())?;
-            return Ok(json!(null));
+            if !context.ui.is_json() {
+                context.ui.answer(text.as_bytes())?;
+            }
+            return Ok(answer(path, done, false));
         }
         let written = done.written.clone().unwrap_or_default();
         let clear = match done.clear {
@@ -141,80 +210,131 @@ impl Encrypt {
             clear => format!(", {clear} in clear as the selector says"),
         };
         context.ui.note(&format!(
-            "{}: {} values encrypted{clear}, for {}",
+            "{}: {} encrypted{clear}, for {}",
             written.display(),
-            done.encrypted,
+            many(done.encrypted, "value", "values"),
             done.recipients.join(", ")
         ));
-        let replaced = written == path;
-        let removed = !replaced && self.remove(context, path, &done)?;
+        let replaced = self.in_place;
+        let removed = !replaced && self.remove(context, app, path, done)?;
         if !replaced && !removed {
-            context
-                .ui
-                .note(&format!("{}: the plaintext is still there", path.display()));
+            still_there(context, app, path);
         }
-        Ok(json!({
-            "file": path,
-            "written": written,
-            "values_encrypted": done.encrypted,
-            "values_in_clear": done.clear,
-            "recipients": done.recipients,
-            "plaintext_removed": removed,
-        }))
+        Ok(answer(path, done, removed))
     }
 
-    fn remove(&self, context: &Context, path: &Path, done: &Encrypted) -> Result<bool, Failure> {
-        let asked = || {
-            let may_ask = !self.keep && terminal::is_stdin() && terminal::is_stderr();
-            may_ask
-                && terminal::confirm(&format!("Remove the plaintext {}?", path.display()), false)
-                    .unwrap_or(false)
-        };
-        if !self.rm && !asked() {
+    fn remove(
+        &self,
+        context: &Context,
+        app: &App<'_>,
+        path: &Path,
+        done: &Encrypted,
+    ) -> Result<bool, Failure> {
+        let may_ask = !self.plaintext.keep
+            && !self.caution.yes
+            && terminal::is_stdin()
+            && terminal::is_stderr();
+        let question = || format!("Remove the plaintext {}?", path.display());
+        let agreed = self.plaintext.rm || (may_ask && terminal::confirm(&question(), false)?);
+        if !agreed {
             return Ok(false);
         }
-        context.app().remove_plaintext(path, &done.plaintext)?;
+        app.remove_plaintext(path, &done.plaintext)?;
         context.ui.note(&format!("{}: removed", path.display()));
         Ok(true)
     }
 
     fn stdin(&self, context: &Context) -> Result<Exit, Failure> {
         let [_] = self.files.as_slice() else {
-            return Err(Failure::new(
-                Exit::USAGE,
-                "usage",
-                "`-` stands alone: standard input is one file",
+            return Err(misuse("`-` stands alone: standard input is one file"));
+        };
+        if self.in_place || self.plaintext.rm {
+            return Err(misuse(
+                "standard input can neither be encrypted in place nor removed",
             ));
-        };
+        }
         let Some(name) = &self.filename else {
-            return Err(Failure::new(
-                Exit::USAGE,
-                "usage",
-                "standard input has no name to find its rule and type by",
-            )
-            .hint("`mvx encrypt - --filename secrets/dev/stripe.yaml < stripe.yaml`"));
-        };
-        let output = match &self.output {
-            Some(path) if path != Path::new("-") => Output::File(path.clone()),
-            _ => Output::Caller,
+            return Err(
+                misuse("standard input has no name to find its rule and type by")
+                    .hint("`mvx encrypt - --filename secrets/dev/stripe.yaml < stripe.yaml`"),
+            );
         };
         let app = context.app();
-        let request = Request {
-            path: name,
-            bytes: Some(stdio::read_stdin(READ_LIMIT)?),
-            output,
-            format: self.format.format(),
-            age: &self.age,
-            overwrite: self.overwrite,
-        };
-        let done = app.encrypt(request)?;
+        let mut request = self.request(name, Some(Cleartext::default()));
+        if self.output.is_none() {
+            request.output = Output::Caller;
+        }
+        app.free_target(&request)?;
+        request.bytes = Some(stdio::read_stdin(READ_LIMIT)?);
+        let done = app.encrypt(request);
         context.notes(&app);
-        match &done.text {
-            Some(text) => context.ui.answer(text.as_bytes())?,
-            None => context
-                .ui
-                .note(&format!("{} values encrypted", done.encrypted)),
+        let done = done?;
+        match (&done.text, &done.written) {
+            _ if context.ui.is_json() => {}
+            (Some(text), _) => context.ui.answer(text.as_bytes())?,
+            (None, written) => context.ui.note(&format!(
+                "{}: {} encrypted, for {}",
+                written.clone().unwrap_or_default().display(),
+                many(done.encrypted, "value", "values"),
+                done.recipients.join(", ")
+            )),
+        }
+        if context.ui.is_json() {
+            let answers = [answer(name, &done, false)];
+            context.ui.json(&json!({ "encrypted": answers }))?;
         }
         Ok(Exit::OK)
     }
+}
+
+/// Asks whether these files are meant.
+fn agree(context: &Context, targets: &[PathBuf]) -> Result<(), Failure> {
+    for target in targets {
+        context
+            .ui
+            .note(&format!("would encrypt {}", target.display()));
+    }
+    let question = match targets.len() {
+        1 => "Encrypt this file?".into(),
+        count => format!("Encrypt these {count} files?"),
+    };
+    let agreed = terminal::confirm(&question, false).map_err(|error| {
+        let mut failure = Failure::from(error);
+        if failure.code == "no-terminal" {
+            failure.hints = vec!["`--yes` encrypts them without asking".into()];
+        }
+        failure
+    })?;
+    if agreed {
+        return Ok(());
+    }
+    Err(Failure::new(Exit::NO, "declined", "nothing was encrypted"))
+}
+
+/// Says that a plaintext is left, and whether git would take it.
+fn still_there(context: &Context, app: &App<'_>, path: &Path) {
+    let path_shown = path.display();
+    if app.is_exposed(path) {
+        context.ui.warn(
+            &format!("{path_shown}: the plaintext is still there, and git does not ignore it"),
+            &[&format!("`rm {}` removes it", shell_word(path))],
+        );
+    } else {
+        context
+            .ui
+            .note(&format!("{path_shown}: the plaintext is still there"));
+    }
+}
+
+fn answer(path: &Path, done: &Encrypted, removed: bool) -> serde_json::Value {
+    let text = done.text.as_ref().and_then(Cleartext::as_str);
+    json!({
+        "file": path,
+        "written": done.written,
+        "encrypted_text": text,
+        "values_encrypted": done.encrypted,
+        "values_in_clear": done.clear,
+        "recipients": done.recipients,
+        "plaintext_removed": removed,
+    })
 }

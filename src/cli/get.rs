@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
+use super::decrypt::show;
 use super::{Context, FormatArg};
 use crate::app::values::to_json;
 use crate::document::Kind;
-use crate::error::{Exit, Failure};
+use crate::error::{At as _, Exit, Failure};
 use crate::keypath::KeyPath;
 use crate::sops::envelope::kind_name;
 use crate::sops::store::NewNode;
@@ -34,8 +35,9 @@ impl Get {
     pub(super) fn run(&self, context: &Context) -> Result<Exit, Failure> {
         let key = KeyPath::parse(&self.key)?;
         let app = context.app();
-        let found = app.get(&self.file, &key, self.format.format())?;
+        let found = app.get(&self.file, &key, self.format.format());
         context.notes(&app);
+        let found = found?;
         if context.ui.is_json() {
             let kind = match &found.node {
                 NewNode::Value(value) => kind_name(value.kind),
@@ -43,7 +45,7 @@ impl Get {
                 NewNode::Map(_) => "map",
                 NewNode::List(_) => "list",
             };
-            let value = to_json(&found.node)?;
+            let value = to_json(&found.node).at(self.file.display())?;
             let answer =
                 json!({ "file": self.file, "key": key.to_string(), "type": kind, "value": value });
             context.ui.json(&answer)?;
@@ -58,7 +60,7 @@ impl Get {
                         let word = if bytes == b"True" { "true" } else { "false" };
                         context.ui.answer(word.as_bytes())?;
                     }
-                    _ => context.ui.answer(bytes)?,
+                    _ => show(context, &value.bytes, &self.file)?,
                 }
                 if !self.raw && !bytes.ends_with(b"\n") {
                     context.ui.answer(b"\n")?;

@@ -2,26 +2,29 @@
 
 use clap::CommandFactory;
 use clap::error::ErrorKind;
-use serde_json::json;
+use serde_json::json as object;
 
 use super::ui::{Table, Ui};
-use super::{Cli, Context, exit_codes};
+use super::{Cli, Context, exit_codes, json};
 use crate::error::{Exit, Failure};
 use crate::io::env::VARIABLES;
 
 #[derive(clap::Args)]
 pub(super) struct Help {
-    /// A command, or one of the topics exit-codes, environment, key-paths
+    /// A command, or one of the topics exit-codes, environment, key-paths, json
     #[arg(value_name = "COMMAND|TOPIC")]
     words: Vec<String>,
 }
+
+const TOPICS: [&str; 4] = ["exit-codes", "environment", "key-paths", "json"];
 
 /// The topics, as the general help names them.
 pub(super) const TOPICS_LINE: &str = "\
 Topics:
   mvx help exit-codes   What the exit status means
   mvx help environment  The environment variables that mvx reads
-  mvx help key-paths    How a secret inside a file is named";
+  mvx help key-paths    How a secret inside a file is named
+  mvx help json         What --json prints";
 
 impl Help {
     pub(super) fn run(&self, context: &Context) -> Result<Exit, Failure> {
@@ -30,6 +33,7 @@ impl Help {
             ["exit-codes"] => exit_codes::print(&context.ui)?,
             ["environment"] => environment(&context.ui)?,
             ["key-paths"] => key_paths(&context.ui)?,
+            ["json"] => json::print(&context.ui)?,
             words => command(&context.ui, words)?,
         }
         Ok(Exit::OK)
@@ -40,9 +44,9 @@ fn environment(ui: &Ui) -> Result<(), Failure> {
     if ui.is_json() {
         let variables: Vec<_> = VARIABLES
             .iter()
-            .map(|(name, meaning)| json!({ "name": name, "meaning": meaning }))
+            .map(|(name, meaning)| object!({ "name": name, "meaning": meaning }))
             .collect();
-        return ui.json(&json!({ "environment": variables }));
+        return ui.json(&object!({ "environment": variables }));
     }
     let mut table = Table::new(["VARIABLE", "MEANING"]);
     for row in VARIABLES {
@@ -53,7 +57,7 @@ fn environment(ui: &Ui) -> Result<(), Failure> {
 
 fn key_paths(ui: &Ui) -> Result<(), Failure> {
     if ui.is_json() {
-        return ui.json(&json!({ "topic": "key-paths", "text": KEY_PATHS }));
+        return ui.json(&object!({ "topic": "key-paths", "text": KEY_PATHS }));
     }
     ui.answer(KEY_PATHS.as_bytes())
 }
@@ -75,7 +79,7 @@ fn command(ui: &Ui, words: &[&str]) -> Result<(), Failure> {
         _ => return Err(unknown(words)),
     };
     if ui.is_json() {
-        return ui.json(&json!({ "topic": words.join(" "), "text": help.to_string() }));
+        return ui.json(&object!({ "topic": words.join(" "), "text": help.to_string() }));
     }
     let text = if ui.is_coloured() {
         help.ansi().to_string()
@@ -92,7 +96,7 @@ fn unknown(words: &[&str]) -> Failure {
         .get_subcommands()
         .filter(|command| !command.is_hide_set())
         .map(clap::Command::get_name)
-        .chain(["exit-codes", "environment", "key-paths"]);
+        .chain(TOPICS);
     let nearest = names
         .map(|name| (strsim::jaro_winkler(name, &asked), name))
         .filter(|(likeness, _)| *likeness > 0.8)
@@ -145,7 +149,7 @@ mod tests {
 
     #[test]
     fn the_topics_of_the_general_help_are_those_there_are() {
-        for topic in ["exit-codes", "environment", "key-paths"] {
+        for topic in TOPICS {
             assert!(
                 TOPICS_LINE.contains(&format!("mvx help {topic} ")),
                 "{topic}"

@@ -4,19 +4,21 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::Context;
-use crate::app::App;
-use crate::app::init::Request;
+use super::{Context, misuse};
+use crate::app::files::directory_is_there;
+use crate::app::init::{Request, TakenOver};
+use crate::app::{App, many, recipients};
 use crate::error::{Exit, Failure};
 use crate::git;
-use crate::io::terminal;
+use crate::io::{file, terminal};
 
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
   mvx init
   mvx init --yes --name ana --environment dev --environment prod --recovery age1…
-  mvx init --recovery-to /media/usb/recovery.txt")]
+  mvx init --recovery-to /media/usb/recovery.txt
+  mvx init --from-sops")]
 pub(super) struct Init {
     /// Your name in the rules
     #[arg(long)]
@@ -39,6 +41,11 @@ pub(super) struct Init {
     /// An environment to begin with; repeatable (dev and prod when left out)
     #[arg(long = "environment", value_name = "NAME")]
     environments: Vec<String>,
+    /// Translate the rules of an existing .sops.yaml, which stays as it is
+    #[arg(long, conflicts_with_all = [
+        "name", "owner", "recipient", "recovery", "recovery_to", "no_recovery", "environments",
+    ])]
+    from_sops: bool,
     /// Ask nothing
     #[arg(short, long)]
     yes: bool,
@@ -47,9 +54,21 @@ pub(super) struct Init {
 impl Init {
     pub(super) fn run(&self, context: &Context) -> Result<Exit, Failure> {
         let app = context.app();
+        if self.from_sops {
+            return from_sops(context, &app);
+        }
         let root = app.init_root()?;
-        let recipient = self.recipient(context, &app)?;
-        let recovery = self.recovery(context, &app, &root)?;
+        for recipient in self.recipient.iter().chain(&self.recovery) {
+            recipients::check(recipient)?;
+        }
+        for name in &self.environments {
+            let sound = |c: char| c.is_alphanumeric() || "-_.".contains(c);
+            if name.is_empty() || !name.chars().all(sound) {
+                return Err(misuse(
+                    "the name of an environment is letters, digits and `-_.`",
+                ));
+            }
+        }
         let author = git::author::author(&context.directory);
         let default = slug(author.name.as_deref().unwrap_or("me"));
         let name = match &self.name {
@@ -61,6 +80,13 @@ impl Init {
             (None, Some(email)) => Some(self.ask("Who answers for this key", &email)?),
             (None, None) => None,
         };
+        let recovery = self.recovery(context, &app, &root)?;
+        let recipient = self.recipient(context, &app)?;
+        if recovery.as_ref() == Some(&recipient) {
+            return Err(misuse(
+                "the recovery key is your own key; it must be another one",
+            ));
+        }
         let environments = match self.environments.as_slice() {
             [] => vec!["dev".into(), "prod".into()],
             names => names.to_vec(),
@@ -83,18 +109,23 @@ impl Init {
             }))?;
             return Ok(Exit::OK);
         }
-        context
-            .ui
-            .note(&format!("{}: written", done.rules.display()));
+        let ui = &context.ui;
+        ui.note(&format!("{}: written", done.rules.display()));
         if let Some(path) = &done.gitignore {
-            context.ui.note(&format!(
+            ui.note(&format!(
                 "{}: plaintext is ignored from now on",
                 path.display()
             ));
         }
+        if !app.is_repository()? {
+            ui.note("this is no git repository yet: `git init` makes it one");
+        }
         let first = request.environments.first().map_or("dev", String::as_str);
-        context.ui.note(&format!(
+        ui.note(&format!(
             "next: `mvx edit secrets/{first}/app.enc.yaml` makes the first secret file"
+        ));
+        ui.note(&format!(
+            "or put a file into secrets/{first}, and `mvx encrypt secrets/{first}`"
         ));
         Ok(Exit::OK)
     }
@@ -152,13 +183,14 @@ impl Init {
             if !self.no_recovery {
                 context.ui.warn(
                     "there is no recovery key: whoever loses their key loses the secrets, too",
-                    &["add one later: `mvx keys generate -o FILE`, and its public key to the rules"],
+                    &["later: `mvx keys generate -o /media/usb/recovery.txt`, and its public key into the rules"],
                 );
             }
             return Ok(None);
         };
-        let full = context.directory.join(&path);
-        if full.starts_with(root) {
+        directory_is_there(&path)?;
+        let directory = file::canonical(file::directory_of(&path))?;
+        if directory.starts_with(file::canonical(root)?) {
             return Err(Failure::new(
                 Exit::USAGE,
                 "recovery-inside",
@@ -174,6 +206,45 @@ impl Init {
         ));
         Ok(Some(key.recipient))
     }
+}
+
+fn from_sops(context: &Context, app: &App<'_>) -> Result<Exit, Failure> {
+    let TakenOver {
+        rules,
+        from,
+        translation,
+    } = app.init_from_sops()?;
+    context.notes(app);
+    if context.ui.is_json() {
+        let left_out = [translation.lost, translation.unneeded].concat();
+        context.ui.json(&json!({
+            "rules": rules,
+            "from": from,
+            "recipients": translation.recipients,
+            "files": translation.rules,
+            "left_out": left_out,
+        }))?;
+        return Ok(Exit::OK);
+    }
+    let (rules, from) = (rules.display(), from.display());
+    for lost in &translation.lost {
+        context.ui.warn(&format!("{from}: {lost}"), &[]);
+    }
+    for unneeded in &translation.unneeded {
+        context.ui.note(&format!("{from}: {unneeded}"));
+    }
+    context.ui.note(&format!(
+        "{rules}: written, with {} and {}",
+        many(translation.recipients, "recipient", "recipients"),
+        many(translation.rules, "rule", "rules"),
+    ));
+    context.ui.note(&format!(
+        "{from} stays for sops; mvx reads {rules} from now on, so change both or remove the one"
+    ));
+    context.ui.note(&format!(
+        "next: look at the names in {rules}; `mvx ls` shows who opens what"
+    ));
+    Ok(Exit::OK)
 }
 
 /// A name that the rules can use: small letters, digits, dashes.

@@ -23,7 +23,8 @@ pub(super) struct Keys {
 enum Command {
     /// Make an age identity
     ///
-    /// Written to ~/.config/mvx/keys.txt unless -o names a file; an existing file is never touched.
+    /// It is written to ~/.config/mvx/keys.txt unless -o names a file. An existing file is never
+    /// touched.
     Generate {
         /// Write the identity to this file
         #[arg(short, long, value_name = "FILE")]
@@ -36,7 +37,7 @@ enum Command {
     List,
     /// Print the public keys of this machine's identities
     ///
-    /// They are no secret: give yours to whoever keeps the rules.
+    /// Public keys are no secret: give yours to whoever keeps the rules.
     Public,
 }
 
@@ -53,9 +54,10 @@ impl Keys {
 }
 
 fn generate(context: &Context, output: Option<&PathBuf>, protect: bool) -> Result<Exit, Failure> {
-    let passphrase = match protect {
-        true => Some(super::prompt::new_passphrase()?),
-        false => None,
+    let passphrase = if protect {
+        Some(super::prompt::new_passphrase()?)
+    } else {
+        None
     };
     let app = context.app();
     let key = app.generate_key(output.map(PathBuf::as_path), passphrase.as_ref())?;
@@ -67,7 +69,7 @@ fn generate(context: &Context, output: Option<&PathBuf>, protect: bool) -> Resul
         return Ok(Exit::OK);
     }
     context.ui.note(&format!(
-        "{}: a new identity; keep it to yourself",
+        "{}: a new identity; keep it to yourself, and give its public key to whoever keeps the rules",
         key.path.display()
     ));
     context.ui.line(&key.recipient)?;

@@ -8,6 +8,7 @@ use super::ui::Table;
 use super::{Context, FormatArg};
 use crate::app::inventory::{FileEntry, Reader};
 use crate::error::{Exit, Failure};
+use crate::keys::open::list;
 use crate::keys::short;
 
 #[derive(clap::Args)]
@@ -15,7 +16,7 @@ use crate::keys::short;
 Examples:
   mvx ls
   mvx ls secrets/prod
-  mvx ls --json | jq -r '.files[].keys[].key'")]
+  mvx ls --json | jq -r '.files[] | .file as $f | .keys[] | [$f, .key] | @tsv'")]
 pub(super) struct List {
     /// Files or directories; all below the working directory when left out
     #[arg(value_name = "FILE")]
@@ -35,49 +36,49 @@ impl List {
         if context.ui.is_json() {
             let files: Vec<_> = files.iter().map(entry_json).collect();
             context.ui.json(&json!({ "files": files }))?;
+        } else if files.is_empty() && failures.is_empty() {
+            context.ui.note(
+                "there are no secret files here; `mvx edit FILE` and `mvx encrypt FILE` make one",
+            );
         } else {
-            self.print(context, &files)?;
+            print(context, &files)?;
         }
         Ok(failures.first().map_or(Exit::OK, |failure| failure.exit))
     }
+}
 
-    fn print(&self, context: &Context, files: &[FileEntry]) -> Result<(), Failure> {
-        if files.is_empty() {
-            context
-                .ui
-                .note("there are no secret files here; `mvx encrypt FILE` makes one");
-            return Ok(());
+/// A heading for each file, and a line for each of its keys.
+fn print(context: &Context, files: &[FileEntry]) -> Result<(), Failure> {
+    for (number, file) in files.iter().enumerate() {
+        if number > 0 {
+            context.ui.answer(b"\n")?;
         }
-        let mut table = Table::new([
-            "FILE",
-            "ENVIRONMENT",
-            "KEY",
-            "TYPE",
-            "RECIPIENTS",
-            "CHANGED",
-        ]);
-        for file in files {
-            let path = file.path.display().to_string();
-            let environment = file.environment.clone().unwrap_or_default();
-            let recipients: Vec<String> = file.recipients.iter().map(reader).collect();
-            for row in &file.keys {
-                let kind = match row.encrypted {
-                    true => row.kind.to_owned(),
-                    false if row.kind == "null" => row.kind.to_owned(),
-                    false => format!("{} (clear)", row.kind),
-                };
-                table.row([
-                    path.as_str(),
-                    &environment,
-                    &row.path.to_string(),
-                    &kind,
-                    &recipients.join(", "),
-                    &file.last_modified,
-                ]);
-            }
+        context.ui.heading(&file.path.display().to_string())?;
+        context.ui.line(&format!("  {}", about(file)))?;
+        let mut table = Table::new(["", "", ""]).indented();
+        for row in &file.keys {
+            let clear = match (row.encrypted, row.empty, row.kind) {
+                (true, ..) | (_, _, "null") => "",
+                (_, true, _) => "empty",
+                _ => "in clear",
+            };
+            table.row([row.path.to_string().as_str(), row.kind, clear]);
         }
-        context.ui.table(&table)
+        context.ui.table(&table)?;
     }
+    Ok(())
+}
+
+/// `dev, for ana and recovery, changed 2026-11-22T16:06:49Z`.
+fn about(file: &FileEntry) -> String {
+    let environment = file.environment.iter().cloned();
+    let several = file.recipients.iter().any(|reader| reader.group.is_some());
+    let readers = file.recipients.iter().map(reader).collect();
+    let conjunction = if several { "with" } else { "and" };
+    let parts = environment
+        .chain([format!("for {}", list(readers, conjunction))])
+        .chain([format!("changed {}", file.last_modified)]);
+    parts.collect::<Vec<_>>().join(", ")
 }
 
 fn reader(reader: &Reader) -> String {

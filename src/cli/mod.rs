@@ -16,7 +16,8 @@
 //! ```
 //!
 //! plus a variant of `Command`, whose doc comment is the command's help, and its line in
-//! `Command::run`. Help, man pages and completions all come from these.
+//! `Command::run`. Help, man pages and completions all come from these. Arguments that several
+//! commands share are flattened in; they have no doc comment, or it would replace the command's.
 
 mod decrypt;
 mod edit;
@@ -26,8 +27,10 @@ mod generate;
 mod get;
 mod help;
 mod init;
+mod json;
 mod keys;
 mod ls;
+mod progress;
 mod prompt;
 mod set;
 mod table;
@@ -42,7 +45,7 @@ use std::sync::Arc;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Parser};
 
-use crate::app::App;
+use crate::app::{App, Note};
 use crate::error::{Exit, Failure};
 use crate::io::env::{self, Environment};
 use crate::io::harden;
@@ -56,7 +59,7 @@ pub struct Context {
     /// The way to the person and to the next program.
     pub ui: Ui,
     /// The environment as it was at the start.
-    pub environment: Environment,
+    pub environment: Arc<Environment>,
     /// The working directory, after `-C`.
     pub directory: PathBuf,
 }
@@ -113,7 +116,6 @@ struct Global {
 #[derive(clap::Subcommand)]
 #[command(defer = true)]
 enum Command {
-    /// Explain a command or a topic
     /// Set up a repository: rules, your key, a recovery key, .gitignore
     ///
     /// Asks what it needs at a terminal; options answer in advance. Your key is the first identity of
@@ -136,7 +138,7 @@ enum Command {
     ///
     /// The plaintext lies in a private file in memory while the editor runs. Values that you leave
     /// alone keep their ciphertext, so that the diff shows what changed. A file that does not exist is
-    /// made. The editor is $SOPS_EDITOR, $VISUAL, $EDITOR, or vim, nano, vi.
+    /// made. The editor is `$SOPS_EDITOR`, `$VISUAL` or `$EDITOR`, else vim, nano or vi.
     Edit(edit::Edit),
     /// Print one secret
     ///
@@ -152,11 +154,11 @@ enum Command {
     /// A number or boolean that is there stays one where the new text fits it; new values are text.
     /// --type says otherwise.
     Set(set::Set),
-    /// Take one secret out of an encrypted file
+    /// Remove one secret from an encrypted file
     ///
     /// git history keeps the old ciphertext: revoke the value where it was used.
     Unset(set::Unset),
-    /// Give a secret another key path in its file
+    /// Move a secret to another key path in its file
     ///
     /// Its value is encrypted anew at its new place. Comments inside a map that moves to another map
     /// are left behind.
@@ -167,8 +169,9 @@ enum Command {
     /// Needs no identity and never shows a value.
     #[command(name = "ls")]
     List(ls::List),
-    /// This machine's identities: the private sides that open files
+    /// Make, list and show this machine's identities, which open files
     Keys(keys::Keys),
+    /// Explain a command or a topic
     Help(help::Help),
     /// Write man pages or shell completions
     #[command(hide = true)]
@@ -200,23 +203,36 @@ impl Context {
         App::new(
             &self.environment,
             &self.directory,
-            Arc::new(System),
+            Arc::new(System::new(Arc::clone(&self.environment))),
             Arc::new(prompt::Terminal),
         )
+        .verbose(self.ui.verbose())
     }
 
     /// Prints what a use case left to say.
     fn notes(&self, app: &App<'_>) {
         for note in app.take_notes() {
-            self.ui.note(&note);
+            match note {
+                Note::Said(text) => self.ui.note(&text),
+                Note::Warned(text, hints) => {
+                    let hints: Vec<&str> = hints.iter().map(String::as_str).collect();
+                    self.ui.warn(&text, &hints);
+                }
+                Note::Detail(level, text) => self.ui.detail(level, &text),
+            }
         }
     }
 }
 
-/// The option that says what type a file is.
+/// A command line that makes no sense, beyond what its grammar can tell.
+fn misuse(message: &str) -> Failure {
+    Failure::new(Exit::USAGE, "usage", message)
+}
+
+// The option that says what type a file is. A doc comment would take the place of the command's.
 #[derive(clap::Args)]
 struct FormatArg {
-    /// The file's type, where its name does not tell it: yaml, json, dotenv, ini, binary
+    /// The file's type, where its name does not tell it
     #[arg(long, value_name = "TYPE", value_parser = format_parser())]
     format: Option<Format>,
 }
@@ -284,7 +300,7 @@ fn run(cli: Cli, environment: Environment) -> ExitCode {
     };
     let context = Context {
         ui,
-        environment,
+        environment: Arc::new(environment),
         directory,
     };
     let outcome = command.run(&context);
@@ -309,6 +325,25 @@ mod tests {
         let mut command = Cli::command();
         command.build();
         command.debug_assert();
+    }
+
+    #[test]
+    fn every_command_says_what_it_does_in_a_line_of_its_own() {
+        fn check(command: &clap::Command, seen: &mut Vec<String>) {
+            for below in command.get_subcommands() {
+                let about = below.get_about().map(ToString::to_string);
+                let about = about.unwrap_or_default();
+                let name = below.get_name();
+                assert!(about.starts_with(char::is_uppercase), "{name}: {about}");
+                assert!(!about.ends_with('.') && about.len() < 80, "{name}: {about}");
+                assert!(!seen.contains(&about), "{name}: {about}");
+                seen.push(about);
+                check(below, seen);
+            }
+        }
+        let mut root = Cli::command();
+        root.build();
+        check(&root, &mut Vec::new());
     }
 
     #[test]

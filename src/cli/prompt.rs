@@ -34,14 +34,6 @@ impl Prompt for Terminal {
 /// A new passphrase, typed twice.
 pub(super) fn new_passphrase() -> Result<Passphrase, Failure> {
     let first = terminal::ask_passphrase("Passphrase for the new key")?;
-    let second = terminal::ask_passphrase("The same again")?;
-    if first.expose() != second.expose() {
-        return Err(Failure::new(
-            Exit::USAGE,
-            "passphrases-differ",
-            "the two passphrases differ; nothing was made",
-        ));
-    }
     if first.expose().chars().count() < 8 {
         return Err(Failure::new(
             Exit::USAGE,
@@ -49,6 +41,14 @@ pub(super) fn new_passphrase() -> Result<Passphrase, Failure> {
             "a passphrase has 8 characters at least; nothing was made",
         )
         .hint("four random words are easy to remember and hard to guess"));
+    }
+    let second = terminal::ask_passphrase("The same again")?;
+    if first.expose() != second.expose() {
+        return Err(Failure::new(
+            Exit::USAGE,
+            "passphrases-differ",
+            "the two passphrases differ; nothing was made",
+        ));
     }
     Ok(first)
 }

@@ -11,6 +11,7 @@ use crate::app::values::Type;
 use crate::error::{Exit, Failure};
 use crate::io::{file, stdio, terminal};
 use crate::keypath::KeyPath;
+use crate::keys::open::list;
 use crate::secret::Cleartext;
 
 #[derive(clap::Args)]
@@ -38,7 +39,7 @@ pub(super) struct Set {
         allow_hyphen_values = true
     )]
     value: Option<String>,
-    /// Keep a line break at the end of the value
+    /// Take the value as it is: a line break at its end stays, and it may be empty
     #[arg(long, conflicts_with = "many")]
     exact: bool,
     /// What kind of value it is
@@ -77,13 +78,38 @@ impl Set {
         let outcome = match &self.key {
             Some(key) => {
                 let key = KeyPath::parse(key)?;
+                if self.asks() {
+                    // A value is not asked for in vain.
+                    app.read_sealed(&self.file, format)?;
+                }
                 let bytes = self.bytes(context, &key)?;
                 app.set(&self.file, &key, &bytes, self.kind.into(), format)
             }
             None => app.set_many(&self.file, &stdio::read_stdin(READ_LIMIT)?, format),
         };
         context.notes(&app);
-        changed(context, &self.file, outcome? == Outcome::Changed)
+        let outcome = outcome?;
+        changed(context, &self.file, &outcome, &self.done(&outcome))
+    }
+
+    /// What was done, in words: that a key is new shows a slip of the fingers.
+    fn done(&self, outcome: &Outcome) -> String {
+        let new: Vec<String> = match outcome {
+            Outcome::Changed { new } => new.iter().map(|key| format!("`{key}`")).collect(),
+            Outcome::Unchanged => Vec::new(),
+        };
+        match (&self.key, new.as_slice()) {
+            (Some(key), []) => format!("`{key}` changed"),
+            (Some(_), [new, ..]) => format!("{new} added"),
+            (None, []) => "values changed".into(),
+            (None, _) => format!("values set, {} new", list(new, "and")),
+        }
+    }
+
+    /// Whether the value is asked for at the terminal.
+    fn asks(&self) -> bool {
+        let given = self.value.is_some() || self.from_file.is_some() || self.kind == TypeArg::Null;
+        !given && terminal::is_stdin()
     }
 
     fn bytes(&self, context: &Context, key: &KeyPath) -> Result<Cleartext, Failure> {
@@ -98,15 +124,13 @@ impl Set {
             return Ok(value.as_str().into());
         }
         let mut bytes = match &self.from_file {
-            Some(path) if path != Path::new("-") => {
-                file::read(&context.directory.join(path), READ_LIMIT)?
-            }
-            None if terminal::is_stdin() => {
-                return Ok(terminal::ask_value(&format!("Value of {key}"))?);
-            }
+            Some(path) if path != Path::new("-") => file::read(path, READ_LIMIT)?,
+            None if self.asks() => terminal::ask_value(&format!("Value of {key}"))?,
             _ => stdio::read_stdin(READ_LIMIT)?,
         };
-        if !self.exact {
+        // Where the text is not the value itself, blanks around it do not count anyway.
+        let text = matches!(self.kind, TypeArg::Same | TypeArg::Str);
+        if text && !self.exact {
             let length = bytes.len();
             let text = bytes.as_bytes();
             let cut = text.strip_suffix(b"\n").map_or(length, |text| {
@@ -118,6 +142,13 @@ impl Set {
                     .ui
                     .note("a line break at the end of the value was dropped; `--exact` keeps it");
             }
+        }
+        if bytes.is_empty() && !self.exact {
+            // Most likely the command before the pipe failed.
+            return Err(
+                Failure::new(Exit::USAGE, "empty-value", "there is no value: it is empty")
+                    .hint("`--exact` sets an empty value"),
+            );
         }
         Ok(bytes)
     }
@@ -145,7 +176,7 @@ Examples:
 pub(super) struct Unset {
     /// The encrypted file
     file: PathBuf,
-    /// The key path
+    /// The key path, such as `db.password` or `list[0]`
     key: String,
     #[command(flatten)]
     format: FormatArg,
@@ -157,7 +188,7 @@ impl Unset {
         let app = context.app();
         let outcome = app.unset(&self.file, &key, self.format.format());
         context.notes(&app);
-        changed(context, &self.file, outcome? == Outcome::Changed)
+        changed(context, &self.file, &outcome?, &format!("`{key}` removed"))
     }
 }
 
@@ -172,7 +203,7 @@ Examples:
 pub(super) struct Rename {
     /// The encrypted file
     file: PathBuf,
-    /// The key path that it has
+    /// The key path that it has now
     from: String,
     /// The key path that it gets
     to: String,
@@ -186,22 +217,30 @@ impl Rename {
         let app = context.app();
         let outcome = app.rename(&self.file, &from, &to, self.format.format());
         context.notes(&app);
-        changed(context, &self.file, outcome? == Outcome::Changed)
+        let done = format!("`{from}` is `{to}` now");
+        changed(context, &self.file, &outcome?, &done)
     }
 }
 
 /// The answer of a command that changed a file, or found that there was nothing to change.
-pub(super) fn changed(context: &Context, file: &Path, changed: bool) -> Result<Exit, Failure> {
+fn changed(context: &Context, file: &Path, outcome: &Outcome, done: &str) -> Result<Exit, Failure> {
+    let shown = file.display();
+    let Outcome::Changed { new } = outcome else {
+        if context.ui.is_json() {
+            let new: [&str; 0] = [];
+            context
+                .ui
+                .json(&json!({ "file": file, "changed": false, "new": new }))?;
+        }
+        context.ui.note(&format!("{shown}: nothing changed"));
+        return Ok(Exit::UNCHANGED);
+    };
+    let new: Vec<String> = new.iter().map(ToString::to_string).collect();
     if context.ui.is_json() {
         context
             .ui
-            .json(&json!({ "file": file, "changed": changed }))?;
+            .json(&json!({ "file": file, "changed": true, "new": new }))?;
     }
-    if changed {
-        return Ok(Exit::OK);
-    }
-    context
-        .ui
-        .note(&format!("{}: nothing changed", file.display()));
-    Ok(Exit::UNCHANGED)
+    context.ui.note(&format!("{shown}: {done}"));
+    Ok(Exit::OK)
 }

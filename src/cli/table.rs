@@ -6,10 +6,12 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::io::safe_text::safe;
 
-/// Rows of text in columns as wide as their widest cell. Empty columns are left out.
+/// Rows of text in columns as wide as their widest cell. Empty columns are left out, and so is the
+/// line of titles where none has any.
 pub struct Table {
     titles: Vec<&'static str>,
     rows: Vec<Vec<String>>,
+    indent: &'static str,
 }
 
 impl Table {
@@ -18,6 +20,16 @@ impl Table {
         Self {
             titles: titles.into_iter().collect(),
             rows: Vec::new(),
+            indent: "",
+        }
+    }
+
+    /// The same table, set in below a heading.
+    #[must_use]
+    pub fn indented(self) -> Self {
+        Self {
+            indent: "  ",
+            ..self
         }
     }
 
@@ -44,15 +56,20 @@ impl Table {
             return String::new();
         }
         let mut text = String::new();
+        let indent = self.indent;
         let titles = line(self.titles.iter().copied(), &self.titles, &widths);
-        if colour {
-            writeln!(text, "\x1b[1m{titles}\x1b[0m").ok();
-        } else {
-            writeln!(text, "{titles}").ok();
+        match (titles.as_str(), colour) {
+            ("", _) => {}
+            (titles, true) => {
+                writeln!(text, "{indent}\x1b[1m{titles}\x1b[0m").ok();
+            }
+            (titles, false) => {
+                writeln!(text, "{indent}{titles}").ok();
+            }
         }
         for row in &self.rows {
             let cells = row.iter().map(String::as_str);
-            writeln!(text, "{}", line(cells, &self.titles, &widths)).ok();
+            writeln!(text, "{indent}{}", line(cells, &self.titles, &widths)).ok();
         }
         text
     }
@@ -103,6 +120,14 @@ mod tests {
         let mut table = Table::new(["LONG TITLE", "B"]);
         table.row(["x", "y"]);
         assert_eq!(table.render(false), "LONG TITLE  B\nx           y\n");
+    }
+
+    #[test]
+    fn a_table_can_do_without_titles() {
+        let mut table = Table::new(["", ""]).indented();
+        table.row(["long key", "str"]);
+        table.row(["k", "int"]);
+        assert_eq!(table.render(true), "  long key  str\n  k         int\n");
     }
 
     #[test]

@@ -2,8 +2,8 @@
 //!
 //! 1. Standard output is the answer and nothing else, standard error is talk, the terminal itself
 //!    (`/dev/tty`) is dialogue.
-//! 2. Every line of talk begins with `mvx:`. An error says where and what, then its causes, then
-//!    what to do, each hint a command to type or a thing to change.
+//! 2. Every line of talk begins with `mvx:`. An error says where and what, then its causes, set
+//!    in, then what to do, each hint a command to type or a thing to change.
 //! 3. Lower case, no full stop; what is typed stands in backticks.
 //! 4. Never a byte of a value, never a MAC. Names and paths go through [`safe`].
 //! 5. Colour marks the first word and carries no meaning of its own.
@@ -20,13 +20,13 @@
 use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
 
 use clap::builder::StyledStr;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
+use crate::app::files::{STDIN, shell_word};
 use crate::error::{Exit, Explain, Failure};
 use crate::io::IoError;
 use crate::io::env::Environment;
@@ -34,6 +34,7 @@ use crate::io::stdio::Stdout;
 use crate::io::terminal::{self, Colour};
 use crate::secret::Cleartext;
 
+pub use super::progress::Progress;
 pub use super::table::Table;
 pub use crate::io::safe_text::safe;
 
@@ -44,7 +45,8 @@ pub struct Ui {
     verbose: u8,
     colour: Colours,
     stdout: RefCell<Option<Stdout>>,
-    bar: RefCell<Option<ProgressBar>>,
+    /// The line of progress that stands at the terminal.
+    bar: RefCell<Option<String>>,
 }
 
 impl Ui {
@@ -74,6 +76,11 @@ impl Ui {
         self.json
     }
 
+    /// How much detail is asked for.
+    pub fn verbose(&self) -> u8 {
+        self.verbose
+    }
+
     /// Whether the answer may be coloured.
     pub fn is_coloured(&self) -> bool {
         self.colour.stdout
@@ -95,6 +102,15 @@ impl Ui {
     pub fn line(&self, text: &str) -> Result<(), Failure> {
         self.answer(safe(text).as_bytes())?;
         self.answer(b"\n")
+    }
+
+    /// Prints a line of the answer that stands above others.
+    pub fn heading(&self, text: &str) -> Result<(), Failure> {
+        if self.colour.stdout {
+            self.answer(format!("{BOLD}{}{RESET}\n", safe(text)).as_bytes())
+        } else {
+            self.line(text)
+        }
     }
 
     /// Prints the answer as JSON, on one line.
@@ -150,19 +166,13 @@ impl Ui {
 
     /// Shows how far a long piece of work is, on a terminal and after a second.
     pub fn progress(&self, steps: usize, doing: &'static str) -> Progress<'_> {
-        Progress {
-            ui: self,
-            drawn: !self.quiet && !self.json && terminal::is_stderr(),
-            doing,
-            steps: steps as u64,
-            done: 0,
-            started: Instant::now(),
-        }
+        let is_seen = !self.quiet && !self.json && terminal::is_stderr();
+        Progress::new(self, steps, doing, is_seen)
     }
 
     /// Prints a failure that does not end the command.
     pub fn problem(&self, failure: &Failure) {
-        put(&failure_text(failure, self.is_json(), self.is_coloured()));
+        self.talk(&failure_text(failure, self.json, self.colour.stderr));
     }
 
     /// Ends a command: hands on the rest of the answer, prints the failure if there is one, and
@@ -185,12 +195,23 @@ impl Ui {
         exit.code().into()
     }
 
-    /// Writes to standard error in one piece, around a progress bar if there is one.
+    /// Writes to standard error in one piece, above the line of progress if there is one.
     fn talk(&self, lines: &str) {
         match &*self.bar.borrow() {
-            Some(bar) => bar.suspend(|| put(lines)),
+            Some(bar) => put(&format!("{ERASE}{lines}{bar}")),
             None => put(lines),
         }
+    }
+
+    /// Puts a line of progress in the place of the one that stands there, or takes it away.
+    pub(super) fn show(&self, line: Option<String>) {
+        let mut bar = self.bar.borrow_mut();
+        match (&*bar, &line) {
+            (_, Some(line)) => put(&format!("{ERASE}{line}")),
+            (Some(_), None) => put(ERASE),
+            (None, None) => {}
+        }
+        *bar = line;
     }
 }
 
@@ -198,50 +219,6 @@ impl Ui {
 struct Colours {
     stdout: bool,
     stderr: bool,
-}
-
-/// A piece of work whose steps are counted. Its bar disappears with it.
-pub struct Progress<'a> {
-    ui: &'a Ui,
-    drawn: bool,
-    doing: &'static str,
-    steps: u64,
-    done: u64,
-    started: Instant,
-}
-
-impl Progress<'_> {
-    /// One step is done.
-    pub fn step(&mut self) {
-        self.done += 1;
-        if !self.drawn {
-            return;
-        }
-        let mut bar = self.ui.bar.borrow_mut();
-        match &*bar {
-            Some(bar) => bar.set_position(self.done),
-            None if self.started.elapsed() > PATIENCE => {
-                let new =
-                    ProgressBar::with_draw_target(Some(self.steps), ProgressDrawTarget::stderr())
-                        .with_message(self.doing)
-                        .with_position(self.done);
-                if let Ok(style) = ProgressStyle::with_template("mvx: {msg} {bar:30} {pos}/{len}") {
-                    new.set_style(style);
-                }
-                new.tick();
-                *bar = Some(new);
-            }
-            None => {}
-        }
-    }
-}
-
-impl Drop for Progress<'_> {
-    fn drop(&mut self) {
-        if let Some(bar) = self.ui.bar.borrow_mut().take() {
-            bar.finish_and_clear();
-        }
-    }
 }
 
 /// Prints a failure where there is no [`Ui`] yet.
@@ -276,6 +253,7 @@ fn failure_text(failure: &Failure, json: bool, colour: bool) -> String {
             causes.push(cause);
         }
     }
+    let hints = hints(failure);
     if json {
         let object = serde_json::json!({
             "code": failure.code,
@@ -283,7 +261,7 @@ fn failure_text(failure: &Failure, json: bool, colour: bool) -> String {
             "message": message,
             "place": failure.place,
             "causes": causes,
-            "hints": failure.hints,
+            "hints": hints,
         });
         return format!("{object}\n");
     }
@@ -292,13 +270,43 @@ fn failure_text(failure: &Failure, json: bool, colour: bool) -> String {
         None => message.to_owned(),
     };
     let mut lines = talk_text("error", Some(RED), &first, colour);
-    for cause in &causes {
-        lines += &talk_text("  caused by", None, cause, colour);
+    for cause in causes.iter().flat_map(|cause| cause.lines()) {
+        // writing to a string does not fail
+        writeln!(lines, "mvx:   {}", safe(cause)).ok();
     }
-    for hint in &failure.hints {
+    for hint in &hints {
         lines += &talk_text("hint", Some(CYAN), hint, colour);
     }
     lines
+}
+
+/// The hints, with the file that it is about in the place of the word `FILE`: what is shown can be
+/// typed.
+fn hints(failure: &Failure) -> Vec<String> {
+    let Some(place) = failure.place.as_deref().filter(|place| *place != STDIN) else {
+        return failure.hints.clone();
+    };
+    let file = shell_word(Path::new(place));
+    let bounded = |text: &str, at: usize| {
+        let inside = |c: char| c.is_alphanumeric() || c == '_';
+        let (before, after) = (text.get(..at), text.get(at + 4..));
+        !before.is_some_and(|text| text.ends_with(inside))
+            && !after.is_some_and(|text| text.starts_with(inside))
+    };
+    let named = |hint: &String| {
+        let mut text = String::with_capacity(hint.len() + file.len());
+        let mut done = 0;
+        for (at, word) in hint
+            .match_indices("FILE")
+            .filter(|(at, _)| bounded(hint, *at))
+        {
+            text += hint.get(done..at).unwrap_or_default();
+            text += &file;
+            done = at + word.len();
+        }
+        text + hint.get(done..).unwrap_or_default()
+    };
+    failure.hints.iter().map(named).collect()
 }
 
 /// `mvx: WORD: TEXT`; further lines of the text are set in, so that none of them can pass for
@@ -311,7 +319,7 @@ fn talk_text(word: &str, style: Option<&str>, text: &str, colour: bool) -> Strin
             (0, "", _) => writeln!(lines, "mvx: {line}"),
             (0, word, Some(style)) => writeln!(lines, "mvx: {style}{word}:{RESET} {line}"),
             (0, word, None) => writeln!(lines, "mvx: {word}: {line}"),
-            _ => writeln!(lines, "mvx:   {line}"),
+            _ => writeln!(lines, "{}", format!("mvx:   {line}").trim_end()),
         };
         // writing to a string does not fail
         written.ok();
@@ -333,10 +341,11 @@ impl Write for Wiped {
     }
 }
 
-/// How long work may take in silence.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// ECMA-48: back to the line's beginning, and erase it.
+const ERASE: &str = "\r\x1b[K";
 
 // ECMA-48, select graphic rendition
+const BOLD: &str = "\x1b[1m";
 const RED: &str = "\x1b[1;31m";
 const YELLOW: &str = "\x1b[1;33m";
 const CYAN: &str = "\x1b[36m";
@@ -375,7 +384,7 @@ mod tests {
         assert_eq!(
             failure_text(&failure, false, false),
             "mvx: error: a\\u{202e}.yaml: no identity could unwrap the data key\n\
-             mvx:   caused by: age1q\\u{1b}[2J: no match\n\
+             mvx:   age1q\\u{1b}[2J: no match\n\
              mvx: hint: `mvx doctor a.yaml` shows who can open it\n"
         );
         assert_eq!(
@@ -397,6 +406,20 @@ mod tests {
         assert_eq!(failure_text(&error().into(), false, false), expected);
         let placed = Failure::from(error()).at("b.yaml");
         assert_eq!(failure_text(&placed, false, false), expected);
+    }
+
+    #[test]
+    fn a_hint_names_the_file_it_is_about() {
+        let shown = |place: &str| {
+            let failure = Failure::new(Exit::NO, "no-such-key", "there is no `a`").at(place);
+            hints(
+                &failure.hint("`mvx ls FILE` shows the keys, as MVX_AGE_KEY_FILE and FILES do not"),
+            )
+        };
+        let expected = "`mvx ls a.yaml` shows the keys, as MVX_AGE_KEY_FILE and FILES do not";
+        assert_eq!(shown("a.yaml"), [expected]);
+        assert!(shown("my a.yaml")[0].starts_with("`mvx ls 'my a.yaml'`"));
+        assert!(shown(STDIN)[0].starts_with("`mvx ls FILE`"));
     }
 
     #[test]

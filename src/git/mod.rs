@@ -144,13 +144,25 @@ impl WorkTree {
         {
             return Ok(false);
         }
-        let index = self.repository.index().map_err(unreadable)?;
+        Ok(!self.is_tracked(path)?)
+    }
+
+    /// Whether git has the file at `path` in its index.
+    pub fn is_tracked(&self, path: &Path) -> Result<bool, GitError> {
+        let inside = self.inside(path)?;
+        let index = self
+            .repository
+            .index()
+            .map_err(|source| GitError::Unreadable {
+                root: self.root.clone(),
+                source,
+            })?;
         let mut stages = STAGES;
-        Ok(stages.all(|stage| index.get_path(&inside, stage).is_none()))
+        Ok(stages.any(|stage| index.get_path(&inside, stage).is_some()))
     }
 
     /// The path from the root.
-    fn inside(&self, path: &Path) -> Result<PathBuf, GitError> {
+    pub fn inside(&self, path: &Path) -> Result<PathBuf, GitError> {
         full_path(path)?
             .strip_prefix(&self.root)
             .map(Path::to_owned)
@@ -274,6 +286,8 @@ mod tests {
         let found = work_tree_of(&tree.at(".gitignore")).unwrap().unwrap();
         assert!(!found.is_ignored(&tree.at("tracked.env")).unwrap());
         assert!(found.is_ignored(&tree.at("other.env")).unwrap());
+        assert!(found.is_tracked(&tree.at("tracked.env")).unwrap());
+        assert!(!found.is_tracked(&tree.at("other.env")).unwrap());
     }
 
     #[test]

@@ -27,19 +27,36 @@ pub enum Kind {
     Other(&'static str),
 }
 
+/// A file as it was read.
+pub struct Contents {
+    /// Its bytes.
+    pub bytes: Cleartext,
+    /// Whether others than its owner may read it. Never where files have no modes, nor for pipes,
+    /// whose modes say nothing.
+    pub shared: bool,
+}
+
 /// A whole file of at most `limit` bytes. Pipes can be read too (`mvx encrypt <(…)`).
 pub fn read(path: &Path, limit: usize) -> Result<Cleartext, IoError> {
-    let file = File::open(path).map_err(|source| IoError::read(path, source))?;
-    let expected = file
-        .metadata()
-        .map_err(|source| IoError::read(path, source))?
-        .len();
-    slurp(file, usize::try_from(expected).unwrap_or(limit), limit)
-        .map_err(|source| IoError::read(path, source))?
+    read_with_access(path, limit).map(|contents| contents.bytes)
+}
+
+/// As [`read`], with a look at who else may read the file.
+pub fn read_with_access(path: &Path, limit: usize) -> Result<Contents, IoError> {
+    let failed = |source| IoError::read(path, source);
+    let file = File::open(path).map_err(failed)?;
+    let metadata = file.metadata().map_err(failed)?;
+    let expected = usize::try_from(metadata.len()).unwrap_or(limit);
+    let bytes = slurp(file, expected, limit)
+        .map_err(failed)?
         .ok_or_else(|| IoError::TooLarge {
             path: path.into(),
             limit,
-        })
+        })?;
+    Ok(Contents {
+        bytes,
+        shared: is_shared(&metadata),
+    })
 }
 
 /// A text that is no secret: rules, settings, lists of recipients.
@@ -91,21 +108,6 @@ pub fn target(path: &Path) -> Result<PathBuf, IoError> {
         path,
         io::Error::other("too many levels of symbolic links"),
     ))
-}
-
-/// Whether only its owner can read the file. Always true where files have no modes.
-pub fn is_private(path: &Path) -> Result<bool, IoError> {
-    let metadata = fs::metadata(path).map_err(|source| IoError::read(path, source))?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        Ok(metadata.permissions().mode() & OTHERS == 0)
-    }
-    #[cfg(not(unix))]
-    {
-        drop(metadata);
-        Ok(true)
-    }
 }
 
 /// Makes a directory and those above it, where they are missing.
@@ -178,6 +180,18 @@ pub(crate) fn slurp(
     Ok(Some(Cleartext::new(bytes)))
 }
 
+#[cfg(unix)]
+fn is_shared(metadata: &fs::Metadata) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+
+    metadata.is_file() && metadata.permissions().mode() & OTHERS_READ != 0
+}
+
+#[cfg(not(unix))]
+fn is_shared(_metadata: &fs::Metadata) -> bool {
+    false
+}
+
 /// What a directory entry is, from its metadata.
 pub(crate) fn kind_of(metadata: &fs::Metadata) -> Kind {
     let kind = metadata.file_type();
@@ -218,9 +232,9 @@ pub(crate) fn sync_directory(directory: &Path) {
     }
 }
 
-/// The mode bits of everybody but the owner.
+/// The mode bits by which everybody but the owner may read.
 #[cfg(unix)]
-const OTHERS: u32 = 0o077;
+const OTHERS_READ: u32 = 0o044;
 
 /// As many as Linux follows (`path_resolution(7)`).
 const MOST_LINKS: usize = 40;
@@ -318,18 +332,26 @@ mod tests {
     }
 
     #[test]
-    fn private_means_nobody_else_can_read() {
+    fn shared_means_others_can_read() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("key");
-        fs::write(&path, "").unwrap();
-        for (mode, private) in [(0o600, true), (0o400, true), (0o640, false), (0o604, false)] {
+        fs::write(&path, "x").unwrap();
+        for (mode, shared) in [(0o600, false), (0o400, false), (0o640, true), (0o604, true)] {
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-            assert_eq!(is_private(&path).unwrap(), private, "{mode:o}");
+            let contents = read_with_access(&path, 10).unwrap();
+            assert_eq!(contents.shared, shared, "{mode:o}");
+            assert_eq!(contents.bytes.as_bytes(), b"x");
         }
-        let deep = directory.path().join("a/b");
-        create_private_directories(&deep).unwrap();
-        assert!(is_private(&deep).unwrap());
-        assert!(is_private(&directory.path().join("a")).unwrap());
+    }
+
+    #[test]
+    fn private_directories_are_their_owners_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        create_private_directories(&directory.path().join("a/b")).unwrap();
+        for name in ["a", "a/b"] {
+            let metadata = fs::metadata(directory.path().join(name)).unwrap();
+            assert_eq!(metadata.permissions().mode() & 0o077, 0, "{name}");
+        }
     }
 
     #[test]

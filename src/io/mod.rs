@@ -217,6 +217,26 @@ impl IoError {
         Self::Write { path, source }
     }
 
+    /// The reason alone, in words that fit behind the name of a file or program.
+    pub fn reason(&self) -> String {
+        match self {
+            Self::NotFound { .. } => "there is no such file".into(),
+            Self::NotAFile { what, .. } => format!("it is {what}"),
+            Self::NotADirectory { .. } => "it is not a directory".into(),
+            Self::TooLarge { limit, .. } => format!("it is larger than {limit} bytes"),
+            Self::CommandLost { source, .. }
+            | Self::CommandNotStarted { source, .. }
+            | Self::Read { source, .. }
+            | Self::Signals { source }
+            | Self::Write { source, .. } => match source.kind() {
+                io::ErrorKind::NotFound => "there is no such file".into(),
+                io::ErrorKind::Other => source.to_string(),
+                kind => kind.to_string(),
+            },
+            other => other.to_string(),
+        }
+    }
+
     fn path(&self) -> Option<&PathBuf> {
         match self {
             Self::AlreadyExists { path }

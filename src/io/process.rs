@@ -10,7 +10,7 @@ use std::ffi::OsString;
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -46,6 +46,8 @@ pub struct Invocation {
 pub struct Output {
     /// Its exit status; `None` where a signal ended it.
     pub code: Option<i32>,
+    /// The number of the signal that ended it.
+    pub signal: Option<i32>,
     /// Its standard output.
     pub stdout: Cleartext,
     /// Its standard error, where that was captured.
@@ -146,52 +148,38 @@ impl Invocation {
         };
         let deadline = Instant::now() + self.timeout;
         let mut running = self.start()?;
-        let (sender, receiver) = mpsc::channel();
         if let (Some(bytes), Some(pipe)) = (self.stdin.take(), running.child.stdin.take()) {
             thread::spawn(move || feed(pipe, &bytes));
         }
-        let mut awaited = 0;
-        if let Some(pipe) = running.child.stdout.take() {
-            drain(pipe, Stream::Stdout, self.limit, sender.clone());
-            awaited += 1;
-        }
-        if let Some(pipe) = running.child.stderr.take() {
-            drain(pipe, Stream::Stderr, MOST_STDERR, sender.clone());
-            awaited += 1;
-        }
-        drop(sender);
-
-        let (mut stdout, mut stderr) = (Cleartext::default(), Cleartext::default());
+        let stdout = drain(running.child.stdout.take(), Stream::Stdout, self.limit);
+        let stderr = drain(running.child.stderr.take(), Stream::Stderr, MOST_STDERR);
         let timed_out = || IoError::CommandTimedOut {
             program: name.clone(),
             after: self.timeout,
         };
-        while awaited > 0 {
-            let left = deadline.saturating_duration_since(Instant::now());
-            match receiver.recv_timeout(left) {
-                Ok((Stream::Stdout, bytes)) => {
-                    stdout = bytes
-                        .map_err(lost)?
-                        .ok_or_else(|| IoError::CommandOutputTooLong {
-                            program: name.clone(),
-                            limit: self.limit,
-                        })?;
-                }
-                // more than that is cut off, never a failure
-                Ok((Stream::Stderr, bytes)) => {
-                    stderr = bytes.map_err(lost)?.unwrap_or_default();
-                }
-                Err(RecvTimeoutError::Timeout) => return Err(timed_out()),
-                Err(RecvTimeoutError::Disconnected) => break,
-            }
-            awaited -= 1;
-        }
+        let stdout = match stdout.recv_timeout(left(deadline)) {
+            Ok(bytes) => bytes
+                .map_err(lost)?
+                .ok_or_else(|| IoError::CommandOutputTooLong {
+                    program: name.clone(),
+                    limit: self.limit,
+                })?,
+            Err(RecvTimeoutError::Timeout) => return Err(timed_out()),
+            Err(RecvTimeoutError::Disconnected) => Cleartext::default(),
+        };
         let status = running
             .wait_until(deadline)
             .map_err(lost)?
             .ok_or_else(timed_out)?;
+        // A service that it left running may hold standard error open for ever.
+        let stderr = match stderr.recv_timeout(left(deadline).min(LAST_WORDS)) {
+            // more than the limit is cut off, never a failure
+            Ok(bytes) => bytes.map_err(lost)?.unwrap_or_default(),
+            Err(_) => Cleartext::default(),
+        };
         Ok(Output {
             code: status.code(),
+            signal: signal(status),
             stdout,
             stderr,
         })
@@ -353,25 +341,43 @@ fn feed(mut pipe: impl Write, bytes: &Cleartext) {
     pipe.write_all(bytes.as_bytes()).ok();
 }
 
+/// Reads a pipe beside the program. The thread ends when the pipe does; nobody waits for it.
 fn drain(
-    mut pipe: impl Read + Send + 'static,
+    pipe: Option<impl Read + Send + 'static>,
     stream: Stream,
     limit: usize,
-    sender: mpsc::Sender<(Stream, io::Result<Option<Cleartext>>)>,
-) {
-    thread::spawn(move || {
-        let bytes = match stream {
-            Stream::Stdout => file::slurp(pipe, 0, limit),
-            Stream::Stderr => {
-                let start = file::slurp((&mut pipe).take(limit as u64), 0, limit);
-                // the rest is read and dropped, so that the program is not stopped by a full pipe
-                io::copy(&mut pipe, &mut io::sink()).ok();
-                start
-            }
-        };
-        // nobody listens any more after a timeout
-        sender.send((stream, bytes)).ok();
-    });
+) -> Receiver<io::Result<Option<Cleartext>>> {
+    let (sender, receiver) = mpsc::channel();
+    if let Some(mut pipe) = pipe {
+        thread::spawn(move || {
+            let bytes = match stream {
+                Stream::Stdout => file::slurp(pipe, 0, limit),
+                Stream::Stderr => {
+                    let start = file::slurp((&mut pipe).take(limit as u64), 0, limit);
+                    // the rest is read and dropped, so that a full pipe does not stop the program
+                    io::copy(&mut pipe, &mut io::sink()).ok();
+                    start
+                }
+            };
+            // nobody listens any more after a timeout
+            sender.send(bytes).ok();
+        });
+    }
+    receiver
+}
+
+fn left(deadline: Instant) -> Duration {
+    deadline.saturating_duration_since(Instant::now())
+}
+
+#[cfg(unix)]
+fn signal(status: ExitStatus) -> Option<i32> {
+    std::os::unix::process::ExitStatusExt::signal(&status)
+}
+
+#[cfg(not(unix))]
+fn signal(_status: ExitStatus) -> Option<i32> {
+    None
 }
 
 fn not_started(program: &OsString, source: io::Error) -> IoError {
@@ -383,6 +389,9 @@ fn not_started(program: &OsString, source: io::Error) -> IoError {
 
 /// Bytes of standard error that are kept: more than any message, less than a flood.
 const MOST_STDERR: usize = 64 * 1024;
+
+/// How long standard error is waited for once the program has ended.
+const LAST_WORDS: Duration = Duration::from_millis(200);
 
 #[cfg(all(test, unix))]
 mod tests {
@@ -434,8 +443,19 @@ mod tests {
         assert_eq!(text(&output.stdout), "out\n");
         assert_eq!(text(&output.stderr), "err\n");
         let output = shell("kill -9 $$").run().unwrap();
-        assert_eq!(output.code, None);
+        assert_eq!((output.code, output.signal), (None, Some(9)));
         assert!(!output.is_success());
+    }
+
+    #[test]
+    fn what_it_left_running_holds_nobody_up() {
+        let started = Instant::now();
+        let output = shell("sleep 20 >&- & echo out")
+            .stderr(Stderr::Captured)
+            .run()
+            .unwrap();
+        assert_eq!(text(&output.stdout), "out\n");
+        assert!(started.elapsed() < Duration::from_secs(10));
     }
 
     #[test]

@@ -4,10 +4,10 @@
 //! own and never touch the process's environment.
 
 use std::ffi::OsString;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::io::IoError;
 use crate::secret::Cleartext;
 
 /// Where a user's configuration lives depends on this.
@@ -31,8 +31,9 @@ pub struct KeyFile {
 
 /// The machine that mvx runs on, as far as keys go.
 pub trait Machine: Send + Sync {
-    /// An environment variable's value.
-    fn variable(&self, name: &str) -> Option<OsString>;
+    /// An environment variable's value, unless it is empty. The name stands in
+    /// [`VARIABLES`](crate::io::env::VARIABLES).
+    fn variable(&self, name: &'static str) -> Option<OsString>;
 
     /// The user's home directory.
     fn home(&self) -> Option<PathBuf>;
@@ -41,7 +42,7 @@ pub trait Machine: Send + Sync {
     fn platform(&self) -> Platform;
 
     /// Reads a key file or pipe of at most [`MAX_KEY_BYTES`].
-    fn read(&self, path: &Path) -> io::Result<KeyFile>;
+    fn read(&self, path: &Path) -> Result<KeyFile, IoError>;
 
     /// Runs a program without a shell and gives back what it printed.
     fn run(&self, command: &KeyCommand<'_>) -> Result<Cleartext, CommandError>;
@@ -69,6 +70,14 @@ pub enum CommandError {
     /// It could not be started.
     #[error("`{program}` could not be started: {why}")]
     Start {
+        /// The program.
+        program: String,
+        /// The system's reason.
+        why: String,
+    },
+    /// What it printed, or how it ended, could not be learned.
+    #[error("`{program}` was lost: {why}")]
+    Lost {
         /// The program.
         program: String,
         /// The system's reason.

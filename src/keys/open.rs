@@ -98,11 +98,11 @@ impl Explain for OpenFailure {
             Self::NoIdentity(tried) if tried.identities == 0 => vec![
                 "if you have a key, set MVX_AGE_KEY_FILE to its file; if not, `mvx keys generate` makes one"
                     .to_owned(),
-                "then ask somebody who can open the file to run `mvx recipients add` for you".to_owned(),
+                "then ask somebody who can open the file to add your public key (`mvx keys public`) to the rules and to seal it again".to_owned(),
             ],
             Self::NoIdentity(_) => vec![
                 "set MVX_AGE_KEY_FILE to the file of a key that it is sealed for".to_owned(),
-                "or ask somebody who can open the file to run `mvx recipients add` for you".to_owned(),
+                "or ask one of them to add your public key (`mvx keys public`) to the rules and to seal it again".to_owned(),
             ],
             Self::Shares(_) => vec![
                 "`git log -p` of the file shows who changed its `sops.key_groups`".to_owned(),
@@ -361,7 +361,7 @@ fn count<'h>(held: impl Iterator<Item = &'h Held>) -> usize {
 }
 
 /// `a, b and c`; a long list is cut.
-fn list(mut names: Vec<String>, conjunction: &str) -> String {
+pub fn list(mut names: Vec<String>, conjunction: &str) -> String {
     if names.len() > MAX_NAMED {
         let more = names.len() - (MAX_NAMED - 1);
         names.truncate(MAX_NAMED - 1);

@@ -1,37 +1,39 @@
 //! The real [`Machine`]: the process's environment, its files, its child processes.
 
 use std::ffi::OsString;
-use std::fs::{File, Metadata};
-use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
-use zeroize::Zeroizing;
-
+use crate::io::env::Environment;
+use crate::io::process::{Invocation, Output, Stderr};
+use crate::io::{IoError, file};
 use crate::keys::machine::{CommandError, KeyCommand, KeyFile, MAX_KEY_BYTES, Machine, Platform};
 use crate::keys::printable;
 use crate::secret::Cleartext;
 
 /// The machine that this process runs on.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct System;
-
-/// How often a command that has closed its output is asked whether it has ended.
-const POLL: Duration = Duration::from_millis(2);
+pub struct System {
+    environment: Arc<Environment>,
+}
 
 /// The longest line of a failed command's stderr that is passed on, in characters.
 const MAX_SAID: usize = 200;
 
+impl System {
+    /// The machine as `environment` describes it.
+    pub fn new(environment: Arc<Environment>) -> Self {
+        Self { environment }
+    }
+}
+
 impl Machine for System {
-    fn variable(&self, name: &str) -> Option<OsString> {
-        std::env::var_os(name)
+    fn variable(&self, name: &'static str) -> Option<OsString> {
+        self.environment.get(name).map(Into::into)
     }
 
     fn home(&self) -> Option<PathBuf> {
-        std::env::home_dir().filter(|home| home.is_absolute())
+        let home = self.environment.home().ok()?;
+        home.is_absolute().then(|| home.to_owned())
     }
 
     fn platform(&self) -> Platform {
@@ -44,148 +46,57 @@ impl Machine for System {
         }
     }
 
-    fn read(&self, path: &Path) -> io::Result<KeyFile> {
-        let mut file = File::open(path)?;
-        let shared = shared(&file.metadata()?);
-        let text = drain(&mut file, MAX_KEY_BYTES)?
-            .ok_or_else(|| io::Error::other("too large to be a key file"))?;
-        Ok(KeyFile { text, shared })
+    fn read(&self, path: &Path) -> Result<KeyFile, IoError> {
+        let contents = file::read_with_access(path, MAX_KEY_BYTES)?;
+        Ok(KeyFile {
+            text: contents.bytes,
+            shared: contents.shared,
+        })
     }
 
     fn run(&self, command: &KeyCommand<'_>) -> Result<Cleartext, CommandError> {
-        let program = command.program.to_owned();
-        let deadline = Instant::now() + command.timeout;
-        let mut child = Command::new(command.program)
-            .args(command.arguments)
-            .env("SOPS_AGE_RECIPIENT", command.recipient)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(|error| CommandError::Start {
-                program: program.clone(),
-                why: reason(&error),
+        let program = || command.program.to_owned();
+        let output = Invocation::new(command.program, command.arguments)
+            .with("SOPS_AGE_RECIPIENT", command.recipient)
+            .timeout(command.timeout)
+            .limit(MAX_KEY_BYTES)
+            .stderr(Stderr::Captured)
+            .may_ask()
+            .run()
+            .map_err(|error| match error {
+                IoError::CommandTimedOut { after, .. } => CommandError::Timeout {
+                    program: program(),
+                    seconds: after.as_secs(),
+                },
+                IoError::CommandOutputTooLong { .. } => {
+                    CommandError::TooMuch { program: program() }
+                }
+                IoError::CommandLost { .. } => CommandError::Lost {
+                    program: program(),
+                    why: error.reason(),
+                },
+                error => CommandError::Start {
+                    program: program(),
+                    why: error.reason(),
+                },
             })?;
-        let printed = collect(child.stdout.take());
-        let said = collect(child.stderr.take());
-        let timeout = |child: &mut Child| {
-            kill(child);
-            CommandError::Timeout {
-                program: program.clone(),
-                seconds: command.timeout.as_secs(),
-            }
-        };
-        let printed = match printed.recv_timeout(left(deadline)) {
-            Err(RecvTimeoutError::Timeout) => return Err(timeout(&mut child)),
-            Err(RecvTimeoutError::Disconnected) => None,
-            Ok(printed) => printed,
-        };
-        let Some(printed) = printed else {
-            kill(&mut child);
-            return Err(CommandError::TooMuch { program });
-        };
-        let Some(status) = wait(&mut child, deadline) else {
-            return Err(timeout(&mut child));
-        };
-        if status.success() {
-            return Ok(printed);
+        if output.is_success() {
+            return Ok(output.stdout);
         }
-        // its children may hold stderr open, so this is waited for no longer than needed
-        let said = said.recv_timeout(left(deadline).min(Duration::from_millis(200)));
         Err(CommandError::Status {
-            program,
-            status: describe(status),
-            said: said.ok().flatten().and_then(|text| last_line(&text)),
+            program: program(),
+            status: status(&output),
+            said: last_line(&output.stderr),
         })
     }
 }
 
-/// An operating system's reason, in words that fit into a message of ours.
-pub(crate) fn reason(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::NotFound => "there is no such file".to_owned(),
-        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
-        io::ErrorKind::IsADirectory => "it is a directory".to_owned(),
-        io::ErrorKind::Other => error.to_string(),
-        kind => kind.to_string(),
+fn status(output: &Output) -> String {
+    match (output.code, output.signal) {
+        (Some(code), _) => format!("status {code}"),
+        (None, Some(signal)) => format!("signal {signal}"),
+        (None, None) => "an unknown status".to_owned(),
     }
-}
-
-#[cfg(unix)]
-fn shared(metadata: &Metadata) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-
-    // pipes such as <(command) have modes of their own that say nothing
-    metadata.is_file() && metadata.permissions().mode() & 0o044 != 0
-}
-
-#[cfg(not(unix))]
-fn shared(_metadata: &Metadata) -> bool {
-    false
-}
-
-/// Reads to the end into memory that is wiped; `None` if there is more than `limit`.
-fn drain(source: &mut impl Read, limit: usize) -> io::Result<Option<Cleartext>> {
-    let mut text = Cleartext::with_capacity(1024);
-    let mut buffer = Zeroizing::new([0; 4096]);
-    loop {
-        match source.read(&mut buffer[..]) {
-            Ok(0) => return Ok(Some(text)),
-            Ok(count) => text.push(buffer.get(..count).unwrap_or_default()),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-        if text.len() > limit {
-            return Ok(None);
-        }
-    }
-}
-
-/// Drains a child's pipe beside it. The thread ends when the pipe does; nobody waits for it.
-fn collect(pipe: Option<impl Read + Send + 'static>) -> Receiver<Option<Cleartext>> {
-    let (sender, receiver) = mpsc::channel();
-    thread::spawn(move || {
-        let text = match pipe {
-            Some(mut pipe) => drain(&mut pipe, MAX_KEY_BYTES).ok().flatten(),
-            None => None,
-        };
-        // where the receiver has given up, the text is dropped, and so wiped
-        drop(sender.send(text));
-    });
-    receiver
-}
-
-fn left(deadline: Instant) -> Duration {
-    deadline.saturating_duration_since(Instant::now())
-}
-
-/// Waits until `deadline` for a child that has closed its output.
-fn wait(child: &mut Child, deadline: Instant) -> Option<ExitStatus> {
-    loop {
-        match child.try_wait() {
-            Ok(Some(status)) => return Some(status),
-            Ok(None) if left(deadline).is_zero() => return None,
-            Ok(None) => thread::sleep(POLL),
-            Err(_) => return None,
-        }
-    }
-}
-
-/// Ends a child and forgets it. One that has ended meanwhile is no error.
-fn kill(child: &mut Child) {
-    drop(child.kill());
-    drop(child.wait());
-}
-
-fn describe(status: ExitStatus) -> String {
-    #[cfg(unix)]
-    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
-        return format!("signal {signal}");
-    }
-    status.code().map_or_else(
-        || "an unknown status".to_owned(),
-        |code| format!("status {code}"),
-    )
 }
 
 /// The last line that a failed command wrote to stderr, unless it looks like part of a key.
@@ -213,10 +124,19 @@ fn last_line(text: &Cleartext) -> Option<String> {
 
 #[cfg(all(test, unix))]
 mod tests {
+    use std::time::{Duration, Instant};
+
     use super::*;
+    use crate::keys::age::{AgeKeys, default_key_file};
+    use crate::keys::prompt::NoPrompt;
+
+    fn system() -> System {
+        let variables: [(&'static str, &str); 0] = [];
+        System::new(Arc::new(Environment::of(variables)))
+    }
 
     fn run(script: &str, timeout: Duration) -> Result<Cleartext, CommandError> {
-        System.run(&KeyCommand {
+        system().run(&KeyCommand {
             program: "sh",
             arguments: &["-c".to_owned(), script.to_owned()],
             recipient: "age1someone",
@@ -270,7 +190,7 @@ mod tests {
 
     #[test]
     fn a_missing_program_is_named() {
-        let error = System
+        let error = system()
             .run(&KeyCommand {
                 program: "mvx-no-such-program",
                 arguments: &[],
@@ -285,6 +205,14 @@ mod tests {
         );
     }
 
+    /// Asking for a variable that the table lacks panics.
+    #[test]
+    fn every_variable_of_the_key_sources_is_documented() {
+        let keys = AgeKeys::new(Arc::new(system()), Arc::new(NoPrompt));
+        assert!(keys.list().held.is_empty());
+        assert_eq!(default_key_file(&system()), None);
+    }
+
     #[test]
     fn a_key_file_that_others_can_read_is_noticed() {
         use std::os::unix::fs::PermissionsExt;
@@ -294,12 +222,12 @@ mod tests {
         std::fs::write(&path, "x".repeat(5000)).unwrap();
         for (mode, expected) in [(0o600, false), (0o640, true), (0o604, true)] {
             std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
-            let file = System.read(&path).unwrap();
+            let file = system().read(&path).unwrap();
             assert_eq!(file.shared, expected, "{mode:o}");
             assert_eq!(file.text.len(), 5000);
         }
         std::fs::write(&path, vec![b'x'; MAX_KEY_BYTES + 1]).unwrap();
-        assert!(System.read(&path).is_err());
-        assert!(System.read(directory.path()).is_err());
+        assert!(system().read(&path).is_err());
+        assert!(system().read(directory.path()).is_err());
     }
 }

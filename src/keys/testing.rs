@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 use std::ffi::OsString;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
+use crate::io::IoError;
 use crate::keys::machine::{CommandError, KeyCommand, KeyFile, Machine, Platform};
 use crate::keys::prompt::Prompt;
 use crate::keys::{Kind, Wrapped};
@@ -92,7 +92,7 @@ impl FakeMachine {
 }
 
 impl Machine for FakeMachine {
-    fn variable(&self, name: &str) -> Option<OsString> {
+    fn variable(&self, name: &'static str) -> Option<OsString> {
         self.variables.get(name).cloned()
     }
 
@@ -104,12 +104,15 @@ impl Machine for FakeMachine {
         self.platform
     }
 
-    fn read(&self, path: &Path) -> io::Result<KeyFile> {
+    fn read(&self, path: &Path) -> Result<KeyFile, IoError> {
         self.log
             .lock()
             .unwrap()
             .push(format!("read {}", path.display()));
-        let (bytes, shared) = self.files.get(path).ok_or(io::ErrorKind::NotFound)?;
+        let (bytes, shared) = self
+            .files
+            .get(path)
+            .ok_or_else(|| IoError::NotFound { path: path.into() })?;
         Ok(KeyFile {
             text: Cleartext::new(bytes.clone()),
             shared: *shared,

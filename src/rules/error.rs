@@ -317,10 +317,10 @@ pub enum RulesError {
         passed_over: Option<PathBuf>,
     },
     /// A file of rules that cannot be read.
-    #[error("cannot be read: {source}")]
+    #[error("cannot be read: {why}")]
     Read {
         /// Why.
-        source: std::io::Error,
+        why: String,
     },
 }
 

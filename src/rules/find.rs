@@ -2,12 +2,16 @@
 //! directory, never past the root of the repository.
 
 use std::collections::HashMap;
-use std::fs;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
+use crate::io::file::{self, Kind};
+
 use super::error::{LocatedError, RulesError};
 use super::{Origin, RULES_FILE, Rules, SOPS_FILE};
+
+/// The longest file of rules that is read, in bytes.
+const MOST_RULES: usize = 16 << 20;
 
 /// Finds rules and remembers them, so that a thousand files of one tree cost one reading.
 pub struct Finder {
@@ -36,10 +40,10 @@ impl Finder {
         let place = known.unwrap_or_else(|| self.search(&from_file));
         self.places.insert(from_file.clone(), place.clone());
         let Some(place) = place else {
-            let passed_over = fs::exists(from_file.join(".sops.yml")).unwrap_or_default();
+            let yml = from_file.join(".sops.yml");
             return Err(LocatedError {
                 source: RulesError::NoRules {
-                    passed_over: passed_over.then(|| from_file.join(".sops.yml")),
+                    passed_over: stands(&yml).is_some().then_some(yml),
                 },
                 path: file,
             });
@@ -59,15 +63,19 @@ impl Finder {
             path: path.clone(),
             source,
         };
-        let text = fs::read(&path).map_err(|source| located(RulesError::Read { source }))?;
-        let text = String::from_utf8(text).map_err(|error| {
-            let valid = error.as_bytes().get(..error.utf8_error().valid_up_to());
+        let bytes = file::read(&path, MOST_RULES).map_err(|error| {
+            located(RulesError::Read {
+                why: error.reason(),
+            })
+        })?;
+        let text = str::from_utf8(bytes.as_bytes()).map_err(|error| {
+            let valid = bytes.as_bytes().get(..error.valid_up_to());
             located(RulesError::Syntax {
                 line: memchr::memchr_iter(b'\n', valid.unwrap_or_default()).count() + 1,
                 message: "this is not UTF-8 text".into(),
             })
         })?;
-        let rules = Rules::load(&text, Origin::new(path.clone())).map_err(located)?;
+        let rules = Rules::load(text, Origin::new(path.clone())).map_err(located)?;
         let rules = Arc::new(rules);
         self.loaded.insert(path, Arc::clone(&rules));
         Ok(rules)
@@ -75,13 +83,23 @@ impl Finder {
 
     fn search(&self, directory: &Path) -> Option<PathBuf> {
         let mut ways = within_repository(directory);
-        ways.extend(within_repository(&self.working_directory));
+        for above in within_repository(&self.working_directory) {
+            if !ways.contains(&above) {
+                ways.push(above);
+            }
+        }
         [RULES_FILE, SOPS_FILE].into_iter().find_map(|name| {
             ways.iter()
                 .map(|directory| directory.join(name))
-                .find(|path| path.is_file())
+                .find(|path| stands(path) == Some(Kind::File))
         })
     }
+}
+
+/// What is at `path`. What cannot be looked at, as above a directory that is closed to us, is as
+/// good as nothing.
+fn stands(path: &Path) -> Option<Kind> {
+    file::kind(path).ok().flatten()
 }
 
 /// `directory` and those above it, up to and with the first that holds `.git` (a directory, or a
@@ -90,7 +108,7 @@ fn within_repository(directory: &Path) -> Vec<PathBuf> {
     let mut way = Vec::new();
     for above in directory.ancestors() {
         way.push(above.to_path_buf());
-        if above.join(".git").exists() {
+        if stands(&above.join(".git")).is_some() {
             break;
         }
     }
@@ -106,7 +124,7 @@ fn absolute(working_directory: &Path, path: &Path) -> PathBuf {
         match part {
             Component::CurDir => {}
             Component::ParentDir => {
-                if let Ok(real) = fs::canonicalize(&clean) {
+                if let Ok(real) = file::canonical(&clean) {
                     clean = real;
                 }
                 clean.pop();
@@ -119,6 +137,8 @@ fn absolute(working_directory: &Path, path: &Path) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::error::{Exit, Explain};
 

@@ -22,6 +22,7 @@ mod secrets;
 mod sops_yaml;
 mod starter;
 mod toml_text;
+mod translate;
 mod words;
 mod yaml_text;
 
@@ -39,6 +40,7 @@ pub use recipient::{Extras, RecipientKind, RecipientSpec};
 pub use scan::{Allowance, ScanRule, ScanRules};
 pub use secrets::{Criticality, SecretPolicy};
 pub use starter::{StarterRecipient, starter};
+pub use translate::{Translation, agree, translate};
 
 /// The name of mvx's rules.
 pub const RULES_FILE: &str = ".sops-rules.toml";

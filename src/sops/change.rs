@@ -3,11 +3,14 @@
 //! A new value is first written in clear into the text in memory, so that the store can show that
 //! it carries the value exactly and the selector can decide where it stands; then it is enclosed.
 
-use crate::document::{Body, Shape, Tree, splice};
+use crate::document::{Body, Item, Kind, Shape, Tree, splice};
 use crate::keypath::{KeyPath, Segment};
 use crate::secret::Cleartext;
-use crate::sops::open::{Opened, overlap};
+use crate::sops::metadata::{Metadata, MetadataError};
+use crate::sops::open::{Opened, overlap, selector_of};
 use crate::sops::seal::{SealError, Sealer};
+use crate::sops::select::select;
+use crate::sops::spelling::Spelling;
 use crate::sops::store::{NewNode, StoreError};
 
 /// An opened sealed text.
@@ -28,41 +31,39 @@ impl Sealer<'_> {
         open: Open<'_>,
         changes: &[(KeyPath, NewNode)],
     ) -> Result<Option<Cleartext>, SealError> {
-        let mut changed = Vec::new();
-        let mut text: Option<Cleartext> = None;
+        let mut paths = Vec::new();
+        let mut written: Option<(Cleartext, Tree)> = None;
         for (path, node) in changes {
             if holds(open, path, node) {
                 continue;
             }
-            let tree;
-            let (now, tree) = match &text {
-                None => (open.text, open.tree),
-                Some(text) => {
-                    tree = self.store.parse(text.as_bytes())?;
-                    (text.as_bytes(), &tree)
-                }
+            let next = match &written {
+                None => self.write(open.text, open.tree, path, node)?,
+                Some((text, tree)) => self.write(text.as_bytes(), tree, path, node)?,
             };
-            let next = self.write(now, tree, path, node)?;
-            text = Some(next);
-            changed.push(path.clone());
+            written = Some(next);
+            paths.push(path.clone());
         }
-        let Some(text) = text else { return Ok(None) };
-        let text = self.enclose(text.as_bytes(), &changed)?;
-        let sealed = self.restamp(text.as_bytes(), |spelling| {
-            for path in &changed {
+        let Some((text, tree)) = written else {
+            return Ok(None);
+        };
+        let forget = |spelling: &mut Spelling| {
+            for path in &paths {
                 spelling.forget(path);
             }
-        })?;
-        Ok(Some(sealed))
+        };
+        self.commit((text.as_bytes(), &tree), &paths, open, forget)
+            .map(Some)
     }
 
     /// Takes an entry out.
     pub fn unset(&mut self, open: Open<'_>, path: &KeyPath) -> Result<Cleartext, SealError> {
         let edits = self.store.remove(open.text, open.tree, path)?;
         let text = splice(open.text, edits).ok_or_else(overlap)?;
-        // A comment that was above the entry may now select what comes after it.
-        let text = self.enclose(text.as_bytes(), &[])?;
-        self.restamp(text.as_bytes(), |spelling| spelling.remove_item(path))
+        let tree = self.store.parse(text.as_bytes())?;
+        self.commit((text.as_bytes(), &tree), &[], open, |spelling| {
+            spelling.remove_item(path);
+        })
     }
 
     /// Moves an entry to another place. Within a map its text stays where it is, comments and all;
@@ -79,21 +80,20 @@ impl Sealer<'_> {
             }
             .into());
         }
-        let taken = |why: &str| StoreError::CannotCarry {
-            path: to.to_string(),
-            why: why.into(),
-        };
+        let path = to.to_string();
         if open.tree.find(to).is_some() {
-            return Err(taken("something stands there already; `mvx unset` it first").into());
+            return Err(StoreError::Taken { path }.into());
         }
         if to.is_within(from) {
-            return Err(taken("it lies below the entry that is to be moved").into());
+            return Err(StoreError::BelowItself { path }.into());
         }
-        let text = match (from.split_last(), to.split_last()) {
+        let (text, tree) = match (from.split_last(), to.split_last()) {
             (Some((old, Segment::Key(_))), Some((new, Segment::Key(key)))) if old == new => {
                 let mut edits = self.store.rename(open.text, open.tree, from, key)?;
                 self.disclose(open, from, &mut edits)?;
-                splice(open.text, edits).ok_or_else(overlap)?
+                let text = splice(open.text, edits).ok_or_else(overlap)?;
+                let tree = self.store.parse(text.as_bytes())?;
+                (text, tree)
             }
             _ => {
                 let node = node_at(open, from).ok_or_else(|| StoreError::NoSuchKey {
@@ -105,8 +105,9 @@ impl Sealer<'_> {
                 self.write(without.as_bytes(), &tree, to, &node)?
             }
         };
-        let text = self.enclose(text.as_bytes(), std::slice::from_ref(to))?;
-        self.restamp(text.as_bytes(), |spelling| {
+        keeps_encrypted(open, from, (&tree, to))?;
+        let changed = std::slice::from_ref(to);
+        self.commit((text.as_bytes(), &tree), changed, open, |spelling| {
             spelling.rename(from, to);
         })
     }
@@ -118,7 +119,7 @@ impl Sealer<'_> {
         tree: &Tree,
         path: &KeyPath,
         node: &NewNode,
-    ) -> Result<Cleartext, SealError> {
+    ) -> Result<(Cleartext, Tree), SealError> {
         let old = tree
             .find(path)
             .filter(|item| matches!(item.body, Body::Leaf(_)));
@@ -141,7 +142,7 @@ impl Sealer<'_> {
             }
             .into());
         }
-        Ok(text)
+        Ok((text, tree))
     }
 
     /// Edits that write what is at or below `path` in clear.
@@ -186,6 +187,40 @@ pub fn node_at(open: Open<'_>, path: &KeyPath) -> Option<NewNode> {
     nodes.item(index)
 }
 
+/// Refuses a move by which an encrypted value would come to stand in clear.
+fn keeps_encrypted(
+    open: Open<'_>,
+    from: &KeyPath,
+    (tree, to): (&Tree, &KeyPath),
+) -> Result<(), SealError> {
+    let has_value = |item: &Item| match &item.body {
+        Body::Leaf(value) => !value.bytes.is_empty(),
+        _ => false,
+    };
+    let block = tree.meta().ok_or(MetadataError::NoMac)?;
+    let selected = select(tree, &selector_of(&Metadata::from_block(block))?);
+    let before = open
+        .tree
+        .items
+        .iter()
+        .zip(&open.opened.values)
+        .filter(|(item, value)| {
+            let is_value = value.as_ref().is_some_and(|it| it.kind != Kind::Comment);
+            is_value && has_value(item) && open.tree.path(item).is_within(from)
+        })
+        .count();
+    let after = tree
+        .items
+        .iter()
+        .zip(selected)
+        .filter(|(item, selected)| *selected && has_value(item) && tree.path(item).is_within(to))
+        .count();
+    if after < before {
+        return Err(SealError::WouldDisclose { path: to.clone() });
+    }
+    Ok(())
+}
+
 /// Items by container, so that a tree is walked in linear time.
 struct Nodes<'a> {
     open: Open<'a>,
@@ -226,7 +261,7 @@ impl<'a> Nodes<'a> {
         let item = self.open.tree.items.get(index)?;
         match (&item.body, self.open.opened.values.get(index)?) {
             (Body::Comment(_), _) => None,
-            (Body::Leaf(_), Some(value)) if value.kind == crate::document::Kind::Comment => None,
+            (Body::Leaf(_), Some(value)) if value.kind == Kind::Comment => None,
             (Body::Leaf(_), Some(value)) | (Body::Leaf(value), None) => {
                 Some(NewNode::Value(value.duplicate()))
             }
@@ -258,9 +293,15 @@ fn equal(a: &NewNode, b: &NewNode) -> bool {
 /// Whether a text that was just written holds the node in clear.
 fn stands(tree: &Tree, path: &KeyPath, node: &NewNode) -> bool {
     match node {
-        NewNode::Value(value) => {
-            matches!(tree.find(path).map(|item| &item.body), Some(Body::Leaf(found)) if found == value)
-        }
+        NewNode::Value(value) => match tree.find(path).map(|item| &item.body) {
+            // JSON has one kind of number: the float 3 is written 3, which reads as an integer.
+            Some(Body::Leaf(found)) => {
+                let same_kind = found.kind == value.kind
+                    || (found.kind, value.kind) == (Kind::Int, Kind::Float);
+                same_kind && found.bytes == value.bytes
+            }
+            _ => false,
+        },
         NewNode::Null => matches!(tree.find(path).map(|item| &item.body), Some(Body::Null)),
         NewNode::Map(entries) => {
             shape(tree, path, entries.len()) == Some(Shape::Map)

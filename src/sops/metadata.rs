@@ -8,7 +8,7 @@ use thiserror::Error;
 use crate::document::{Meta, MetaBlock};
 use crate::error::{Exit, Explain};
 
-/// The version that mvx writes: SemVer, as sops demands, and recognisable.
+/// The version that mvx writes: `SemVer`, as sops demands, and recognisable.
 pub const VERSION: &str = concat!("3.13.3+mvx.", env!("CARGO_PKG_VERSION"));
 
 /// The field that keeps the spelling of values (`sops/spelling.rs`).
@@ -241,8 +241,7 @@ impl Metadata {
                     _ => Err(MetadataError::Malformed("key_groups".into())),
                 })
                 .collect(),
-            None | Some(Meta::Null) => Err(MetadataError::NoRecipients),
-            Some(Meta::List(_)) => Err(MetadataError::NoRecipients),
+            None | Some(Meta::Null | Meta::List(_)) => Err(MetadataError::NoRecipients),
             Some(_) => Err(MetadataError::Malformed("key_groups".into())),
         }
     }

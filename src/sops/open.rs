@@ -2,12 +2,15 @@
 //!
 //! Every selected value is decrypted and the MAC is compared before anything is given out.
 
+use std::collections::HashMap;
+
 use thiserror::Error;
 
 use crate::document::{Body, Edit, Item, Kind, Tree, Value, splice};
 use crate::error::{Exit, Explain};
 use crate::keypath::{KeyPath, Segment};
 use crate::secret::Cleartext;
+use crate::sops::change::Open;
 use crate::sops::cipher::Cipher;
 use crate::sops::comments::{Comments, Found};
 use crate::sops::envelope::Envelope;
@@ -96,7 +99,9 @@ impl Explain for OpenError {
                 vec!["`git diff` and `git log -p -- FILE` show who changed it; `git checkout -- FILE` restores the last commit".into()]
             }
             Self::InClear { .. } => vec![
-                "if somebody pasted it there, treat it as leaked: rotate it, then `mvx set` the new one".into(),
+                "take it out or restore the file with `git checkout -- FILE`; then `mvx set FILE KEY` sets it"
+                    .into(),
+                "if it was committed in clear, it has leaked: set a new one".into(),
             ],
             Self::Metadata(error) => error.hints(),
             Self::Selector(error) => error.hints(),
@@ -122,12 +127,54 @@ pub fn selector_of(metadata: &Metadata) -> Result<Selector, OpenError> {
     })
 }
 
+/// Envelopes that were opened before in this run, with their places, so that a change of one value
+/// does not cost the decryption of all. What is found here was authenticated under the same key at
+/// the same place.
+pub(crate) struct Known<'a> {
+    values: HashMap<&'a [u8], (String, &'a Value)>,
+}
+
+impl<'a> Known<'a> {
+    pub(crate) fn new(open: Open<'a>) -> Self {
+        let values = open
+            .tree
+            .items
+            .iter()
+            .zip(&open.opened.values)
+            .filter_map(|(item, value)| match (&item.body, value) {
+                (Body::Leaf(envelope), Some(value)) => {
+                    Some((envelope.bytes.as_bytes(), (open.tree.aad(item), value)))
+                }
+                _ => None,
+            });
+        Self {
+            values: values.collect(),
+        }
+    }
+
+    fn value(&self, envelope: &[u8], aad: &str) -> Option<&Value> {
+        let (place, value) = self.values.get(envelope)?;
+        (place == aad).then_some(*value)
+    }
+}
+
 /// Decrypts every selected item of a tree and checks the MAC.
 pub fn open(
     tree: &Tree,
     metadata: &Metadata,
     cipher: &Cipher,
     check: MacCheck,
+) -> Result<Opened, OpenError> {
+    open_knowing(tree, metadata, cipher, check, None)
+}
+
+/// As [`open`], with values that were opened before.
+pub(crate) fn open_knowing(
+    tree: &Tree,
+    metadata: &Metadata,
+    cipher: &Cipher,
+    check: MacCheck,
+    known: Option<&Known<'_>>,
 ) -> Result<Opened, OpenError> {
     metadata.version()?;
     let selector = selector_of(metadata)?;
@@ -140,7 +187,7 @@ pub fn open(
     for (index, (item, selected)) in tree.items.iter().zip(&selected).enumerate() {
         let value = match &item.body {
             Body::Leaf(clear) if *selected => {
-                let value = open_leaf(tree, item, clear, cipher)?;
+                let value = open_leaf(tree, item, clear, cipher, known)?;
                 if value.kind != Kind::Comment {
                     mac.add(&value, true);
                 }
@@ -188,19 +235,28 @@ pub fn open(
     })
 }
 
-fn open_leaf(tree: &Tree, item: &Item, clear: &Value, cipher: &Cipher) -> Result<Value, OpenError> {
+/// The value of a selected leaf.
+pub(crate) fn open_leaf(
+    tree: &Tree,
+    item: &Item,
+    clear: &Value,
+    cipher: &Cipher,
+    known: Option<&Known<'_>>,
+) -> Result<Value, OpenError> {
     let bytes = clear.bytes.as_bytes();
     if clear.kind != Kind::Str || (!bytes.is_empty() && !Envelope::looks_like(bytes)) {
         return Err(OpenError::InClear {
             path: tree.path(item),
         });
     }
+    let aad = tree.aad(item);
+    if let Some(value) = known.and_then(|known| known.value(bytes, &aad)) {
+        return Ok(value.duplicate());
+    }
     let not_authentic = || OpenError::NotAuthentic {
         path: tree.path(item),
     };
-    let value = cipher
-        .open(bytes, &tree.aad(item))
-        .map_err(|_| not_authentic())?;
+    let value = cipher.open(bytes, &aad).map_err(|_| not_authentic())?;
     canonical(value).ok_or_else(not_authentic)
 }
 
@@ -307,7 +363,8 @@ fn render(
         match (&item.body, value.kind) {
             (Body::Leaf(clear), _) if clear.bytes.is_empty() => {}
             (Body::Leaf(_), Kind::Comment) => {
-                edits.push(store.list_comment(text, tree, item, value.bytes.as_bytes()));
+                let comment = one_line(value.bytes.as_bytes());
+                edits.push(store.list_comment(text, tree, item, comment.as_bytes()));
             }
             (Body::Leaf(_), _) if opened.spelling.has_values() => {
                 match opened.spelling.text(&tree.path(item)) {
@@ -336,6 +393,18 @@ fn render(
         }
     }
     splice(text, edits).ok_or_else(|| overlap().into())
+}
+
+/// A comment on one line. SOPS does not protect a comment's type or number: a copy of a value's
+/// envelope passes for a comment, and a line break in it would end the comment and begin an entry.
+pub(crate) fn one_line(comment: &[u8]) -> Cleartext {
+    let mut line = Cleartext::new(comment.to_vec());
+    for byte in line.as_mut_bytes() {
+        if matches!(byte, b'\n' | b'\r') {
+            *byte = b' ';
+        }
+    }
+    line
 }
 
 /// Two things in one place: a store's mistake.

@@ -1,8 +1,8 @@
-//! What a file was before an edit, so that what stays the same keeps its ciphertext and its text.
+//! What stays the same in an edit keeps its ciphertext and its text.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use sha2::{Digest as _, Sha256};
+use sha2::{Digest, Sha256};
 
 use crate::document::{Body, Document, Item, Kind, Tree, Value};
 use crate::keypath::KeyPath;
@@ -15,12 +15,19 @@ use crate::sops::open::Opened;
 pub struct Previous {
     /// Envelopes by a hash over key, place, type and bytes.
     envelopes: HashMap<[u8; 32], VecDeque<String>>,
-    /// By key path: the text of a value in clear and the sealed text that stood for it.
-    slices: HashMap<String, (Cleartext, Vec<u8>)>,
+    /// By key path.
+    slices: HashMap<String, Slice>,
     /// The text of each document's `sops` block; none where one is in several pieces.
-    pub(super) blocks: Vec<Vec<u8>>,
+    blocks: Vec<Vec<u8>>,
     /// Envelopes of comments that stood as items of lists.
-    pub(super) list_items: HashSet<String>,
+    list_items: HashSet<String>,
+}
+
+/// A value's text in clear and sealed.
+struct Slice {
+    value: Value,
+    plain: Cleartext,
+    sealed: Vec<u8>,
 }
 
 impl Previous {
@@ -51,9 +58,8 @@ impl Previous {
             }
             match (&item.body, value) {
                 (Body::Leaf(_), Some(value)) if value.kind == Kind::Comment => {
-                    previous
-                        .list_items
-                        .extend(envelope.as_str().map(str::to_owned));
+                    let envelope = envelope.as_str().map(str::to_owned);
+                    previous.list_items.extend(envelope);
                 }
                 (Body::Leaf(_), value) => leaves.push((item, value.is_some() && lasting)),
                 _ => {}
@@ -67,26 +73,42 @@ impl Previous {
             .collect();
         if leaves.len() == plain_leaves.len() {
             for ((old, keep), item) in leaves.into_iter().zip(plain_leaves) {
-                if keep && old.block.is_some() == item.block.is_some() {
-                    let sealed = old.source(text).as_bytes().to_vec();
+                if let Body::Leaf(value) = &item.body
+                    && keep
+                    && old.block.is_some() == item.block.is_some()
+                {
+                    let slice = Slice {
+                        value: value.duplicate(),
+                        plain: item.source(plain_text),
+                        sealed: old.source(text).as_bytes().to_vec(),
+                    };
                     let path = plain_tree.path(item).to_string();
-                    previous
-                        .slices
-                        .insert(path, (item.source(plain_text), sealed));
+                    previous.slices.insert(path, slice);
                 }
             }
         }
         previous
     }
 
-    /// The sealed text of a value whose place and text are the same as before.
-    pub(super) fn slice(&self, path: &KeyPath, source: &Cleartext) -> Option<&[u8]> {
-        let (plain, sealed) = self.slices.get(&path.to_string())?;
-        (plain == source).then_some(sealed)
+    /// The sealed text of a value that is the same as before, and so are its place and its text.
+    /// The text alone does not tell: where a file lost its last line break, so did a block's value.
+    pub(crate) fn slice(&self, path: &KeyPath, value: &Value, source: &Cleartext) -> Option<&[u8]> {
+        let slice = self.slices.get(&path.to_string())?;
+        (slice.plain == *source && slice.value == *value).then_some(&slice.sealed)
+    }
+
+    /// The text of each document's `sops` block, as it was.
+    pub(crate) fn blocks(&self) -> &[Vec<u8>] {
+        &self.blocks
+    }
+
+    /// Whether this comment's envelope stood as an item of a list.
+    pub(crate) fn was_list_item(&self, envelope: &str) -> bool {
+        self.list_items.contains(envelope)
     }
 
     /// The envelope of a value with the same place, type and bytes.
-    pub(super) fn take(&mut self, key: &DataKey, aad: &str, value: &Value) -> Option<String> {
+    pub(crate) fn take(&mut self, key: &DataKey, aad: &str, value: &Value) -> Option<String> {
         let envelopes = self.envelopes.get_mut(&slot(key, aad, value))?;
         envelopes.pop_front()
     }

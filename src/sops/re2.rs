@@ -3,8 +3,8 @@
 //! The `regex` crate comes from the same family but is another dialect: its `\w \d \s \b` know all
 //! of Unicode, it has no `\Q…\E`, and it takes things that Go refuses. That matters, because SOPS
 //! silently treats a pattern that Go refuses as one that matches nothing. So a pattern is read by
-//! Go's rules ([`syntax`]) and written out anew for `regex`; what one of the two cannot express is
-//! refused.
+//! Go's rules (`re2/syntax.rs`) and written out anew for `regex`; what one of the two cannot express
+//! is refused.
 
 mod reach;
 mod syntax;

@@ -10,11 +10,15 @@ pub use self::error::SealError;
 use crate::document::{Body, Edit, Item, Kind, Meta, Tree, Value, splice};
 use crate::keypath::KeyPath;
 use crate::secret::{Cleartext, DataKey};
+use crate::sops::change::Open;
 use crate::sops::cipher::{Cipher, Randomness};
+use crate::sops::comments::{Comments, Found};
 use crate::sops::envelope::Envelope;
 use crate::sops::mac::Mac;
 use crate::sops::metadata::{Metadata, MetadataError, SPELLING};
-use crate::sops::open::{MacCheck, Opened, open, overlap, plaintext, selector_of};
+use crate::sops::open::{
+    Known, MacCheck, open, open_knowing, open_leaf, overlap, plaintext, selector_of,
+};
 use crate::sops::previous::Previous;
 use crate::sops::re2::Pattern;
 use crate::sops::select::{Selector, select};
@@ -97,10 +101,10 @@ impl Sealer<'_> {
                         continue;
                     }
                     encrypted += 1;
-                    let path = tree.path(item);
                     let source = item.source(text);
-                    if let Some(sealed) =
-                        previous.as_ref().and_then(|old| old.slice(&path, &source))
+                    if let Some(sealed) = previous
+                        .as_ref()
+                        .and_then(|old| old.slice(&tree.path(item), value, &source))
                     {
                         let sealed = Cleartext::new(sealed.to_vec());
                         item.replace(&sealed, &mut edits);
@@ -144,7 +148,7 @@ impl Sealer<'_> {
         edits.extend(self.store.attach(text, &tree, metadata.fields()));
         let mut sealed = splice(text, edits).ok_or_else(overlap)?;
         if let Some(previous) = &previous
-            && let Some(same) = self.restore_blocks(&sealed, &metadata, &previous.blocks)
+            && let Some(same) = self.restore_blocks(&sealed, &metadata, previous.blocks())
         {
             sealed = same;
         }
@@ -227,7 +231,7 @@ impl Sealer<'_> {
                 let envelope = self.envelope(cipher, &tree, item, &value, previous)?;
                 let was_item = previous
                     .as_ref()
-                    .is_some_and(|old| old.list_items.contains(&envelope));
+                    .is_some_and(|old| old.was_list_item(&envelope));
                 let as_item = was_item
                     .then(|| self.store.list_item(text, &tree, item, &envelope))
                     .flatten();
@@ -240,131 +244,107 @@ impl Sealer<'_> {
             }
         }
         let sealed = splice(text, edits).ok_or_else(overlap)?;
-        if !items {
-            return Ok(sealed);
-        }
         // Comments that have become items are nothing that others can attach to any more.
+        if items {
+            self.rehome(&sealed, cipher)
+        } else {
+            Ok(sealed)
+        }
+    }
+
+    /// Encrypts comments anew that stand in another container than they were encrypted for.
+    fn rehome(&mut self, sealed: &Cleartext, cipher: &Cipher) -> Result<Cleartext, SealError> {
         let text = sealed.as_bytes();
         let tree = self.store.parse(text)?;
-        let metadata = Metadata::from_block(tree.meta().ok_or(SealError::Proof)?);
-        let opened = open(&tree, &metadata, cipher, MacCheck::Skipped)?;
+        let mut comments = Comments::new(&tree, cipher);
         let mut edits = Vec::new();
-        self.rehome(text, &tree, &opened, cipher, &mut edits)?;
-        Ok(splice(text, edits).ok_or_else(overlap)?)
-    }
-
-    /// Encrypts what stands in clear in a sealed text and is selected: new values and comments at
-    /// or below `paths`, and values elsewhere that a change of comments has selected. Always under
-    /// fresh IVs.
-    pub(crate) fn enclose(
-        &mut self,
-        text: &[u8],
-        paths: &[KeyPath],
-    ) -> Result<Cleartext, SealError> {
-        let tree = self.store.parse(text)?;
-        let block = tree.meta().ok_or(MetadataError::NoMac)?;
-        let selector = selector_of(&Metadata::from_block(block))?;
-        let cipher = Cipher::new(self.key);
-        let mut edits = Vec::new();
-        for (item, selected) in tree.items.iter().zip(select(&tree, &selector)) {
-            let value = match &item.body {
-                Body::Leaf(_) if item.is_comment() => continue,
-                Body::Leaf(value) if selected && !value.bytes.is_empty() => value.duplicate(),
-                Body::Comment(text)
-                    if selected && !text.is_empty() && !Envelope::looks_like(text.as_bytes()) =>
-                {
-                    Value {
-                        kind: Kind::Comment,
-                        bytes: text.duplicate(),
-                    }
-                }
-                _ => continue,
-            };
-            let sealed = Envelope::looks_like(value.bytes.as_bytes());
-            if sealed || value.kind == Kind::Comment {
-                let path = tree.path(item);
-                if !paths.iter().any(|changed| path.is_within(changed)) {
-                    continue;
-                }
+        for (index, item) in tree.items.iter().enumerate() {
+            if let Body::Comment(words) = &item.body
+                && Envelope::looks_like(words.as_bytes())
+                && let Found::Elsewhere(value) = comments.open(index, item, words)
+            {
+                let envelope = self.envelope(cipher, &tree, item, &value, &mut None)?;
+                let placed = self.store.envelope(text, &tree, item, &envelope);
+                item.replace(&placed.text, &mut edits);
             }
-            let envelope = self.envelope(&cipher, &tree, item, &value, &mut None)?;
-            let placed = self.store.envelope(text, &tree, item, &envelope);
-            item.replace(&placed.text, &mut edits);
         }
         Ok(splice(text, edits).ok_or_else(overlap)?)
     }
 
-    /// Sets a changed sealed text right: MAC, time and spelling. `text` still carries the old
-    /// metadata; `adjust` brings the remembered spellings in line with the change.
-    pub(crate) fn restamp(
+    /// Ends a change of a sealed text: encrypts, under fresh IVs, what is selected and stands in
+    /// clear (new values, those that moved, and those that a change of comments has selected),
+    /// encrypts comments anew that have come to stand in another container, and sets MAC, time and
+    /// spelling right; `adjust` brings the remembered spellings in line with the change. Of what is
+    /// encrypted already, all that is not at or below `changed` is as it was in `before`.
+    pub(crate) fn commit(
         &mut self,
-        text: &[u8],
+        (text, tree): (&[u8], &Tree),
+        changed: &[KeyPath],
+        before: Open<'_>,
         adjust: impl FnOnce(&mut Spelling),
     ) -> Result<Cleartext, SealError> {
-        let tree = self.store.parse(text)?;
         let block = tree.meta().ok_or(MetadataError::NoMac)?;
         let mut metadata = Metadata::from_block(block);
         let cipher = Cipher::new(self.key);
-        let mut opened = open(&tree, &metadata, &cipher, MacCheck::Skipped)?;
+        let known = Known::new(before);
+        let inside = Inside::new(tree, changed);
         let mut mac = Mac::new(metadata.mac_only_encrypted()?);
-        for ((item, value), selected) in tree.items.iter().zip(&opened.values).zip(&opened.selected)
-        {
-            match (&item.body, value) {
-                (Body::Leaf(_), Some(value)) if value.kind == Kind::Comment => {}
-                (Body::Leaf(_), Some(value)) => mac.add(value, *selected),
-                (Body::Leaf(clear), None) => {
-                    let bytes = clear.bytes.as_bytes();
-                    if Envelope::looks_like(bytes) && cipher.open(bytes, &tree.aad(item)).is_ok() {
+        let mut edits = Vec::new();
+        let mut comments = Comments::new(tree, &cipher);
+        let selection = select(tree, &selector_of(&metadata)?);
+        for (index, (item, selected)) in tree.items.iter().zip(selection).enumerate() {
+            let new = inside.contains(item);
+            let value = match &item.body {
+                Body::Leaf(clear) if !selected => {
+                    let sealed = !new && Envelope::looks_like(clear.bytes.as_bytes());
+                    if sealed && open_leaf(tree, item, clear, &cipher, Some(&known)).is_ok() {
                         return Err(SealError::WouldDisclose {
                             path: tree.path(item),
                         });
                     }
-                    mac.add(clear, *selected);
+                    mac.add(clear, false);
+                    continue;
                 }
-                _ => {}
+                // A comment that sops left as an item of a list.
+                Body::Leaf(_) if item.is_comment() => continue,
+                Body::Leaf(clear) if !new && Envelope::looks_like(clear.bytes.as_bytes()) => {
+                    mac.add(&open_leaf(tree, item, clear, &cipher, Some(&known))?, true);
+                    continue;
+                }
+                Body::Leaf(clear) => {
+                    mac.add(clear, true);
+                    clear.duplicate()
+                }
+                Body::Comment(text) if !selected || text.is_empty() => continue,
+                Body::Comment(text) if Envelope::looks_like(text.as_bytes()) => {
+                    match comments.open(index, item, text) {
+                        Found::Elsewhere(value) => value,
+                        _ => continue,
+                    }
+                }
+                Body::Comment(text) if new => Value::new(Kind::Comment, text.duplicate()),
+                _ => continue,
+            };
+            if !value.bytes.is_empty() {
+                let envelope = self.envelope(&cipher, tree, item, &value, &mut None)?;
+                item.replace(
+                    &self.store.envelope(text, tree, item, &envelope).text,
+                    &mut edits,
+                );
             }
         }
-        if !opened.spelling.is_empty() {
-            adjust(&mut opened.spelling);
+        let mut spelling = Spelling::open(metadata.spelling(), &cipher);
+        if !spelling.is_empty() {
+            adjust(&mut spelling);
         }
-        self.stamp(&mut metadata, &cipher, mac, &opened.spelling)?;
-        let mut edits = self.store.refresh(text, &tree, metadata.fields());
-        self.rehome(text, &tree, &opened, &cipher, &mut edits)?;
+        self.stamp(&mut metadata, &cipher, mac, &spelling)?;
+        edits.extend(self.store.refresh(text, tree, metadata.fields()));
         let sealed = splice(text, edits).ok_or_else(overlap)?;
         let again = self.store.parse(sealed.as_bytes())?;
         let block = again.meta().ok_or(SealError::Proof)?;
-        open(
-            &again,
-            &Metadata::from_block(block),
-            &cipher,
-            MacCheck::Required,
-        )?;
+        let metadata = Metadata::from_block(block);
+        open_knowing(&again, &metadata, &cipher, MacCheck::Required, Some(&known))?;
         Ok(sealed)
-    }
-
-    /// Encrypts comments anew that have come to stand in another container, such as one that was
-    /// above an entry that is gone.
-    fn rehome(
-        &mut self,
-        text: &[u8],
-        tree: &Tree,
-        opened: &Opened,
-        cipher: &Cipher,
-        edits: &mut Vec<Edit>,
-    ) -> Result<(), SealError> {
-        for index in &opened.misplaced {
-            let (Some(item), Some(Some(value))) =
-                (tree.items.get(*index), opened.values.get(*index))
-            else {
-                continue;
-            };
-            let envelope = self.envelope(cipher, tree, item, value, &mut None)?;
-            item.replace(
-                &self.store.envelope(text, tree, item, &envelope).text,
-                edits,
-            );
-        }
-        Ok(())
     }
 
     /// An envelope for a value: the old one where place, type and bytes are the same, else a fresh
@@ -459,6 +439,37 @@ impl Sealer<'_> {
         } else {
             Err(SealError::Proof)
         }
+    }
+}
+
+/// Which items of a tree stand at or below some paths.
+struct Inside<'t> {
+    containers: Vec<bool>,
+    items: Vec<&'t Item>,
+}
+
+impl<'t> Inside<'t> {
+    fn new(tree: &'t Tree, paths: &[KeyPath]) -> Self {
+        let items: Vec<&Item> = paths.iter().filter_map(|path| tree.find(path)).collect();
+        let mut containers = vec![false; tree.containers.len()];
+        for (id, container) in tree.containers.iter().enumerate() {
+            // Containers come after those around them.
+            let below = container
+                .parent
+                .is_some_and(|parent| containers.get(parent) == Some(&true));
+            let is_one = items
+                .iter()
+                .any(|item| matches!(item.body, Body::Open(open) if open == id));
+            if let Some(inside) = containers.get_mut(id) {
+                *inside = below || is_one;
+            }
+        }
+        Self { containers, items }
+    }
+
+    fn contains(&self, item: &Item) -> bool {
+        self.containers.get(item.parent) == Some(&true)
+            || self.items.iter().any(|one| std::ptr::eq(*one, item))
     }
 }
 

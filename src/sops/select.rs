@@ -275,7 +275,8 @@ fn by_comment(tree: &Tree, hit_means: bool, pattern: &Pattern) -> Vec<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::document::{Container, Document, Kind, Shape, Style, Value};
+    use crate::document::{Container, Document, Style};
+    use crate::document::{Kind, Shape, Value};
 
     /// A tree by hand. `rows` are `depth, text`: `#text` is a comment, `- text` an item of a list,
     /// `key` a value, `key:` a map, `key[]` a list, `~key` a null, `---` a new document.

@@ -201,6 +201,18 @@ pub enum StoreError {
         /// The key path.
         path: String,
     },
+    /// Something stands where an entry shall go.
+    #[error("`{path}` is there already")]
+    Taken {
+        /// The key path.
+        path: String,
+    },
+    /// An entry cannot go below itself.
+    #[error("`{path}` lies below what is to be moved")]
+    BelowItself {
+        /// The key path that it should get.
+        path: String,
+    },
     /// A path leads through a value.
     #[error("`{path}` is a value; nothing can stand below it")]
     NotAContainer {
@@ -230,6 +242,8 @@ impl Explain for StoreError {
             Self::ReservedKey { .. } => "reserved-key",
             Self::CannotCarry { .. } => "cannot-carry",
             Self::NoSuchKey { .. } => "no-such-key",
+            Self::Taken { .. } => "already-exists",
+            Self::BelowItself { .. } => "below-itself",
             Self::NotAContainer { .. } => "not-a-container",
         }
     }
@@ -250,10 +264,16 @@ impl Explain for StoreError {
             Self::ReservedKey { .. } => {
                 vec!["rename the key; if the file is sealed already, `mvx decrypt` opens it".into()]
             }
+            // Where the message shows the way already, it ends in one.
+            Self::CannotCarry { why, .. } if why.contains('`') => Vec::new(),
             Self::CannotCarry { .. } => {
                 vec!["YAML and JSON files carry every value".into()]
             }
             Self::NoSuchKey { .. } => vec!["`mvx ls FILE` shows the keys".into()],
+            Self::Taken { .. } => {
+                vec!["`mvx unset` it first, or choose another key path".into()]
+            }
+            Self::BelowItself { .. } => vec!["choose a key path elsewhere".into()],
             Self::NotAContainer { .. } => {
                 vec!["`mvx unset` the value first, or choose another path".into()]
             }

@@ -1,6 +1,8 @@
 //! Points in time as Go reads and writes them, which SOPS's `time` values and the MAC's additional
 //! data depend on. Fields are kept as they stand; no calendar arithmetic takes place.
 
+use std::fmt::Write as _;
+
 /// A time that was read, field by field.
 #[derive(Debug, PartialEq, Eq)]
 struct Fields<'a> {
@@ -87,7 +89,8 @@ impl Fields<'_> {
         match self.offset {
             None | Some((_, 0, 0)) => text.push('Z'),
             Some((sign, hours, minutes)) => {
-                text.push_str(&format!("{sign}{hours:02}:{minutes:02}"));
+                // writing to a string cannot fail
+                write!(text, "{sign}{hours:02}:{minutes:02}").ok();
             }
         }
         text

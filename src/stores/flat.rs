@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use crate::document::{Meta, MetaField};
+use crate::document::Meta;
 
 /// Stands before a map's key.
 const MAP: &str = "__map_";
@@ -158,15 +158,6 @@ pub fn escape(value: &str) -> String {
 /// Reads `\n` as a line break.
 pub fn unescape(value: &str) -> String {
     value.replace("\\n", "\n")
-}
-
-/// The lines of the fields of a block that was read, for comparing.
-pub fn lines_of(fields: &[MetaField]) -> Vec<Line> {
-    let mut lines = Vec::new();
-    for field in fields {
-        flatten_into(field.name.clone(), &field.value, &mut lines);
-    }
-    lines
 }
 
 /// The type that SOPS gives a field.

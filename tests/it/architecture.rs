@@ -2,7 +2,7 @@
 //! how long a file may be.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::support::repository;
 
@@ -45,7 +45,6 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("git2", &["git"]),
     ("granit_parser", &["stores"]),
     ("ignore", &["io", "rules", "scan"]),
-    ("indicatif", &["cli"]),
     ("rpassword", &["io"]),
     ("rustix", &["io"]),
     ("signal_hook", &["io"]),
@@ -58,21 +57,50 @@ const LONGEST: usize = 600;
 struct Source {
     /// From the repository's root, for messages.
     name: String,
-    /// The module at the top of `src/` that it belongs to.
-    layer: String,
+    /// Its module's path below the crate: `["io", "file"]`. The first is its layer.
+    module: Vec<String>,
     text: String,
 }
 
 impl Source {
-    /// The lines that are not tests or comments; tests stand last in a file.
-    fn code(&self) -> Vec<(usize, &str)> {
-        self.text
-            .lines()
-            .enumerate()
-            .map(|(number, line)| (number + 1, line))
-            .take_while(|(_, line)| !line.starts_with("mod tests"))
+    fn layer(&self) -> &str {
+        &self.module[0]
+    }
+
+    /// The text without its tests, which stand last in a file.
+    fn code(&self) -> &str {
+        let end = self
+            .text
+            .find("\nmod tests {")
+            .map_or(self.text.len(), |at| at + 1);
+        &self.text[..end]
+    }
+
+    /// The lines of code without comments, counted from 1.
+    fn lines(&self) -> impl Iterator<Item = (usize, &str)> {
+        (1..)
+            .zip(self.code().lines())
             .filter(|(_, line)| !line.trim_start().starts_with("//"))
+    }
+
+    /// The modules with a file of their own that it declares for tests alone.
+    fn test_modules(&self) -> Vec<Vec<String>> {
+        let lines: Vec<&str> = self.text.lines().collect();
+        lines
+            .windows(2)
+            .filter(|pair| matches!(pair[0], "#[cfg(test)]" | "#[cfg(all(test, unix))]"))
+            .filter_map(|pair| {
+                let (_, name) = pair[1].strip_suffix(';')?.rsplit_once("mod ")?;
+                Some([self.module.as_slice(), &[name.to_owned()]].concat())
+            })
             .collect()
+    }
+
+    /// Whether a chain of `super::` in this line leaves the layer. Tests aside, modules are files,
+    /// so that a file's depth is how often one can say `super` and stay below the crate.
+    fn leaves_its_layer(&self, line: &str) -> bool {
+        let depth = self.module.len();
+        line.contains(&"super::".repeat(depth))
     }
 }
 
@@ -80,18 +108,19 @@ impl Source {
 fn imports_follow_the_arrows() {
     let mut wrong = Vec::new();
     for source in sources() {
-        let Some((_, allowed)) = LAYERS.iter().find(|(layer, _)| *layer == source.layer) else {
-            wrong.push(format!("{}: `{}` has no layer", source.name, source.layer));
+        let layer = source.layer();
+        let Some((_, allowed)) = LAYERS.iter().find(|(known, _)| *known == layer) else {
+            wrong.push(format!("{}: `{layer}` has no layer", source.name));
             continue;
         };
-        for used in imports(&source.text) {
-            let own = used == source.layer;
+        for used in imports(source.code()) {
+            let own = used == layer;
             if !own && !allowed.iter().any(|group| group.contains(&used.as_str())) {
                 wrong.push(format!("{}: uses crate::{used}", source.name));
             }
         }
-        for (number, line) in source.code() {
-            if line.contains("super::super") {
+        for (number, line) in source.lines() {
+            if source.leaves_its_layer(line) {
                 wrong.push(format!("{}:{number}: say crate::…", source.name));
             }
         }
@@ -107,9 +136,9 @@ fn imports_follow_the_arrows() {
 fn libraries_stay_in_their_modules() {
     let mut wrong = Vec::new();
     for source in sources() {
-        for (number, line) in source.code() {
+        for (number, line) in source.lines() {
             for (library, homes) in LIBRARIES {
-                if names(line, library) && !homes.contains(&source.layer.as_str()) {
+                if names(line, library) && !homes.contains(&source.layer()) {
                     wrong.push(format!("{}:{number}: uses {library}", source.name));
                 }
             }
@@ -120,7 +149,7 @@ fn libraries_stay_in_their_modules() {
 
 #[test]
 fn files_are_short() {
-    let long: Vec<String> = sources()
+    let long: Vec<String> = every_source()
         .iter()
         .map(|source| (source.text.lines().count(), &source.name))
         .filter(|(lines, _)| *lines > LONGEST)
@@ -151,8 +180,41 @@ fn imports_are_found_however_they_are_written() {
     assert!(!names("crate::ignore::x", "ignore"));
 }
 
-/// Every file below `src/` but the two at its root that belong to no layer.
+#[test]
+fn code_and_tests_are_told_apart() {
+    let source = |module: &[&str], text: &str| Source {
+        name: String::new(),
+        module: module.iter().map(|&name| name.to_owned()).collect(),
+        text: text.to_owned(),
+    };
+    let text = "use crate::error;\n\n#[cfg(test)]\nmod tests {\n    use crate::app;\n}\n";
+    assert_eq!(imports(source(&["io"], text).code()), ["error"]);
+    let text =
+        "#[cfg(test)]\npub(crate) mod testing;\nmod real;\n#[cfg(all(test, unix))]\nmod slow;\n";
+    assert_eq!(
+        source(&["keys"], text).test_modules(),
+        [["keys", "testing"], ["keys", "slow"]]
+    );
+    let file = source(&["sops", "re2", "syntax"], "");
+    assert!(!file.leaves_its_layer("use super::super::Pattern;"));
+    assert!(file.leaves_its_layer("use super::super::super::keys;"));
+    assert!(source(&["io"], "").leaves_its_layer("use super::keys;"));
+}
+
+/// The files that are part of the program. What is there for tests alone may look across: a format
+/// is best tested with a real key.
 fn sources() -> Vec<Source> {
+    let every = every_source();
+    let tests: Vec<Vec<String>> = every.iter().flat_map(Source::test_modules).collect();
+    assert!(tests.len() > 5, "tests are declared in another way");
+    every
+        .into_iter()
+        .filter(|source| !tests.iter().any(|test| source.module.starts_with(test)))
+        .collect()
+}
+
+/// Every file below `src/` but the two at its root that belong to no layer.
+fn every_source() -> Vec<Source> {
     let root = repository().join("src");
     let mut open = vec![root.clone()];
     let mut found = Vec::new();
@@ -175,14 +237,21 @@ fn sources() -> Vec<Source> {
 }
 
 fn source(root: &Path, path: &Path) -> Option<Source> {
-    let inside: PathBuf = path.strip_prefix(root).unwrap().with_extension("");
-    let layer = inside.components().next()?.as_os_str().to_str()?.to_owned();
-    if layer == "lib" || layer == "main" {
+    let inside = path.strip_prefix(root).unwrap();
+    let mut module: Vec<String> = inside
+        .with_extension("")
+        .components()
+        .map(|part| part.as_os_str().to_str().unwrap().to_owned())
+        .collect();
+    if module.last().is_some_and(|name| name == "mod") {
+        module.pop();
+    }
+    if matches!(module.as_slice(), [root] if root == "lib" || root == "main") {
         return None;
     }
     Some(Source {
-        name: format!("src/{}", path.strip_prefix(root).unwrap().display()),
-        layer,
+        name: format!("src/{}", inside.display()),
+        module,
         text: fs::read_to_string(path).unwrap(),
     })
 }

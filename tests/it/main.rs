@@ -12,11 +12,15 @@
 )]
 
 mod architecture;
+mod canary;
 mod child;
 mod command_line;
+mod commands;
 mod interop;
 mod panics;
 mod processes;
+mod readme;
+mod repo;
 mod support;
 mod talk;
 mod terminal;

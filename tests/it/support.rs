@@ -37,6 +37,11 @@ impl Sandbox {
         Self { directory }
     }
 
+    /// The directory that holds them all.
+    pub(crate) fn root(&self) -> &Path {
+        self.directory.path()
+    }
+
     /// A path below the working directory.
     pub(crate) fn path(&self, name: impl AsRef<Path>) -> PathBuf {
         self.directory.path().join("work").join(name)
@@ -124,7 +129,7 @@ impl Sandbox {
 }
 
 /// The program under test; `MVX_TEST_PROGRAM` names another build of it.
-fn program() -> OsString {
+pub(crate) fn program() -> OsString {
     std::env::var_os("MVX_TEST_PROGRAM").unwrap_or_else(|| env!("CARGO_BIN_EXE_mvx").into())
 }
 

@@ -136,6 +136,33 @@ fn a_generated_key_is_one_to_age_keygen() {
     assert_eq!(public, format!("{}\n", generated.recipient).into_bytes());
 }
 
+/// `script` gives age the terminal that it insists on for a passphrase.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_key_file_that_is_protected_here_opens_with_age() {
+    use crate::secret::Passphrase;
+
+    let (Some(_), Some(mut script)) = (program("age"), program("script")) else {
+        return;
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    let passphrase = Passphrase::new(SESAME.into());
+    let protected = protect(&K1.into(), &passphrase, 10).unwrap();
+    std::fs::write(path("protected"), protected).unwrap();
+    let command = format!(
+        "age -d -o {} {}",
+        path("opened").display(),
+        path("protected").display()
+    );
+    let input = format!("{SESAME}\n");
+    output(
+        script.args(["-qec", &command, "/dev/null"]),
+        input.as_bytes(),
+    );
+    assert_eq!(std::fs::read_to_string(path("opened")).unwrap(), K1);
+}
+
 #[test]
 fn ssh_keys_that_ssh_keygen_protects_open_in_every_cipher_it_knows() {
     let directory = tempfile::tempdir().unwrap();

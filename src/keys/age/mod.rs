@@ -1,6 +1,6 @@
 //! age keys: X25519, SSH keys, tagged keys and plugins, for wrapping and for opening.
 //!
-//! Identities come from many sources, which are merged ([`source`]). Each source is looked at
+//! Identities come from many sources, which are merged (`source.rs`). Each source is looked at
 //! only when its turn comes, in the order of [`Effort`]: a run whose variable holds the right
 //! key reads no other file and starts no program.
 

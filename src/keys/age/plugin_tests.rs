@@ -29,10 +29,16 @@ fn with_plugin(name: &str) {
         plugin.display()
     );
     let directory = tempfile::tempdir().unwrap();
+    // the same program under a second name, which knows no key of that name
+    let second = format!("age-plugin-mvxother{}", std::env::consts::EXE_SUFFIX);
+    std::fs::hard_link(&plugin, directory.path().join(&second))
+        .or_else(|_| std::fs::copy(&plugin, directory.path().join(&second)).map(drop))
+        .unwrap();
+    let path = std::env::join_paths([examples, directory.path().to_owned()]).unwrap();
     let output = Command::new(executable)
         .args(["--exact", "--ignored", "--nocapture"])
         .arg(format!("keys::age::plugin_tests::inside::{name}"))
-        .env("PATH", examples)
+        .env("PATH", path)
         .env("MVXTEST_LOG", directory.path().join("log"))
         .output()
         .unwrap();
@@ -52,6 +58,11 @@ fn a_plugin_keeps_the_contract() {
 #[test]
 fn a_plugin_is_asked_last() {
     with_plugin("a_plugin_is_asked_last");
+}
+
+#[test]
+fn the_plugin_that_the_entry_names_goes_first() {
+    with_plugin("the_plugin_that_the_entry_names_goes_first");
 }
 
 #[test]
@@ -172,6 +183,24 @@ mod inside {
         // and then only for the entry that names it
         unwrap_any(&files[2], &[&provider]).ok().unwrap();
         assert_eq!((starts() - before, prompt.log().len()), (1, 0));
+    }
+
+    #[test]
+    #[ignore = "started by the test of the same name, with the plugin on PATH"]
+    fn the_plugin_that_the_entry_names_goes_first() {
+        let prefix = bech32::Hrp::parse("AGE-PLUGIN-MVXOTHER-").unwrap();
+        let other = bech32::encode_upper::<bech32_long::Bech32Long>(prefix, b"nmine").unwrap();
+        let both = format!("{other} {}", identity("nmine"));
+        let machine = FakeMachine::default().variable("MVX_AGE_KEY", &both);
+        let provider = provider(machine, &FakePrompt::silent());
+        let mut entries = sealed(&[&recipient("nmine")]);
+        let before = starts();
+        unwrap_any(&entries, &[&provider]).ok().unwrap();
+        assert_eq!(starts() - before, 1);
+        // where the entry names none of them, each is asked in turn
+        entries[0].recipient = K1_RECIPIENT.to_owned();
+        unwrap_any(&entries, &[&provider]).ok().unwrap();
+        assert_eq!(starts() - before, 3);
     }
 
     #[test]

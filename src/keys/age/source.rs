@@ -1,15 +1,15 @@
 //! Where age identities come from: variables, key files, commands, and the order among them.
 
-use std::ffi::OsString;
-use std::io;
+use std::ffi::{OsStr, OsString};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use crate::io::IoError;
 use crate::keys::Effort;
 use crate::keys::age::identity::{self, Key};
 use crate::keys::machine::{CommandError, KeyCommand, Machine, Platform};
-use crate::keys::system::reason;
 use crate::secret::Cleartext;
 
 /// How long a key command may take.
@@ -263,7 +263,7 @@ fn sops_config_directory(machine: &dyn Machine) -> Option<PathBuf> {
 }
 
 /// A directory from a variable. A relative one is ignored, as the XDG specification asks.
-fn absolute(machine: &dyn Machine, name: &str) -> Option<PathBuf> {
+fn absolute(machine: &dyn Machine, name: &'static str) -> Option<PathBuf> {
     machine
         .variable(name)
         .map(PathBuf::from)
@@ -272,6 +272,11 @@ fn absolute(machine: &dyn Machine, name: &str) -> Option<PathBuf> {
 
 /// Reads a key file. One of the usual places may well be empty; one that a variable names not.
 fn read(name: Option<&'static str>, path: &Path, machine: &dyn Machine) -> Loaded {
+    if let Some(name) = name
+        && is_key(path.as_os_str())
+    {
+        return misplaced(name);
+    }
     let shown = path.display();
     let label = match name {
         Some(name) => format!("{name} ({shown})"),
@@ -287,22 +292,43 @@ fn read(name: Option<&'static str>, path: &Path, machine: &dyn Machine) -> Loade
             ..Loaded::parse(&file.text, label)
         },
         Err(error) => {
-            let absent = matches!(
-                error.kind(),
-                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-            );
-            if name.is_none() && absent {
+            if name.is_none() && is_absent(&error) {
                 return Loaded {
                     label,
                     ..Loaded::default()
                 };
             }
-            Loaded::trouble(label, &reason(&error))
+            Loaded::trouble(label, &error.reason())
         }
     }
 }
 
+/// Whether the value of a variable is a private key where it should say how to find one. Then it
+/// must not be shown.
+fn is_key(value: &OsStr) -> bool {
+    let value = value.to_string_lossy().to_ascii_uppercase();
+    value.contains("AGE-SECRET-KEY-") || value.contains("PRIVATE KEY-")
+}
+
+fn misplaced(name: &'static str) -> Loaded {
+    Loaded::trouble(
+        name.to_owned(),
+        "it holds a private key itself; the variable for that is MVX_AGE_KEY",
+    )
+}
+
+fn is_absent(error: &IoError) -> bool {
+    match error {
+        IoError::NotFound { .. } => true,
+        IoError::Read { source, .. } => source.kind() == ErrorKind::NotADirectory,
+        _ => false,
+    }
+}
+
 fn run(name: &'static str, line: &OsString, recipient: &str, machine: &dyn Machine) -> Loaded {
+    if is_key(line) {
+        return misplaced(name);
+    }
     let label = name.to_owned();
     let words = line.to_str().and_then(shlex::split);
     let Some((program, arguments)) = words.as_deref().and_then(<[String]>::split_first) else {

@@ -316,6 +316,30 @@ fn a_protected_identity_file_asks_once_and_only_when_nothing_else_opened() {
 }
 
 #[test]
+fn nobody_is_asked_for_an_entry_that_nothing_can_open() {
+    let protected = protect(&K1.into(), &Passphrase::new(SESAME.into()), 2).unwrap();
+    let prompt = FakePrompt::answering(SESAME);
+    let machine = FakeMachine::default()
+        .file(KEYS_TXT, protected)
+        .variable(
+            "MVX_AGE_KEY",
+            &bech32("AGE-PLUGIN-MVXTEST-", b"nana").to_uppercase(),
+        )
+        .variable("MVX_AGE_KEY_CMD", "print");
+    let (provider, _) = watched(machine, &prompt);
+    let damaged = [age_entry(
+        K1_RECIPIENT,
+        "-----BEGIN AGE ENCRYPTED FILE-----\n",
+    )];
+    let failure = unwrap_any(&damaged, &[&provider]).err().unwrap();
+    assert_eq!(prompt.log(), [""; 0]);
+    assert_eq!(
+        lines(&failure)[1..],
+        ["age10…wl: its wrapped key is damaged"]
+    );
+}
+
+#[test]
 fn an_identity_file_that_age_protected_opens() {
     // made by `age -p -a` 1.1.1, scrypt work factor 18
     let file = include_str!("../../../fixtures/keys/age.protected");

@@ -16,9 +16,7 @@ pub enum SealError {
     #[error("it is encrypted already")]
     AlreadySealed,
     /// The selector chose no value at all.
-    #[error(
-        "the selector `{selector}` chooses none of its {values} values: all would stay in clear"
-    )]
+    #[error("the selector `{selector}` chooses none of its values: all would stay in clear")]
     NothingSelected {
         /// The selector's field and pattern.
         selector: String,
@@ -96,6 +94,7 @@ impl Explain for SealError {
             }
             Self::WouldDisclose { .. } => vec![
                 "a comment that keeps values readable would come to stand above it: `mvx edit FILE` removes both".into(),
+                "or the new key is one that the selector leaves readable: choose another".into(),
             ],
             Self::Proof => vec![
                 "please report this with a file that shows it; `--format binary` seals the file as a whole".into(),

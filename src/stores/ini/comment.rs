@@ -18,10 +18,19 @@ use crate::secret::Cleartext;
 
 /// How every envelope begins.
 const ENVELOPE: &str = "ENC[AES256_GCM,";
+/// Stands for a first line of no words: without it sops panics when it writes the comment.
+const EMPTY: &str = " ";
 
 /// Adds the comments that `lines` make up to `items`. Each line begins with its sign and ends
-/// before its line break. Lines with an envelope begin a comment of their own.
-pub(super) fn items(text: &str, lines: &[Range<usize>], parent: usize, items: &mut Vec<Item>) {
+/// before its line break. Lines with an envelope begin a comment of their own. `followed` says
+/// that sops will add another comment to them, that on the section's or key's own line.
+pub(super) fn items(
+    text: &str,
+    lines: &[Range<usize>],
+    followed: bool,
+    parent: usize,
+    items: &mut Vec<Item>,
+) {
     let sealed = |line: &Range<usize>| words(slice(text, line.clone())).starts_with(ENVELOPE);
     let mut rest = lines;
     while let Some((first, more)) = rest.split_first() {
@@ -32,7 +41,7 @@ pub(super) fn items(text: &str, lines: &[Range<usize>], parent: usize, items: &m
             more.iter().take_while(|line| !sealed(line)).count()
         };
         let (own, others) = more.split_at(follow);
-        items.push(item(text, first, own, parent, sealed(first)));
+        items.push(item(text, first, own, parent, sealed(first), followed));
         rest = others;
     }
 }
@@ -43,16 +52,18 @@ fn item(
     more: &[Range<usize>],
     parent: usize,
     sealed: bool,
+    followed: bool,
 ) -> Item {
     let words = words(slice(text, first.clone()));
     let start = first.end - words.len();
     let mut value = Cleartext::default();
     if sealed || more.is_empty() {
-        value.push(words.trim_end().as_bytes());
+        let words = words.trim_end();
+        let empty = words.is_empty() && followed;
+        value.push(if empty { EMPTY } else { words }.as_bytes());
     } else {
-        // An empty first line makes sops panic when it writes; a blank there is harmless.
         let empty = words.trim_end_matches('\r').is_empty();
-        value.push(if empty { " " } else { words }.as_bytes());
+        value.push(if empty { EMPTY } else { words }.as_bytes());
         for (number, line) in more.iter().enumerate() {
             let line = slice(text, line.clone());
             let last = number + 1 == more.len();
@@ -136,12 +147,11 @@ impl<'a> Place<'a> {
         let mut lines = value.split('\n');
         let first = lines.next().unwrap_or_default();
         let mut lines = lines.peekable();
-        let several = lines.peek().is_some();
-        let first = match several {
-            true if first.trim_end_matches('\r') == " " => "",
-            true => first.trim_end_matches('\r'),
-            false => first,
+        let first = match lines.peek() {
+            Some(_) => first.trim_end_matches('\r'),
+            None => first,
         };
+        let first = if first == EMPTY { "" } else { first };
         let mut out = Cleartext::default();
         if self.header {
             let after = slice(self.text, header_of(self.text).len()..self.text.len());

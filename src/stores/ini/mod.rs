@@ -13,6 +13,7 @@
 //! one comment of a key: it loses the one on the key's own line where there are others above.
 
 mod comment;
+mod insert;
 mod parse;
 mod read;
 #[cfg(test)]
@@ -22,10 +23,10 @@ mod write;
 use std::ops::Range;
 
 use self::comment::Place;
-use self::parse::{DEFAULT, utf8};
+use self::parse::utf8;
 use self::read::{line_end, slice};
 use self::write::Layout;
-use super::place::{self, cannot_carry, existing, follow};
+use super::place::{cannot_carry, existing};
 use super::{METADATA, flat};
 use crate::document::{Body, Edit, Item, Kind, Meta, Style, Tree, Value, splice};
 use crate::keypath::{KeyPath, Segment};
@@ -75,7 +76,10 @@ impl Store for Ini {
     }
 
     fn list_comment(&self, _: &[u8], _: &Tree, item: &Item, comment: &[u8]) -> Edit {
-        Edit::new(item.span.clone(), comment.to_vec())
+        // The whole entry: what stands in a value's place would be read as the value.
+        let mut line = Cleartext::from("; ");
+        line.push(comment);
+        Edit::new(item.entry.clone(), line)
     }
 
     fn attach(&self, text: &[u8], _: &Tree, meta: &[(String, Meta)]) -> Vec<Edit> {
@@ -147,40 +151,7 @@ impl Store for Ini {
         path: &KeyPath,
         node: &NewNode,
     ) -> Result<Vec<Edit>, StoreError> {
-        let file = lossless(text);
-        let place = follow(tree, path)?;
-        match path.segments.as_slice() {
-            [Segment::Key(section)] => {
-                let NewNode::Map(entries) = node else {
-                    let why = format!("in INI a value stands in a section, as `{DEFAULT}.name`");
-                    return Err(cannot_carry(path, why));
-                };
-                insert_section(file, tree, path, section, &place, entries)
-            }
-            [Segment::Key(section), Segment::Key(name)] => match place {
-                place::Place::Found(item) => replace(file, tree, item, path, node),
-                place::Place::Missing { container, .. } if container != 0 => {
-                    let names = names(tree, container);
-                    let layout = Layout::of(file, &names);
-                    let line = key_line(&layout, path, name, node)?;
-                    let span = &tree.container(container).span;
-                    let last = tree
-                        .children(container)
-                        .rfind(|item| matches!(item.body, Body::Leaf(_)));
-                    // After a header alone, its comment belongs to its line.
-                    let after = last.map_or(span.start, |item| item.span.end);
-                    let at = end_of_line(file, after);
-                    let mut new = Cleartext::from(newline(text));
-                    new.push(line.as_bytes());
-                    Ok(vec![Edit::new(at..at, new)])
-                }
-                _ => {
-                    let line = key_line(&Layout::sops(), path, name, node)?;
-                    new_section(file, tree, path, section, &[line])
-                }
-            },
-            _ => Err(cannot_carry(path, DEEP)),
-        }
+        insert::insert(lossless(text), tree, path, node)
     }
 
     fn remove(&self, text: &[u8], tree: &Tree, path: &KeyPath) -> Result<Vec<Edit>, StoreError> {
@@ -240,7 +211,7 @@ impl Store for Ini {
         }
         let refused = |why| cannot_carry(path, why);
         if let Body::Open(_) = item.body {
-            check_section(file, item.span.start, key).map_err(|error| error.at(path))?;
+            insert::check_section(file, item.span.start, key, path)?;
             let line = slice(file, item.span.start..line_end(file, item.span.start));
             let close = line
                 .strip_prefix('[')
@@ -277,34 +248,6 @@ impl Store for Ini {
     }
 }
 
-/// Why deeper paths are refused.
-const DEEP: &str = "INI files have sections and names in them, nothing deeper";
-
-/// Why a section cannot have a name.
-enum BadSection {
-    Reserved(usize),
-    Name(&'static str),
-}
-
-impl BadSection {
-    fn at(self, path: &KeyPath) -> StoreError {
-        match self {
-            Self::Reserved(line) => StoreError::ReservedKey {
-                line,
-                key: METADATA.into(),
-            },
-            Self::Name(why) => cannot_carry(path, why),
-        }
-    }
-}
-
-fn check_section(text: &str, at: usize, name: &str) -> Result<(), BadSection> {
-    if name == METADATA {
-        return Err(BadSection::Reserved(line_of(text.as_bytes(), at)));
-    }
-    write::section(name).map_err(BadSection::Name)
-}
-
 /// What follows a value on its line, without the blanks at its end. Only this much of a text is
 /// looked at, so that a file of many values is not read once for each.
 fn tail<'a>(text: &'a [u8], item: &Item) -> &'a str {
@@ -312,139 +255,6 @@ fn tail<'a>(text: &'a [u8], item: &Item) -> &'a str {
     let length = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
     let line = rest.get(..length).unwrap_or_default();
     std::str::from_utf8(line).unwrap_or_default().trim_end()
-}
-
-/// Puts a node in an existing value's place.
-fn replace(
-    text: &str,
-    tree: &Tree,
-    item: &Item,
-    path: &KeyPath,
-    node: &NewNode,
-) -> Result<Vec<Edit>, StoreError> {
-    let new = scalar(path, node)?;
-    let tail = tail(text.as_bytes(), item);
-    let empty = item.span.is_empty();
-    let gap = if empty && tail.starts_with([';', '#']) {
-        " "
-    } else {
-        ""
-    };
-    let written = write::value(&new, item.style, &format!("{gap}{tail}"))
-        .map_err(|why| cannot_carry(path, why))?;
-    let mut out = Cleartext::default();
-    if empty && slice(text, 0..item.span.start).ends_with(['=', ':']) {
-        let layout = Layout::of(text, &names(tree, item.parent));
-        out.push(layout.gap().as_bytes());
-    }
-    out.push(written.as_bytes());
-    out.push(gap.as_bytes());
-    Ok(vec![Edit::new(item.span.clone(), out)])
-}
-
-/// The scalar that a node is.
-fn scalar(path: &KeyPath, node: &NewNode) -> Result<Value, StoreError> {
-    match node {
-        NewNode::Value(value) => Ok(value.duplicate()),
-        NewNode::Null => Err(cannot_carry(
-            path,
-            "an INI value is text; it cannot be null",
-        )),
-        NewNode::Map(_) | NewNode::List(_) => Err(cannot_carry(path, DEEP)),
-    }
-}
-
-/// A line with a new name and value, without its break.
-fn key_line(
-    layout: &Layout,
-    path: &KeyPath,
-    name: &str,
-    node: &NewNode,
-) -> Result<Cleartext, StoreError> {
-    let refused = |why| cannot_carry(path, why);
-    let mut line = Cleartext::from(layout.lead(&write::name(name).map_err(refused)?));
-    let value = write::value(&scalar(path, node)?, Style::Plain, "").map_err(refused)?;
-    line.push(value.as_bytes());
-    Ok(line)
-}
-
-/// Puts a whole section in its place, new or instead of the one that is there.
-fn insert_section(
-    text: &str,
-    tree: &Tree,
-    path: &KeyPath,
-    section: &str,
-    place: &place::Place<'_>,
-    entries: &[(String, NewNode)],
-) -> Result<Vec<Edit>, StoreError> {
-    let lines: Vec<Cleartext> = entries
-        .iter()
-        .map(|(name, node)| {
-            let path = path.child(Segment::Key(name.clone()));
-            key_line(&Layout::sops(), &path, name, node)
-        })
-        .collect::<Result<_, _>>()?;
-    let place::Place::Found(item) = place else {
-        return new_section(text, tree, path, section, &lines);
-    };
-    let newline = newline(text.as_bytes());
-    let line = slice(text, item.span.start..end_of_line(text, item.span.start));
-    let mut out = Cleartext::default();
-    if line.starts_with('[') {
-        out.push(line.as_bytes());
-        out.push(newline.as_bytes());
-    }
-    for (number, line) in lines.iter().enumerate() {
-        if number > 0 {
-            out.push(newline.as_bytes());
-        }
-        out.push(line.as_bytes());
-    }
-    Ok(vec![Edit::new(item.span.clone(), out)])
-}
-
-/// Adds a section with these lines after the last one; `DEFAULT`, which has no header, before the
-/// first.
-fn new_section(
-    text: &str,
-    tree: &Tree,
-    path: &KeyPath,
-    section: &str,
-    lines: &[Cleartext],
-) -> Result<Vec<Edit>, StoreError> {
-    check_section(text, 0, section).map_err(|error| error.at(path))?;
-    let newline = newline(text.as_bytes());
-    let last = tree
-        .items
-        .iter()
-        .rfind(|item| matches!(item.body, Body::Open(_)));
-    let mut out = Cleartext::default();
-    let start = parse::start(text);
-    let at = match last {
-        Some(last) if section != DEFAULT => {
-            out.push(newline.as_bytes());
-            out.push(newline.as_bytes());
-            end_of_line(text, last.span.end)
-        }
-        _ => start,
-    };
-    let head = section == DEFAULT && at == start;
-    if !head {
-        out.push(format!("[{section}]").as_bytes());
-    }
-    for (number, line) in lines.iter().enumerate() {
-        if number > 0 || !head {
-            out.push(newline.as_bytes());
-        }
-        out.push(line.as_bytes());
-    }
-    if at == start {
-        out.push(newline.as_bytes());
-        if start < text.len() && !slice(text, start..line_end(text, start)).trim().is_empty() {
-            out.push(newline.as_bytes());
-        }
-    }
-    Ok(vec![Edit::new(at..at, out)])
 }
 
 /// Where the names of a section's values begin.

@@ -8,7 +8,7 @@ use super::read::{self, slice};
 use crate::document::{
     Body, Container, Document, Item, Kind, MetaBlock, MetaField, Shape, Style, Tree, Value,
 };
-use crate::keypath::Segment;
+use crate::keypath::{KeyPath, Segment};
 use crate::sops::store::{StoreError, line_of};
 use crate::stores::flat::{self, Line};
 use crate::stores::{METADATA, is_metadata};
@@ -93,7 +93,7 @@ struct Parser<'a> {
     tree: Tree,
     section: Section,
     /// The names in the section so far.
-    names: HashSet<String>,
+    names: HashSet<&'a str>,
     /// Comment lines that belong to what follows, each from its sign to the end of its line.
     comments: Vec<Range<usize>>,
     metadata: Vec<Entry>,
@@ -149,8 +149,10 @@ impl Parser<'_> {
         let comments = std::mem::take(&mut self.comments);
         let first = comments.first().map_or(start, |line| line.start);
         let container = self.open(name, first, start..close);
-        comment::items(self.text, &comments, container, &mut self.tree.items);
-        if let Some(sign) = slice(self.text, close..end).find([';', '#']) {
+        let sign = slice(self.text, close..end).find([';', '#']);
+        let items = &mut self.tree.items;
+        comment::items(self.text, &comments, sign.is_some(), container, items);
+        if let Some(sign) = sign {
             let comment = slice(self.text, close + sign..end).trim_end();
             let item = comment::on_header(comment, start..close + sign + comment.len(), container);
             self.tree.items.push(item);
@@ -195,21 +197,23 @@ impl Parser<'_> {
             let first = comments.first().map_or(start, |line| line.start);
             self.open(DEFAULT, first, start..start);
         }
-        if !self.names.insert(name.text.clone()) {
+        if !self.names.insert(name.text) {
             let section = match self.section {
                 Section::In { container, .. } => self.tree.container_path(container),
-                Section::Head | Section::Metadata => crate::keypath::KeyPath::root(1),
+                Section::Head | Section::Metadata => KeyPath::root(1),
             };
             return Err(StoreError::DuplicateKey {
                 line: self.line_of(start),
-                path: section.child(Segment::Key(name.text)).to_string(),
+                path: section
+                    .child(Segment::Key(name.text.to_owned()))
+                    .to_string(),
             });
         }
         let Section::In { container, item } = self.section else {
             self.block = self.block.take().map(|block| block.start..found.next);
             self.metadata.push(Entry {
                 line: Line {
-                    name: name.text,
+                    name: name.text.to_owned(),
                     value: flat::unescape(found.value.as_str().unwrap_or_default()),
                 },
                 range: start..found.span.end,
@@ -230,7 +234,7 @@ impl Parser<'_> {
         }
         self.tree.items.push(Item {
             parent: container,
-            name: Segment::Key(name.text),
+            name: Segment::Key(name.text.to_owned()),
             body: Body::Leaf(Value::new(Kind::Str, found.value)),
             style: found.style,
             entry: start..found.span.end,
@@ -238,9 +242,11 @@ impl Parser<'_> {
             block: None,
         });
         // SOPS puts a key's comments behind it.
-        comment::items(self.text, &comments, container, &mut self.tree.items);
+        let items = &mut self.tree.items;
+        let followed = found.comment.is_some();
+        comment::items(self.text, &comments, followed, container, items);
         if let Some(comment) = found.comment {
-            comment::items(self.text, &[comment], container, &mut self.tree.items);
+            comment::items(self.text, &[comment], false, container, items);
         }
         Ok(found.next)
     }
@@ -248,7 +254,7 @@ impl Parser<'_> {
     /// Comments that nothing follows: SOPS drops them. Here they stay, at the root.
     fn root_comments(&mut self) {
         let comments = std::mem::take(&mut self.comments);
-        comment::items(self.text, &comments, 0, &mut self.tree.items);
+        comment::items(self.text, &comments, false, 0, &mut self.tree.items);
     }
 
     fn finish(mut self) -> Result<Parsed, StoreError> {

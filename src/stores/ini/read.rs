@@ -12,8 +12,8 @@ use crate::secret::Cleartext;
 pub(super) const BACKTICKS: Style = Style::Folded;
 
 /// A name and where its value begins.
-pub(super) struct Name {
-    pub(super) text: String,
+pub(super) struct Name<'a> {
+    pub(super) text: &'a str,
     /// The name with its quotes.
     pub(super) span: Range<usize>,
     /// The byte after the delimiter.
@@ -39,7 +39,7 @@ pub(super) fn line_end(text: &str, at: usize) -> usize {
 }
 
 /// Reads the name at the start of `line`, which begins with no blank.
-pub(super) fn name(text: &str, line: Range<usize>) -> Result<Name, &'static str> {
+pub(super) fn name(text: &str, line: Range<usize>) -> Result<Name<'_>, &'static str> {
     let whole = slice(text, line.clone());
     let quote = if whole.starts_with("\"\"\"") && whole.len() > 6 {
         "\"\"\""
@@ -71,7 +71,7 @@ pub(super) fn name(text: &str, line: Range<usize>) -> Result<Name, &'static str>
         return Err("SOPS numbers a name of `-` and loses it; give it a name");
     }
     Ok(Name {
-        text: name.to_owned(),
+        text: name,
         span: line.start..line.start + end,
         value: line.start + from + delimiter + 1,
     })

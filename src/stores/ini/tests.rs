@@ -181,6 +181,11 @@ fn lines_of_comments_are_one_text() {
         assert_eq!(found.len(), 2, "{text}");
         seal_then_open(&Ini, text.as_bytes(), true);
     }
+    // sops joins both comments, and panics if the first line of what it joined is empty.
+    let text = ";\nk=v ; c\n";
+    let found: Vec<_> = read(text).into_iter().map(|(_, value)| value).collect();
+    assert_eq!(found, ["v", " ", "c"]);
+    seal_then_open(&Ini, text.as_bytes(), true);
 }
 
 #[test]
@@ -283,7 +288,7 @@ fn real_files_of_sops_are_read() {
 fn metadata_with_real_line_breaks_is_read() {
     let text = "[sops]\nmac = x\nage__list_0__map_enc = \"\"\"a\nb\n\"\"\"\n";
     let tree = Ini.parse(text.as_bytes()).unwrap();
-    let lines = flat::lines_of(&tree.meta().unwrap().fields);
+    let lines = flat::flatten(&tree.meta().unwrap().to_meta());
     assert_eq!(lines[1].value, "a\nb\n");
     let text = "[s]\nk=v\n[sops]\nmac = x\n; above t\n[t]\nk=v\n";
     let tree = Ini.parse(text.as_bytes()).unwrap();
@@ -582,4 +587,14 @@ proptest! {
             sealed
         );
     }
+}
+
+#[test]
+fn a_value_that_passes_for_a_comment_stands_for_no_value() {
+    let text = b"[s]\nk = new\n[s]\nk = sealed\n";
+    let tree = Ini.parse(text).unwrap();
+    let item = tree.items.last().unwrap();
+    let edit = Ini.list_comment(text, &tree, item, b"old");
+    let out = splice(text, vec![edit]).unwrap();
+    assert_eq!(out.as_str(), Some("[s]\nk = new\n[s]\n; old\n"));
 }

@@ -127,7 +127,7 @@ impl Layout {
     /// The layout of a section whose names begin at `names`, in their order.
     pub(super) fn of(text: &str, names: &[usize]) -> Self {
         let mut layout = Self::sops();
-        let lines: Vec<(usize, read::Name)> = names
+        let lines: Vec<(usize, read::Name<'_>)> = names
             .iter()
             .filter_map(|&at| {
                 let end = read::line_end(text, at);
@@ -145,7 +145,7 @@ impl Layout {
         layout.pad = delimiter - last.span.end;
         let column = delimiter - at;
         let shared = lines.iter().all(|(at, name)| name.value - 1 - at == column);
-        let lengths = |(at, name): &(usize, read::Name)| name.span.end - at;
+        let lengths = |(at, name): &(usize, read::Name<'_>)| name.span.end - at;
         let differ = lines.windows(2).any(|pair| match pair {
             [a, b] => lengths(a) != lengths(b),
             _ => false,

@@ -4,6 +4,7 @@
 //! keys may stand twice. What is written new takes the file's own indentation, line breaks and
 //! spacing; what is not touched stays as it is.
 
+mod meta;
 mod parse;
 mod scan;
 #[cfg(test)]

@@ -4,18 +4,15 @@ use std::ops::Range;
 
 use super::scan::{Scanner, Token, syntax, unescape};
 use crate::document::{
-    Body, Container, Document, Item, Kind, Meta, MetaBlock, MetaField, Shape, Style, Tree, Value,
+    Body, Container, Document, Item, Kind, MetaBlock, MetaField, Shape, Style, Tree, Value,
 };
 use crate::keypath::Segment;
-use crate::secret::Cleartext;
 use crate::sops::number::go_float;
 use crate::sops::store::{StoreError, line_of};
-use crate::stores::{METADATA, is_metadata};
+use crate::stores::METADATA;
 
 /// How deep containers may stand in one another. Go's decoder allows 10,000.
 pub(super) const MAX_DEPTH: usize = 1000;
-/// How deep the metadata may go; SOPS's own needs five.
-const MAX_META_DEPTH: usize = 32;
 /// UTF-8's byte-order mark.
 const BOM: &[u8] = b"\xEF\xBB\xBF";
 
@@ -68,21 +65,22 @@ struct Frame {
 
 /// Where the `sops` entry stands among the root's entries.
 #[derive(Default)]
-struct Sops {
-    fields: Vec<MetaField>,
-    entry: Option<Range<usize>>,
+pub(super) struct Sops {
+    pub(super) fields: Vec<MetaField>,
+    pub(super) entry: Option<Range<usize>>,
     /// The start of the entry after it.
     next: Option<usize>,
     /// The end of the root's last entry that is not it.
     last_end: Option<usize>,
 }
 
-struct Parser<'a> {
-    text: &'a [u8],
-    scanner: Scanner<'a>,
+/// Reads a text, container by container.
+pub(super) struct Parser<'a> {
+    pub(super) text: &'a [u8],
+    pub(super) scanner: Scanner<'a>,
     tree: Tree,
     stack: Vec<Frame>,
-    sops: Sops,
+    pub(super) sops: Sops,
 }
 
 impl Parser<'_> {
@@ -164,7 +162,7 @@ impl Parser<'_> {
         if colon != Token::Colon {
             return Err(syntax(self.text, at.start, "a key is followed by `:`"));
         }
-        let name = text_of(&unescape(self.text, key));
+        let name = self.key(key);
         let (token, span) = self.scanner.next()?;
         if in_root {
             if name == METADATA {
@@ -324,148 +322,15 @@ impl Parser<'_> {
         }
     }
 
-    /// Reads the value of the root's `sops`.
-    fn metadata(&mut self, key: &Range<usize>, token: Token) -> Result<(), StoreError> {
-        let line = line_of(self.text, key.start);
-        if self.sops.entry.is_some() {
-            return Err(StoreError::DuplicateKey {
-                line,
-                path: METADATA.into(),
-            });
+    /// The text of a key or a piece of metadata, which are no secrets.
+    pub(super) fn key(&self, span: &Range<usize>) -> String {
+        let inner = raw(self.text, &(span.start + 1..span.end - 1));
+        if inner.contains('\\') {
+            let text = unescape(self.text, span);
+            text.as_str().unwrap_or_default().to_owned()
+        } else {
+            inner.to_owned()
         }
-        let reserved = StoreError::ReservedKey {
-            line,
-            key: METADATA.into(),
-        };
-        if token != Token::Open(Shape::Map) {
-            return Err(reserved);
-        }
-        let end = self.each_field(|parser, name, token, span| {
-            let value = parser.meta(token, &span, 1)?;
-            let end = parser.scanner_end(&span, &value);
-            parser.sops.fields.push(MetaField {
-                name,
-                value,
-                span: span.start..end,
-                style: if token == Token::Str {
-                    Style::Double
-                } else {
-                    Style::Plain
-                },
-            });
-            Ok(())
-        })?;
-        if !is_metadata(self.sops.fields.iter().map(|field| field.name.as_str())) {
-            return Err(reserved);
-        }
-        self.sops.entry = Some(key.start..end);
-        Ok(())
-    }
-
-    /// The end of a metadata value: of a container, where the scanner stands after it.
-    fn scanner_end(&self, span: &Range<usize>, value: &Meta) -> usize {
-        match value {
-            Meta::List(_) | Meta::Map(_) => self.scanner.at(),
-            _ => span.end,
-        }
-    }
-
-    /// Reads the entries of an object whose brace was just read; gives back its end.
-    fn each_field(
-        &mut self,
-        mut take: impl FnMut(&mut Self, String, Token, Range<usize>) -> Result<(), StoreError>,
-    ) -> Result<usize, StoreError> {
-        let mut first = true;
-        loop {
-            let (mut token, mut span) = self.scanner.next()?;
-            if first && token == Token::Close(Shape::Map) {
-                return Ok(span.end);
-            }
-            if !first {
-                match token {
-                    Token::Comma => (token, span) = self.scanner.next()?,
-                    Token::Close(Shape::Map) => return Ok(span.end),
-                    _ => {
-                        return Err(syntax(
-                            self.text,
-                            span.start,
-                            "a comma or `}` is expected here",
-                        ));
-                    }
-                }
-            }
-            first = false;
-            let (colon, _) = self.scanner.next()?;
-            if (token, colon) != (Token::Str, Token::Colon) {
-                return Err(syntax(
-                    self.text,
-                    span.start,
-                    "a key and `:` are expected here",
-                ));
-            }
-            let name = text_of(&unescape(self.text, &span));
-            let (token, span) = self.scanner.next()?;
-            take(self, name, token, span)?;
-        }
-    }
-
-    /// One node of the metadata. Recursive, within [`MAX_META_DEPTH`].
-    fn meta(
-        &mut self,
-        token: Token,
-        span: &Range<usize>,
-        depth: usize,
-    ) -> Result<Meta, StoreError> {
-        if depth > MAX_META_DEPTH {
-            return Err(StoreError::Limit {
-                what: "the metadata is nested too deep".into(),
-                limit: format!("{MAX_META_DEPTH} levels"),
-            });
-        }
-        Ok(match token {
-            Token::Str => Meta::Str(text_of(&unescape(self.text, span))),
-            Token::True => Meta::Bool(true),
-            Token::False => Meta::Bool(false),
-            Token::Null => Meta::Null,
-            Token::Number => {
-                let digits = raw(self.text, span);
-                digits
-                    .parse()
-                    .map_or_else(|_| Meta::Str(digits.into()), Meta::Int)
-            }
-            Token::Open(Shape::Map) => {
-                let mut entries = Vec::new();
-                self.each_field(|parser, name, token, span| {
-                    entries.push((name, parser.meta(token, &span, depth + 1)?));
-                    Ok(())
-                })?;
-                Meta::Map(entries)
-            }
-            Token::Open(Shape::List) => {
-                let mut entries = Vec::new();
-                loop {
-                    let (mut token, mut span) = self.scanner.next()?;
-                    if token == Token::Close(Shape::List) && entries.is_empty() {
-                        break;
-                    }
-                    if !entries.is_empty() {
-                        match token {
-                            Token::Comma => (token, span) = self.scanner.next()?,
-                            Token::Close(Shape::List) => break,
-                            _ => {
-                                let message = "a comma or `]` is expected here";
-                                return Err(syntax(self.text, span.start, message));
-                            }
-                        }
-                    }
-                    entries.push(self.meta(token, &span, depth + 1)?);
-                }
-                Meta::List(entries)
-            }
-            Token::Close(_) | Token::Comma | Token::Colon | Token::End => {
-                return Err(syntax(self.text, span.start, "a value is missing here"));
-            }
-        })
     }
 
     fn finish(self) -> Tree {
@@ -486,12 +351,7 @@ impl Parser<'_> {
     }
 }
 
-fn raw<'a>(text: &'a [u8], span: &Range<usize>) -> &'a str {
+pub(super) fn raw<'a>(text: &'a [u8], span: &Range<usize>) -> &'a str {
     let bytes = text.get(span.clone()).unwrap_or_default();
     std::str::from_utf8(bytes).unwrap_or_default()
-}
-
-/// A key or a piece of metadata, which are no secrets.
-fn text_of(bytes: &Cleartext) -> String {
-    bytes.as_str().unwrap_or_default().to_owned()
 }

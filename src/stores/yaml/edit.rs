@@ -353,6 +353,18 @@ pub(super) fn remove(text: &str, tree: &Tree, path: &KeyPath) -> Result<Vec<Edit
             }
         }
     };
+    // Without a line break at the end of a sealed file, the one before its `sops` block is not the
+    // last entry's own. It may have been this one's; a block text that comes last now needs it.
+    let sealed = tree
+        .documents
+        .iter()
+        .any(|document| document.meta.is_some());
+    if next.is_none() && sealed && !text.ends_with('\n') && range.end < text.len() {
+        edits.push(Edit::new(
+            text.len()..text.len(),
+            newline_of(text.as_bytes()),
+        ));
+    }
     edits.push(Edit::new(range, ""));
     Ok(edits)
 }
@@ -442,38 +454,44 @@ fn key_range(text: &str, start: usize) -> Range<usize> {
     let skipped = rest
         .strip_prefix('?')
         .map_or(0, |after| 1 + after.len() - after.trim_start().len());
-    let start = start + skipped;
+    let mut start = start + skipped;
+    // A tag or an anchor before the key stays.
+    while let Some(property) = text
+        .get(start..)
+        .filter(|rest| rest.starts_with(['!', '&']))
+    {
+        let word = property.find([' ', '\t']).unwrap_or(property.len());
+        let rest = property.get(word..).unwrap_or_default();
+        start += property.len() - rest.trim_start_matches([' ', '\t']).len();
+    }
     let rest = text.get(start..).unwrap_or_default();
     let bytes = rest.as_bytes();
-    let len = match bytes.first() {
-        Some(quote @ (b'"' | b'\'')) => {
-            let mut at = 1;
-            while let Some(byte) = bytes.get(at) {
-                match byte {
-                    b'\\' if *quote == b'"' => at += 1,
-                    b'\'' if *quote == b'\'' && bytes.get(at + 1) == Some(&b'\'') => at += 1,
-                    byte if byte == quote => break,
-                    _ => {}
-                }
-                at += 1;
+    let len = if let Some(quote @ (b'"' | b'\'')) = bytes.first() {
+        let mut at = 1;
+        while let Some(byte) = bytes.get(at) {
+            match byte {
+                b'\\' if *quote == b'"' => at += 1,
+                b'\'' if *quote == b'\'' && bytes.get(at + 1) == Some(&b'\'') => at += 1,
+                byte if byte == quote => break,
+                _ => {}
             }
-            at + 1
+            at += 1;
         }
-        _ => {
-            let mut at = 0;
-            while let Some(byte) = bytes.get(at) {
-                let ends = *byte == b'\n'
-                    || (*byte == b':'
-                        && bytes.get(at + 1).is_none_or(|next| {
-                            next.is_ascii_whitespace() || matches!(next, b',' | b']' | b'}')
-                        }));
-                if ends {
-                    break;
-                }
-                at += 1;
+        at + 1
+    } else {
+        let mut at = 0;
+        while let Some(byte) = bytes.get(at) {
+            let ends = *byte == b'\n'
+                || (*byte == b':'
+                    && bytes.get(at + 1).is_none_or(|next| {
+                        next.is_ascii_whitespace() || matches!(next, b',' | b']' | b'}')
+                    }));
+            if ends {
+                break;
             }
-            rest.get(..at).unwrap_or_default().trim_end().len()
+            at += 1;
         }
+        rest.get(..at).unwrap_or_default().trim_end().len()
     };
     start..start + len.min(rest.len())
 }

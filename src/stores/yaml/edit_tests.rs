@@ -1,5 +1,7 @@
 //! Entries that come, go and change their names.
 
+use std::fmt::Write as _;
+
 use crate::document::{Kind, Value, splice};
 use crate::keypath::KeyPath;
 use crate::sops::store::{NewNode, Store as _, StoreError};
@@ -241,7 +243,7 @@ fn alias_bombs_and_loops_are_refused() {
     let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
     for level in 1..12 {
         let aliases = vec![format!("*a{}", level - 1); 10].join(", ");
-        bomb.push_str(&format!("a{level}: &a{level} [{aliases}]\n"));
+        writeln!(bomb, "a{level}: &a{level} [{aliases}]").unwrap();
     }
     assert!(matches!(
         Yaml.expand(bomb.as_bytes()),
@@ -251,7 +253,7 @@ fn alias_bombs_and_loops_are_refused() {
     assert!(Yaml.expand(b"a: *nowhere\n").is_err());
     let mut chain = String::from("a0: &a0 [x]\n");
     for level in 1..2000 {
-        chain.push_str(&format!("a{level}: &a{level} [*a{}]\n", level - 1));
+        writeln!(chain, "a{level}: &a{level} [*a{}]", level - 1).unwrap();
     }
     assert!(matches!(
         Yaml.expand(chain.as_bytes()),
@@ -286,9 +288,9 @@ fn bad_yaml_is_refused_with_its_line() {
         Yaml.parse(format!("a: {deep}").as_bytes()),
         Err(StoreError::Limit { .. })
     ));
-    let deep: String = (0..10_000)
-        .map(|level| format!("{}a:\n", " ".repeat(level)))
-        .collect();
+    let deep = (0..10_000).fold(String::new(), |text, level| {
+        text + &" ".repeat(level) + "a:\n"
+    });
     assert!(matches!(
         Yaml.parse(deep.as_bytes()),
         Err(StoreError::Limit { .. })

@@ -10,7 +10,8 @@ use crate::document::{Body, Edit, Tree as DocumentTree, splice};
 use crate::keypath::{KeyPath, Segment};
 use crate::sops::store::{Expanded, Reference, StoreError, line_of};
 use crate::stores::yaml::layout::{Layout, Node};
-use crate::stores::yaml::parse::{DEPTH_LIMIT, as_text, byte_range, column, events, scan_error};
+use crate::stores::yaml::parse::{DEPTH_LIMIT, as_text, byte_range, events, scan_error};
+use crate::stores::yaml::places::column;
 use crate::stores::yaml::render::{plain_safe, quoted};
 use crate::stores::yaml::sops_block::newline_of;
 
@@ -231,11 +232,9 @@ impl Walker<'_> {
             Some(indent) if level.map && !level.flow => {
                 let mut body = String::new();
                 self.layout.value(&mut body, &node, indent);
-                let body = body
-                    .strip_suffix(self.layout.newline)
+                body.strip_suffix(self.layout.newline)
                     .unwrap_or(&body)
-                    .to_owned();
-                body
+                    .to_owned()
             }
             _ => format!(" {}", node.flow()),
         };

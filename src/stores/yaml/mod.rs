@@ -2,6 +2,8 @@
 //! user wrote stays as it is.
 
 mod attach;
+#[cfg(test)]
+mod change_tests;
 mod comments;
 mod edit;
 #[cfg(test)]
@@ -9,6 +11,7 @@ mod edit_tests;
 mod expand;
 mod layout;
 mod parse;
+mod places;
 mod render;
 mod scalar;
 mod sops_block;

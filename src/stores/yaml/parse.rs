@@ -1,7 +1,6 @@
 //! YAML events → [`Tree`]. The parser's own types stay in this file.
 //!
-//! The parser gives exact byte ranges for values; where dashes stand and where block scalars begin
-//! and end is found here, between the end of one token and the beginning of the next.
+//! The parser gives exact byte ranges for values; what it leaves out is found by `places.rs`.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -9,11 +8,12 @@ use std::ops::Range;
 
 use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Span, StructureStyle};
 
-use crate::document::{Block, Body, Container, Document, Item, Meta, Shape, Style, Tree};
+use crate::document::{Body, Container, Document, Item, Meta, Shape, Style, Tree};
 use crate::keypath::Segment;
 use crate::sops::store::{StoreError, line_of};
 use crate::stores::yaml::comments::{self, Found};
-use crate::stores::yaml::scalar::{BadScalar, Tag, resolve};
+use crate::stores::yaml::places::{block_scalar, colon, column, dash, explicit_key, tab_indent};
+use crate::stores::yaml::scalar::{Tag, resolve};
 use crate::stores::yaml::sops_block::BlockReader;
 
 /// How deep maps and lists may nest, block and flow each.
@@ -40,8 +40,11 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Tree, StoreError> {
         let (event, span) = event.map_err(|error| scan_error(&error))?;
         builder.event(event, &span)?;
     }
-    if builder.tree.items.is_empty() && builder.tree.documents.iter().all(|doc| doc.meta.is_none())
-    {
+    // An empty map in braces is an answer; nothing at all is not.
+    let nothing = |document: &Document| {
+        document.meta.is_none() && !builder.tree.container(document.root).flow
+    };
+    if builder.tree.items.is_empty() && builder.tree.documents.iter().all(nothing) {
         return Err(StoreError::Empty);
     }
     comments::place(text, &mut builder.tree, builder.comments, &builder.scalars);
@@ -382,11 +385,9 @@ impl<'t> Builder<'t> {
             start = dash(self.text, self.cursor).unwrap_or(at);
             self.cursor = self.cursor.max(start + 1);
         }
-        if index == 0 {
-            if !container.flow {
-                container.span.start = start;
-                container.indent = column(self.text, start);
-            }
+        if index == 0 && !container.flow {
+            container.span.start = start;
+            container.indent = column(self.text, start);
         }
         Ok((id, name, start))
     }
@@ -404,7 +405,7 @@ impl<'t> Builder<'t> {
             ScalarStyle::DoubleQuoted => Style::Double,
             ScalarStyle::Literal => Style::Literal,
             ScalarStyle::Folded => Style::Folded,
-            _ => Style::Plain,
+            ScalarStyle::Plain => Style::Plain,
         };
         // A plain node without content is reported with the text `~`.
         let value = if style == Style::Plain && range.is_empty() {
@@ -449,16 +450,8 @@ impl<'t> Builder<'t> {
             });
             return Ok(());
         }
-        let resolved =
-            resolve(tag, &value, style != Style::Plain).map_err(|error| match error {
-                BadScalar::TagMismatch => {
-                    self.syntax(range.start, "the tag does not fit its value")
-                }
-                BadScalar::Unsigned => self.syntax(
-                    range.start,
-                    "an integer above 9223372036854775807, which sops refuses; put it in quotes",
-                ),
-            })?;
+        let resolved = resolve(tag, &value, style != Style::Plain)
+            .map_err(|error| self.syntax(range.start, error.message()))?;
         let block = matches!(style, Style::Literal | Style::Folded)
             .then(|| block_scalar(self.text, self.cursor, &range, span.start.col()));
         // Core tags go with the value: `!!int ENC[…]` would be read by nobody.
@@ -576,156 +569,6 @@ impl Frame<'_> {
             keys: HashSet::new(),
             entries: 0,
         }
-    }
-}
-
-/// The column of byte `at`: indentation is made of spaces, so bytes are characters.
-pub(super) fn column(text: &str, at: usize) -> usize {
-    let before = text.get(..at).unwrap_or_default();
-    let line = before.rfind('\n').map_or(0, |newline| newline + 1);
-    let line = before.get(line..).unwrap_or_default();
-    line.trim_start_matches('\u{feff}').chars().count()
-}
-
-/// The dash of the list entry that comes after the token that ends at `from`.
-fn dash(text: &str, from: usize) -> Option<usize> {
-    let bytes = text.as_bytes();
-    let mut at = from;
-    loop {
-        match *bytes.get(at)? {
-            b'-' if bytes.get(at + 1).is_none_or(u8::is_ascii_whitespace) => return Some(at),
-            b'#' => at += memchr::memchr(b'\n', bytes.get(at..)?)?,
-            b'&' | b'!' => {
-                at += bytes.get(at..)?.iter().position(u8::is_ascii_whitespace)?;
-            }
-            b' ' | b'\t' | b'\r' | b'\n' | b':' | b'?' => at += 1,
-            _ => return None,
-        }
-    }
-}
-
-/// The position behind the colon that follows a key which ends at `from`.
-fn colon(text: &str, from: usize) -> Option<usize> {
-    let rest = text.get(from..)?;
-    let trimmed = rest.trim_start();
-    trimmed
-        .starts_with(':')
-        .then(|| from + rest.len() - trimmed.len() + 1)
-}
-
-/// Whether the line's indentation before `at` holds a tab: go-yaml refuses that.
-fn tab_indent(text: &str, at: usize) -> bool {
-    let head = text.get(..at).unwrap_or_default();
-    let line = head.trim_end_matches([' ', '\t']);
-    (line.is_empty() || line.ends_with('\n'))
-        && head
-            .get(line.len()..)
-            .is_some_and(|indent| indent.contains('\t'))
-}
-
-/// The start of a map's entry: its key, or the `?` before it.
-fn explicit_key(text: &str, from: usize, key: usize) -> usize {
-    let between = text.get(from..key).unwrap_or_default();
-    match between.rfind('?') {
-        Some(at)
-            if between
-                .get(at + 1..)
-                .is_some_and(|rest| rest.trim().is_empty()) =>
-        {
-            from + at
-        }
-        _ => key,
-    }
-}
-
-/// The header of a block scalar and its lines. `content` is the parser's range: from the first
-/// text to the next token.
-fn block_scalar(
-    text: &str,
-    from: usize,
-    content: &Range<usize>,
-    indent: usize,
-) -> Option<(Range<usize>, Block)> {
-    let bytes = text.as_bytes();
-    let mut at = from;
-    // Between the last token and the header stand only a colon or dash, tags, anchors, comments.
-    loop {
-        match *bytes.get(at)? {
-            b'|' | b'>' => break,
-            b'#' => at += memchr::memchr(b'\n', bytes.get(at..)?)?,
-            b'&' | b'!' => at += bytes.get(at..)?.iter().position(u8::is_ascii_whitespace)?,
-            _ => at += 1,
-        }
-    }
-    let indicators = bytes
-        .get(at + 1..)?
-        .iter()
-        .take_while(|byte| byte.is_ascii_digit() || matches!(byte, b'+' | b'-'))
-        .count();
-    let header = at..at + 1 + indicators;
-    let digit = bytes
-        .get(header.clone())?
-        .iter()
-        .find(|byte| byte.is_ascii_digit())
-        .map(|b| b - b'0');
-    let keep = bytes.get(header.clone())?.contains(&b'+');
-    let newline = header.end + memchr::memchr(b'\n', bytes.get(header.end..)?).unwrap_or(0);
-    let start = if newline > 0 && bytes.get(newline - 1) == Some(&b'\r') {
-        newline - 1
-    } else {
-        newline
-    };
-    let end = block_end(text, newline, content, indent, keep);
-    Some((
-        header,
-        Block {
-            lines: start.min(end)..end,
-            indent,
-            digit,
-        },
-    ))
-}
-
-/// Where a block scalar's lines end, its last line break left out.
-fn block_end(
-    text: &str,
-    header_newline: usize,
-    content: &Range<usize>,
-    indent: usize,
-    keep: bool,
-) -> usize {
-    let bytes = text.as_bytes();
-    let mut end = content.end.max(header_newline).min(bytes.len());
-    // The range may reach into the indentation of the next token.
-    let line = bytes
-        .get(..end)
-        .and_then(|head| memchr::memrchr(b'\n', head))
-        .map_or(0, |at| at + 1);
-    let tail = bytes.get(line..end).unwrap_or_default();
-    if line > header_newline && tail.iter().all(|byte| *byte == b' ') && end < bytes.len() {
-        end = line;
-    }
-    let without_break = |end: usize| {
-        let head = bytes.get(..end).unwrap_or_default();
-        let head = head.strip_suffix(b"\n").unwrap_or(head);
-        head.strip_suffix(b"\r").unwrap_or(head).len()
-    };
-    if keep {
-        return without_break(end).max(header_newline);
-    }
-    // Blank lines behind the last one with text are not part of the value.
-    loop {
-        let stripped = without_break(end);
-        let line = bytes
-            .get(..stripped)
-            .and_then(|head| memchr::memrchr(b'\n', head))
-            .map_or(0, |at| at + 1);
-        let text = bytes.get(line..stripped).unwrap_or_default();
-        let blank = text.iter().all(|byte| *byte == b' ') && text.len() <= indent;
-        if !blank || line <= header_newline + 1 {
-            return stripped.max(header_newline);
-        }
-        end = line;
     }
 }
 

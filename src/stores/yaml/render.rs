@@ -6,6 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use crate::document::{Body, Item, Kind, Style, Tree, Value};
 use crate::secret::Cleartext;
 use crate::sops::number::{go_float_g, parse_float};
+use crate::sops::open::one_line;
 use crate::sops::store::Placed;
 use crate::stores::yaml::scalar::is_plain_string;
 
@@ -83,7 +84,7 @@ pub(super) fn plain(
     match value.kind {
         Kind::Comment => {
             let mut comment = Cleartext::from("#");
-            comment.push(text.as_bytes());
+            comment.push(one_line(text.as_bytes()).as_bytes());
             comment
         }
         Kind::Int | Kind::Time => text.into(),
@@ -126,13 +127,12 @@ fn string(text: &str, style: Style, flow: bool, item: &Item, newline: &str) -> C
                 .unwrap_or_else(|| quoted(text))
                 .into()
         }
-        Style::Double => quoted(text).into(),
         // In flow style, single quotes around an envelope stand for a plain text.
         Style::Single if flow && plain_safe(text, true) => text.into(),
-        Style::Single => single().into(),
         Style::Plain if plain_safe(text, flow) => text.into(),
-        Style::Plain if is_plain_string(text) => single().into(),
-        Style::Plain => quoted(text).into(),
+        Style::Plain if !is_plain_string(text) => quoted(text).into(),
+        Style::Single | Style::Plain => single().into(),
+        Style::Double => quoted(text).into(),
     }
 }
 
@@ -228,7 +228,7 @@ pub(super) fn plain_safe(text: &str, flow: bool) -> bool {
     };
     let second = chars.next();
     let starts_well = match first {
-        '-' | '?' | ':' => second.is_some_and(|c| !c.is_whitespace() && !(flow && is_flow(c))),
+        '-' | '?' | ':' => second.is_some_and(|c| !(c.is_whitespace() || flow && is_flow(c))),
         ',' | '[' | ']' | '{' | '}' | '#' | '&' | '*' | '!' | '|' | '>' | '\'' | '"' | '%'
         | '@' | '`' => false,
         _ => true,

@@ -51,6 +51,18 @@ pub(super) enum BadScalar {
     Unsigned,
 }
 
+impl BadScalar {
+    /// What is wrong, for a message with a line before it.
+    pub(super) fn message(&self) -> &'static str {
+        match self {
+            Self::TagMismatch => "the tag does not fit its value",
+            Self::Unsigned => {
+                "an integer above 9223372036854775807, which sops refuses; put it in quotes"
+            }
+        }
+    }
+}
+
 /// The scalar's value; `None` for null. `quoted` is whether it has quotes or is a block.
 pub(super) fn resolve(tag: Tag, text: &str, quoted: bool) -> Result<Option<Value>, BadScalar> {
     let string = |text: &str| Ok(Some(Value::new(Kind::Str, text.as_bytes().to_vec())));
@@ -78,12 +90,15 @@ pub(super) fn resolve(tag: Tag, text: &str, quoted: bool) -> Result<Option<Value
             Err(BadScalar::TagMismatch)
         };
     };
-    let fits = match (&plain, tag) {
-        (_, Tag::None) | (Plain::Null, Tag::Null) | (Plain::Int(_), Tag::Int) => true,
-        (Plain::Float(_) | Plain::Int(_), Tag::Float) => true,
-        (Plain::Bool(_), Tag::Bool) | (Plain::Time(_), Tag::Timestamp) => true,
-        _ => false,
-    };
+    let fits = matches!(
+        (&plain, tag),
+        (_, Tag::None)
+            | (Plain::Null, Tag::Null)
+            | (Plain::Int(_), Tag::Int | Tag::Float)
+            | (Plain::Float(_), Tag::Float)
+            | (Plain::Bool(_), Tag::Bool)
+            | (Plain::Time(_), Tag::Timestamp)
+    );
     if !fits {
         return Err(BadScalar::TagMismatch);
     }

@@ -117,15 +117,13 @@ fn block_cut(text: &str, key: usize, end: usize) -> Range<usize> {
         .and_then(|head| head.rfind('\n'))
         .map_or(0, |at| at + 1);
     let rest = text.get(end..).unwrap_or_default();
-    match rest.find('\n') {
-        Some(newline) => start..end + newline + 1,
-        None => {
-            let head = text.get(..start).unwrap_or_default();
-            let head = head.strip_suffix('\n').unwrap_or(head);
-            let head = head.strip_suffix('\r').unwrap_or(head);
-            head.len()..text.len()
-        }
+    if let Some(newline) = rest.find('\n') {
+        return start..end + newline + 1;
     }
+    let head = text.get(..start).unwrap_or_default();
+    let head = head.strip_suffix('\n').unwrap_or(head);
+    let head = head.strip_suffix('\r').unwrap_or(head);
+    head.len()..text.len()
 }
 
 /// The entry with the comma behind it, or before it where it comes last.

@@ -279,6 +279,8 @@ fn trees_differ_when_anything_does() {
 }
 
 mod properties {
+    use std::fmt::Write as _;
+
     use super::{Yaml, seal_with};
     use crate::sops::store::Store as _;
     use proptest::prelude::*;
@@ -381,13 +383,13 @@ mod properties {
                 for (number, (entry, extra)) in entries.iter().enumerate() {
                     let at = " ".repeat(indent + step);
                     match extra % 8 {
-                        0 => out.push_str(&format!("{at}# note {number}\n")),
+                        0 => writeln!(out, "{at}# note {number}").unwrap(),
                         1 => out.push('\n'),
                         _ => {}
                     }
                     out.push_str(&at);
                     if matches!(node, Node::Map(_)) {
-                        out.push_str(&format!("k{number}:"));
+                        write!(out, "k{number}:").unwrap();
                     } else {
                         out.push('-');
                     }

@@ -415,7 +415,8 @@ fn scalar(value: &Value) -> String {
 
 /// `m.a` as sops writes it.
 fn sops_path(key: &str) -> String {
-    key.split('.').map(|name| format!("[\"{name}\"]")).collect()
+    let parts: Vec<String> = key.split('.').map(|name| format!("[\"{name}\"]")).collect();
+    parts.concat()
 }
 
 /// Numbers that look random and are the same in every run.

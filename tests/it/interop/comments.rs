@@ -117,7 +117,9 @@ fn comments_open_after_changes() {
         if keys.is_empty() {
             continue;
         }
-        let pick = |number: usize| keys[(seed as usize * 7 + number) % keys.len()].clone();
+        let pick = |number: usize| {
+            keys[(usize::try_from(seed).unwrap() * 7 + number) % keys.len()].clone()
+        };
         for arguments in [
             vec!["unset".into(), "a.yaml".into(), pick(0)],
             vec!["mv".into(), "a.yaml".into(), pick(1), "moved.here".into()],

@@ -74,7 +74,8 @@ impl Pair {
     /// Writes `.sops.yaml`, which both programs read: `rules` are the lines of one creation rule
     /// beside its recipient.
     pub(crate) fn rule(&self, rules: &str) {
-        let rules: String = rules.lines().map(|line| format!("    {line}\n")).collect();
+        let rules: Vec<String> = rules.lines().map(|line| format!("    {line}\n")).collect();
+        let rules = rules.concat();
         self.sandbox.write(
             ".sops.yaml",
             format!("creation_rules:\n  - age: {ANA}\n{rules}"),

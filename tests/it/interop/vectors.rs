@@ -195,7 +195,7 @@ fn mac_only_encrypted_is_kept() {
     pair.set(name, &key, "\"changed\"").quiet_success();
     let after = pair.sandbox.read(name);
     assert!(after.contains("mac_only_encrypted: true"), "{after}");
-    drop(succeeded(pair.sops(["decrypt", name]).outcome()));
+    let _opened = succeeded(pair.sops(["decrypt", name]).outcome());
     let clear = types(Format::Yaml, sealed.as_bytes())
         .into_iter()
         .find(|(_, kind)| kind.is_none())
@@ -208,6 +208,6 @@ fn mac_only_encrypted_is_kept() {
         .to_owned();
     pair.sandbox
         .write(name, after.replace(&line, &format!("{clear}: other")));
-    drop(succeeded(pair.sops(["decrypt", name]).outcome()));
+    let _opened = succeeded(pair.sops(["decrypt", name]).outcome());
     pair.open(name);
 }

@@ -8,10 +8,12 @@
 //! reads them off in the order in which sops puts them into its tree. Tests compare the outcome
 //! with real sops, layout by layout.
 
+mod gather;
 mod nodes;
 mod scanner;
 #[cfg(test)]
 mod tests;
+mod token;
 
 use std::ops::Range;
 

@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use super::scanner::{Run, Scanner, Token, TokenKind};
+use super::scanner::Scanner;
+use super::token::{Run, Token, TokenKind};
 
 /// A node and the comments above it, beside it and below it, each by the place of its `#`.
 #[derive(Default)]

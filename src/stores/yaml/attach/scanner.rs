@@ -7,73 +7,11 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
-/// A position. Columns count characters from 0.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Mark {
-    pub(super) index: usize,
-    line: usize,
-    column: usize,
-}
-
-/// What a token is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum TokenKind {
-    StreamStart,
-    StreamEnd,
-    DocumentStart,
-    DocumentEnd,
-    BlockListStart,
-    BlockMapStart,
-    BlockEnd,
-    BlockEntry,
-    FlowListStart,
-    FlowListEnd,
-    FlowMapStart,
-    FlowMapEnd,
-    FlowEntry,
-    Key,
-    Value,
-    Alias,
-    Anchor,
-    Tag,
-    Scalar,
-}
-
-/// A token and where it begins.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Token {
-    pub(super) kind: TokenKind,
-    pub(super) start: Mark,
-}
-
-/// How a run of comments stands to its token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Run {
-    Head,
-    Line,
-    Foot,
-}
-
-/// A run of comment lines.
-#[derive(Debug)]
-pub(super) struct Comments {
-    pub(super) run: Run,
-    /// Where each `#` stands.
-    pub(super) lines: Vec<usize>,
-    /// The first token at or behind this position takes the run.
-    token: usize,
-    /// Where the search began that found it.
-    scan: usize,
-    /// Its line, and its column counted from 1.
-    line: usize,
-    column: usize,
-    start: usize,
-    end: usize,
-}
+use super::token::{Comments, Mark, Run, Token, TokenKind};
 
 /// A place where a key may have begun that has no `?`.
 #[derive(Clone, Copy, Debug)]
-struct SimpleKey {
+pub(super) struct SimpleKey {
     token: usize,
     start: Mark,
 }
@@ -82,26 +20,26 @@ struct SimpleKey {
 const SIMPLE_KEY_LIMIT: usize = 1024;
 
 pub(super) struct Scanner<'t> {
-    bytes: &'t [u8],
-    text: &'t str,
-    scalars: std::iter::Peekable<std::slice::Iter<'t, Range<usize>>>,
-    mark: Mark,
+    pub(super) bytes: &'t [u8],
+    pub(super) text: &'t str,
+    pub(super) scalars: std::iter::Peekable<std::slice::Iter<'t, Range<usize>>>,
+    pub(super) mark: Mark,
     /// Line breaks since the last character that was no blank.
-    newlines: usize,
-    flow: usize,
-    indent: Option<usize>,
-    indents: Vec<Option<usize>>,
-    key_allowed: bool,
+    pub(super) newlines: usize,
+    pub(super) flow: usize,
+    pub(super) indent: Option<usize>,
+    pub(super) indents: Vec<Option<usize>>,
+    pub(super) key_allowed: bool,
     /// One for each flow level, and the block level.
-    keys: Vec<Option<SimpleKey>>,
-    tokens: VecDeque<Token>,
+    pub(super) keys: Vec<Option<SimpleKey>>,
+    pub(super) tokens: VecDeque<Token>,
     /// How many tokens were given out.
-    given: usize,
+    pub(super) given: usize,
     /// The last token that was given out.
-    last: Option<Token>,
-    comments: VecDeque<Comments>,
+    pub(super) last: Option<Token>,
+    pub(super) comments: VecDeque<Comments>,
     /// Something that go-yaml would not read.
-    lost: bool,
+    pub(super) lost: bool,
 }
 
 impl<'t> Scanner<'t> {
@@ -164,7 +102,7 @@ impl<'t> Scanner<'t> {
 
     fn fetch(&mut self) {
         let gap = self.mark;
-        self.to_next_token();
+        self.skip_to_token();
         self.unroll(Some(self.mark.column), gap);
         let Some(byte) = self.byte(0) else {
             self.stream_end();
@@ -281,16 +219,13 @@ impl<'t> Scanner<'t> {
 
     fn value(&mut self) {
         let key = self.keys.last_mut().and_then(Option::take);
-        match key.filter(|key| self.reaches(key)) {
-            Some(key) => {
-                self.insert(key.token, TokenKind::Key, key.start);
-                self.roll(key.start, Some(key.token), TokenKind::BlockMapStart);
-                self.key_allowed = false;
-            }
-            None => {
-                self.roll(self.mark, None, TokenKind::BlockMapStart);
-                self.key_allowed = self.flow == 0;
-            }
+        if let Some(key) = key.filter(|key| self.reaches(key)) {
+            self.insert(key.token, TokenKind::Key, key.start);
+            self.roll(key.start, Some(key.token), TokenKind::BlockMapStart);
+            self.key_allowed = false;
+        } else {
+            self.roll(self.mark, None, TokenKind::BlockMapStart);
+            self.key_allowed = self.flow == 0;
         }
         self.push(TokenKind::Value);
         self.advance(1);
@@ -336,7 +271,7 @@ impl<'t> Scanner<'t> {
         };
         self.block_breaks(&mut indent);
         while self.mark.column == indent && self.byte(0).is_some() {
-            self.to_line_end();
+            self.skip_line();
             self.line_break();
             self.block_breaks(&mut indent);
         }
@@ -373,7 +308,7 @@ impl<'t> Scanner<'t> {
         }
     }
 
-    fn to_next_token(&mut self) {
+    fn skip_to_token(&mut self) {
         let gap = self.mark;
         loop {
             while self.byte(0) == Some(b' ')
@@ -392,165 +327,6 @@ impl<'t> Scanner<'t> {
                 self.key_allowed = true;
             }
         }
-    }
-
-    /// A comment beside the first dash of a list becomes one above what follows.
-    fn lift_line_comment(&mut self) {
-        let first_dash = self
-            .previous(2)
-            .is_some_and(|token| token.kind == TokenKind::BlockListStart)
-            && self
-                .previous(1)
-                .is_some_and(|token| token.kind == TokenKind::BlockEntry);
-        let at_break = self.byte(0).is_some_and(is_break);
-        let here = self.mark;
-        if first_dash
-            && !at_break
-            && let Some(comments) = self.comments.back_mut()
-            && comments.run == Run::Line
-        {
-            comments.run = Run::Head;
-            if comments.line + 1 == here.line {
-                comments.token = here.index;
-            }
-        }
-    }
-
-    /// A comment beside the token that was just read; the token at `place` takes it.
-    fn line_comment(&mut self, place: usize) {
-        if self.newlines > 0 {
-            return;
-        }
-        let rest = self.bytes.get(self.mark.index..).unwrap_or_default();
-        let blanks = rest.iter().take_while(|byte| is_blank(**byte)).count();
-        if rest.get(blanks) != Some(&b'#') {
-            return;
-        }
-        self.advance(blanks);
-        let start = self.mark;
-        self.to_line_end();
-        self.comments.push_back(Comments {
-            run: Run::Line,
-            lines: vec![start.index],
-            token: place,
-            scan: 0,
-            line: start.line,
-            column: start.column,
-            start: start.index,
-            end: 0,
-        });
-    }
-
-    /// Gathers the comment lines from here to the next token. `gap` is where the last token ended.
-    fn gather(&mut self, gap: Mark) {
-        let mut before = self.previous(1);
-        if before.is_some_and(|token| token.kind == TokenKind::FlowEntry) {
-            before = self.previous(2).or(before);
-        }
-        let behind_colon = before.is_some_and(|token| token.kind == TokenKind::Value);
-        let mut token = before.map_or(0, |token| token.start.index);
-        let mut scan = gap.index;
-        let indent = self.indent.unwrap_or(0);
-        // The line in which a comment still belongs to what stands above it.
-        let foot_line = (gap.line > 0).then(|| {
-            let beside = self.newlines == 0 && self.mark.column > 1;
-            (self.mark.line + 1 + usize::from(beside)).saturating_sub(self.newlines)
-        });
-        let mut before_blank = self.newlines <= 1;
-        let mut blank_before = false;
-        let mut lines: Vec<usize> = Vec::new();
-        let mut start = Mark::default();
-        let mut line = self.mark.line;
-        let mut column = self.mark.column;
-        let mut at = self.mark.index;
-        loop {
-            column += 1;
-            let byte = self.bytes.get(at).copied();
-            if byte.is_some_and(is_blank) {
-                at += 1;
-                continue;
-            }
-            let closes = self.flow > 0 && matches!(byte, Some(b']' | b'}'));
-            if closes || byte.is_none_or(is_break) {
-                let below = Some(start.line) == foot_line && !behind_colon;
-                let dedented = start.column <= indent;
-                if !lines.is_empty()
-                    && (closes || (!blank_before && before_blank && (below || dedented)))
-                {
-                    if dedented {
-                        token = start.index;
-                    }
-                    let lines = std::mem::take(&mut lines);
-                    self.run(Run::Foot, lines, token, scan, start, at);
-                    scan = at;
-                    token = at;
-                }
-                if closes || byte.is_none() {
-                    break;
-                }
-                before_blank = false;
-                blank_before = true;
-                column = 0;
-                line += 1;
-                at += 1;
-                continue;
-            }
-            if !lines.is_empty() && column <= indent && column != start.column {
-                // Another column than the lines above: those belong to what stands before them.
-                let lines = std::mem::take(&mut lines);
-                self.run(Run::Foot, lines, token, scan, start, at);
-                scan = at;
-                token = at;
-            }
-            if byte != Some(b'#') {
-                break;
-            }
-            if lines.is_empty() {
-                start = Mark {
-                    index: at,
-                    line,
-                    column,
-                };
-            }
-            blank_before = false;
-            lines.push(at);
-            self.go_to(at);
-            self.to_line_end();
-            at = self.mark.index + 1;
-            column = 0;
-            line = self.mark.line;
-        }
-        if !lines.is_empty() {
-            self.run(
-                Run::Head,
-                lines,
-                start.index,
-                scan,
-                start,
-                at.saturating_sub(1),
-            );
-        }
-    }
-
-    fn run(
-        &mut self,
-        run: Run,
-        lines: Vec<usize>,
-        token: usize,
-        scan: usize,
-        start: Mark,
-        end: usize,
-    ) {
-        self.comments.push_back(Comments {
-            run,
-            lines,
-            token,
-            scan,
-            line: start.line,
-            column: start.column,
-            start: start.index,
-            end,
-        });
     }
 
     /// Closes the blocks that are deeper than `column`; all of them if there is none. A block ends
@@ -611,7 +387,7 @@ impl<'t> Scanner<'t> {
     }
 
     /// The last token but `back - 1`, given out or not.
-    fn previous(&self, back: usize) -> Option<Token> {
+    pub(super) fn previous(&self, back: usize) -> Option<Token> {
         match self.tokens.len().checked_sub(back) {
             Some(at) => self.tokens.get(at).copied(),
             None if self.tokens.len() + 1 == back => self.last,
@@ -672,12 +448,12 @@ impl<'t> Scanner<'t> {
             .then_some(kind)
     }
 
-    fn byte(&self, ahead: usize) -> Option<u8> {
+    pub(super) fn byte(&self, ahead: usize) -> Option<u8> {
         self.bytes.get(self.mark.index + ahead).copied()
     }
 
     /// Goes over `count` bytes that are characters of one line.
-    fn advance(&mut self, count: usize) {
+    pub(super) fn advance(&mut self, count: usize) {
         for _ in 0..count {
             if !self.byte(0).is_some_and(is_blank) {
                 self.newlines = 0;
@@ -688,7 +464,7 @@ impl<'t> Scanner<'t> {
     }
 
     /// Goes over a line break, if one stands here.
-    fn line_break(&mut self) -> bool {
+    pub(super) fn line_break(&mut self) -> bool {
         let len = match (self.byte(0), self.byte(1)) {
             (Some(b'\r'), Some(b'\n')) => 2,
             (Some(b'\r' | b'\n'), _) => 1,
@@ -702,7 +478,7 @@ impl<'t> Scanner<'t> {
     }
 
     /// Goes to the end of the line.
-    fn to_line_end(&mut self) {
+    pub(super) fn skip_line(&mut self) {
         let rest = self.text.get(self.mark.index..).unwrap_or_default();
         let line = rest.split(['\r', '\n']).next().unwrap_or_default();
         if !line.trim_matches([' ', '\t']).is_empty() {
@@ -713,7 +489,7 @@ impl<'t> Scanner<'t> {
     }
 
     /// Goes over blanks and line breaks to `index`.
-    fn go_to(&mut self, index: usize) {
+    pub(super) fn go_to(&mut self, index: usize) {
         while self.mark.index < index {
             if !self.line_break() {
                 self.advance(1);
@@ -722,7 +498,7 @@ impl<'t> Scanner<'t> {
     }
 
     /// Goes to `index`, over a scalar or property.
-    fn jump(&mut self, index: usize) {
+    pub(super) fn jump(&mut self, index: usize) {
         let part = self.text.get(self.mark.index..index).unwrap_or_default();
         match part.rfind('\n') {
             Some(newline) => {
@@ -736,10 +512,10 @@ impl<'t> Scanner<'t> {
     }
 }
 
-fn is_blank(byte: u8) -> bool {
+pub(super) fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t')
 }
 
-fn is_break(byte: u8) -> bool {
+pub(super) fn is_break(byte: u8) -> bool {
     matches!(byte, b'\r' | b'\n')
 }

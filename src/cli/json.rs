@@ -1,0 +1,110 @@
+//! `mvx help json`: what `--json` prints, each shape with an example that tests compare with the
+//! real answers.
+
+use serde_json::json;
+
+use super::ui::Ui;
+use crate::error::Failure;
+
+/// What a command answers: how it is called, and an example.
+const SHAPES: &[(&str, &str)] = &[
+    (
+        "init",
+        r#"{"rules": ".sops-rules.toml", "gitignore": ".gitignore", "recipient": "age1…", "recovery": null}"#,
+    ),
+    (
+        "init --from-sops",
+        r#"{"rules": ".sops-rules.toml", "from": ".sops.yaml", "recipients": 2, "files": 1, "left_out": ["…"]}"#,
+    ),
+    (
+        "encrypt",
+        r#"{"encrypted": [{"file": "a.yaml", "written": "a.enc.yaml", "encrypted_text": null, "values_encrypted": 2, "values_in_clear": 0, "recipients": ["ana"], "plaintext_removed": false}]}"#,
+    ),
+    (
+        "encrypt --dry-run",
+        r#"{"would_encrypt": [{"file": "a.yaml", "written": "a.enc.yaml"}]}"#,
+    ),
+    (
+        "decrypt",
+        r#"{"decrypted": [{"file": "a.enc.yaml", "written": null, "plaintext": "…"}]}"#,
+    ),
+    (
+        "edit",
+        r#"{"file": "a.enc.yaml", "changed": true, "made": false}"#,
+    ),
+    (
+        "get",
+        r#"{"file": "a.enc.yaml", "key": "db.port", "type": "int", "value": 5432}"#,
+    ),
+    (
+        "set, unset, mv",
+        r#"{"file": "a.enc.yaml", "changed": true, "new": ["db.port"]}"#,
+    ),
+    (
+        "ls",
+        r#"{"files": [{"file": "a.enc.yaml", "format": "yaml", "environment": "dev", "last_modified": "2026-11-22T09:30:00Z", "recipients": [{"name": "ana", "kind": "age", "id": "age1…", "group": null}], "keys": [{"key": "db.port", "type": "int", "encrypted": true}]}]}"#,
+    ),
+    (
+        "keys generate",
+        r#"{"file": "keys.txt", "public_key": "age1…"}"#,
+    ),
+    (
+        "keys list",
+        r#"{"keys": [{"source": "keys.txt", "kind": "X25519", "public_key": "age1…", "protected": false}]}"#,
+    ),
+    ("keys public", r#"{"public_keys": ["age1…"]}"#),
+    ("help COMMAND", r#"{"topic": "get", "text": "…"}"#),
+    (
+        "help exit-codes",
+        r#"{"exit_codes": [{"exit": 0, "meaning": "done"}]}"#,
+    ),
+    (
+        "help environment",
+        r#"{"environment": [{"name": "EDITOR", "meaning": "…"}]}"#,
+    ),
+    ("gen man DIRECTORY", r#"{"written": ["mvx.1"]}"#),
+    (
+        "a failure, on standard error",
+        r#"{"code": "no-such-key", "exit": 1, "message": "…", "place": "a.enc.yaml", "causes": ["…"], "hints": ["…"]}"#,
+    ),
+    (
+        "a warning, on standard error",
+        r#"{"warning": "…", "hints": ["…"]}"#,
+    ),
+];
+
+const HEAD: &str = "\
+With --json a command prints one object on one line. What may be missing is null;
+fields may be added, and none changes its name or type. Notes are not printed.
+";
+
+/// Prints the shapes.
+pub(super) fn print(ui: &Ui) -> Result<(), Failure> {
+    if ui.is_json() {
+        let shapes: Vec<_> = SHAPES
+            .iter()
+            .map(|(command, example)| json!({ "command": command, "example": example }))
+            .collect();
+        return ui.json(&json!({ "shapes": shapes }));
+    }
+    let mut text = String::from(HEAD);
+    for (command, example) in SHAPES {
+        for part in ["\n", command, "\n  ", example, "\n"] {
+            text.push_str(part);
+        }
+    }
+    ui.answer(text.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_examples_are_json() {
+        for (command, example) in SHAPES {
+            let parsed: Result<serde_json::Value, _> = serde_json::from_str(example);
+            assert!(parsed.is_ok_and(|value| value.is_object()), "{command}");
+        }
+    }
+}

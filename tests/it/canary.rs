@@ -1,0 +1,446 @@
+//! No value gets where it is not meant to be: every command runs over files seeded with known
+//! values, and what it prints, says and leaves behind is searched for them, raw and encoded.
+//!
+//! These reveal on standard output, and nowhere else: `decrypt`, `get`. An editor that `edit`
+//! starts sees the plaintext; its draft is gone afterwards.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE};
+use clap::CommandFactory;
+
+use crate::repo::{Repo, fixture};
+
+/// A number that is in the files.
+const NUMBER: &str = "739204518263";
+
+/// Where the plaintext may be after a command.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reveals {
+    /// Nowhere.
+    Nothing,
+    /// On standard output.
+    Stdout,
+}
+use Reveals::{Nothing, Stdout};
+
+#[test]
+fn commands_that_succeed() {
+    let hunt = Hunt::new();
+    for name in ["app.yaml", "app.json", "app.env", "app.ini"] {
+        let sealed = hunt.seal(name);
+        let key = if name == "app.ini" { "s.KEY" } else { "KEY" };
+        let run = |line: &str, reveals| {
+            let line = line.replace("FILE", &sealed).replace("KEY", key);
+            let code = hunt.run(&line, reveals);
+            assert!([Some(0), Some(200)].contains(&code), "{line}: {code:?}");
+        };
+        run("mvx ls FILE", Nothing);
+        run("mvx ls --json FILE", Nothing);
+        run("mvx decrypt FILE", Stdout);
+        run("mvx decrypt --json FILE", Stdout);
+        run("mvx decrypt - --filename FILE < FILE", Stdout);
+        run("mvx get FILE KEY", Stdout);
+        run("mvx get --raw FILE KEY", Stdout);
+        run("mvx get --json FILE KEY", Stdout);
+        run("mvx set FILE KEY < new", Nothing);
+        run("mvx set FILE KEY < new", Nothing);
+        run("mvx set --json FILE KEY --from-file new", Nothing);
+        run("mvx set FILE KEY --exact --value \"$(cat new)\"", Nothing);
+        if name == "app.ini" {
+            run("mvx set --many FILE < section.json", Nothing);
+        } else {
+            run("mvx set --many FILE < new.env", Nothing);
+            run("mvx set --many FILE < new.json", Nothing);
+        }
+        run("mvx mv FILE KEY KEY2", Nothing);
+        run("mvx mv --json FILE KEY2 KEY", Nothing);
+        run("EDITOR=~/editor.sh mvx edit FILE", Nothing);
+        run("EDITOR=true mvx edit --json FILE", Nothing);
+        run("mvx unset FILE KEY", Nothing);
+        run(
+            "mvx decrypt -i --allow-unignored FILE; mvx encrypt -i FILE",
+            Nothing,
+        );
+    }
+    hunt.run("mvx ls", Nothing);
+    hunt.run("mvx ls --json", Nothing);
+    hunt.run(
+        "EDITOR=~/editor.sh mvx edit secrets/dev/new.enc.yaml",
+        Nothing,
+    );
+    hunt.every_command_was_run();
+}
+
+#[test]
+fn commands_that_encrypt() {
+    let hunt = Hunt::new();
+    for name in ["a.yaml", "a.json", "a.env", "a.ini", "a.bin"] {
+        let path = format!("secrets/dev/{name}");
+        hunt.plain(&path, &hunt.text_of(name));
+        let run = |line: &str| {
+            hunt.run(&line.replace("FILE", &path), Nothing);
+        };
+        run("mvx encrypt --dry-run --json secrets");
+        run("mvx encrypt FILE");
+        run("mvx encrypt FILE");
+        run("mvx encrypt --json --overwrite FILE");
+        run("mvx encrypt - --filename FILE < FILE");
+        run("mvx encrypt --json -o - FILE");
+        run("mvx encrypt -i FILE");
+        run("mvx encrypt -i FILE");
+    }
+}
+
+#[test]
+fn texts_that_cannot_be_read() {
+    let hunt = Hunt::new();
+    let broken = [
+        ("a.yaml", "KEY: \"CANARY\n"),
+        ("b.yaml", "KEY: CANARY: CANARY\n"),
+        ("c.yaml", "KEY: [CANARY, CANARY\n"),
+        ("d.yaml", "a:\n\t- CANARY\n"),
+        ("e.yaml", "KEY: \"CANARY \\q\"\n"),
+        ("f.yaml", "CANARY\n"),
+        ("g.yaml", "? [CANARY]\n: x\n"),
+        ("h.yaml", "KEY: &CANARY x\nb: *CANARY-\n"),
+        ("i.yaml", "KEY: !!int CANARY\n"),
+        ("j.yaml", "KEY: CANARY\nsops: CANARY\n"),
+        ("k.yaml", "KEY: CANARY\n  CANARY: CANARY\n CANARY\n"),
+        ("a.json", "{\"KEY\": \"CANARY}\n"),
+        ("b.json", "{\"KEY\": CANARY}\n"),
+        ("c.json", "{\"KEY\": \"CANARY\" \"CANARY\"}\n"),
+        ("d.json", "{\"KEY\": \"CANARY\"} CANARY\n"),
+        ("e.json", "{\"KEY\": \"CANARY\\q\"}\n"),
+        ("f.json", "[\"CANARY\"]\n"),
+        ("a.env", "KEY=x\nCANARY\n"),
+        ("b.env", "export KEY CANARY\n"),
+        ("c.env", "sops_mac=CANARY\n"),
+        ("a.ini", "[s]\nCANARY\n"),
+        ("b.ini", "[CANARY\nKEY = x\n"),
+        ("c.ini", "KEY = \"\"\"CANARY\n"),
+    ];
+    for (name, text) in broken {
+        let path = format!("secrets/dev/{name}");
+        // A value, not a name: names may be shown. `=` would make a name of what stands before.
+        let value = hunt.new.trim_end_matches('=');
+        hunt.plain(&path, &text.replace("CANARY", value));
+        let run = |line: &str| {
+            hunt.run(&line.replace("FILE", &path), Nothing);
+        };
+        run("mvx encrypt FILE");
+        run("mvx encrypt --json FILE");
+        run("mvx decrypt FILE");
+        run("mvx get FILE KEY");
+        run("mvx set FILE KEY < new");
+        run("mvx ls FILE");
+        let ending = name.split_once('.').unwrap().1;
+        let sealed = hunt.seal(&format!("sound.{ending}"));
+        // The same text typed in an editor: kept, encrypted, where it cannot be sealed.
+        hunt.editor(&format!("cat '{path}' > \"$1\""));
+        hunt.run(&format!("EDITOR=~/editor.sh mvx edit {sealed}"), Nothing);
+        hunt.run(
+            &format!("EDITOR=~/editor.sh mvx edit --json secrets/dev/x-{name}"),
+            Nothing,
+        );
+        hunt.run(&format!("mvx set --many {sealed} < {path}"), Nothing);
+    }
+}
+
+#[test]
+fn values_that_are_refused() {
+    let hunt = Hunt::new();
+    let sealed = hunt.seal("app.yaml");
+    let run = |line: &str| {
+        hunt.run(&line.replace("FILE", &sealed), Nothing);
+    };
+    for kind in ["int", "float", "bool", "json"] {
+        run(&format!("mvx set FILE KEY --type {kind} < new"));
+        run(&format!(
+            "mvx set FILE N --type {kind} --value \"$(cat new)\""
+        ));
+    }
+    run("mvx set FILE KEY --type \"$(cat new)\" < new");
+    run("mvx set FILE KEY \"$(cat new)\"");
+    run("mvx set FILE KEY -- \"$(cat new)\"");
+    run("mvx set FILE KEY --valeu \"$(cat new)\"");
+    run("mvx set FILE KEY \"--$(cat new)\"");
+    run("mvx set --many FILE < broken.json");
+    run("mvx set --many FILE < new");
+    run("mvx set FILE 'KEY[0]' < new");
+    run("mvx set FILE m < new");
+    run("mvx set missing.yaml KEY < new");
+    run("mvx get FILE KEY2");
+    run("mvx get --json FILE KEY2");
+    run("mvx mv FILE KEY m.x.y; mvx mv FILE m.x.y KEY; mvx mv FILE KEY N");
+    run("mvx unset FILE KEY.x");
+    run("mvx encrypt --age \"$(grep SECRET ~/.config/mvx/keys.txt)\" new");
+    run("mvx encrypt --age \"$(cat new)\" new");
+    run("mvx init --yes --recipient \"$(grep SECRET ~/.config/mvx/keys.txt)\"");
+}
+
+#[test]
+fn files_that_do_not_open() {
+    let hunt = Hunt::new();
+    for name in ["app.yaml", "app.json", "app.env", "app.ini"] {
+        let sealed = hunt.seal(name);
+        let text = hunt.repo.read(&sealed);
+        let line = text.lines().find(|line| line.contains("KEY")).unwrap();
+        let after = &line[..line.find("data:").unwrap_or(line.len())];
+        for tampered in [
+            // another ciphertext, a value in clear, a value that is gone, another time
+            text.replacen(line, &line.replacen("data:", "data:AAAA", 1), 1),
+            text.replacen(
+                line,
+                &format!("{}{}", &after[..after.find("ENC").unwrap()], hunt.new),
+                1,
+            ),
+            text.replacen(&format!("{line}\n"), "", 1),
+            text.replace("T1", "T0").replace("T0", "T2"),
+            text.replace("lastmodified", "last"),
+        ] {
+            let path = format!("tampered-{name}");
+            hunt.plain(&path, &tampered);
+            for command in ["decrypt FILE", "get FILE KEY", "unset FILE KEY", "ls FILE"] {
+                let line = format!("mvx {}", command.replace("FILE", &path));
+                hunt.run(
+                    &line,
+                    if command.contains("ls") {
+                        Nothing
+                    } else {
+                        Stdout
+                    },
+                );
+                hunt.run(&line.replace("mvx", "mvx --json"), Stdout);
+            }
+            hunt.run(&format!("mvx set {path} KEY < new"), Nothing);
+            hunt.run(&format!("EDITOR=~/editor.sh mvx edit {path}"), Nothing);
+        }
+    }
+    let sealed = hunt.seal("app.yaml");
+    hunt.repo.hold("keys/ssh_ed25519");
+    hunt.run(&format!("mvx decrypt {sealed}"), Nothing);
+    hunt.run(&format!("mvx set {sealed} KEY < new"), Nothing);
+    let key = fs::read_to_string(fixture("identity/ci.txt")).unwrap();
+    let key = key.lines().last().unwrap();
+    for source in [
+        "MVX_AGE_KEY",
+        "SOPS_AGE_KEY",
+        "MVX_AGE_KEY_FILE",
+        "MVX_AGE_KEY_CMD",
+    ] {
+        // A key in the wrong place, or cut off.
+        hunt.run(
+            &format!("{source}='{}' mvx decrypt {sealed}", &key[..40]),
+            Nothing,
+        );
+        hunt.run(&format!("{source}='{key}x' mvx keys list"), Nothing);
+    }
+}
+
+/// A repository with seeded files, and what may hold them.
+struct Hunt {
+    repo: Repo,
+    /// The value that is in the files. It has characters that encodings change.
+    old: String,
+    /// The value that is set, edited in or typed wrongly.
+    new: String,
+    /// A comment: SOPS encrypts those, too.
+    comment: String,
+    id: String,
+    needles: Vec<String>,
+    /// Plaintext that the test itself wrote.
+    plain: std::cell::RefCell<BTreeSet<PathBuf>>,
+    lines: std::cell::RefCell<Vec<String>>,
+}
+
+impl Hunt {
+    fn new() -> Self {
+        let key = fs::read_to_string(fixture("identity/ci.txt")).unwrap();
+        let identity = key.lines().last().unwrap().to_owned();
+        // No other test has the same: their drafts are in the same memory.
+        let id = tempfile::Builder::new()
+            .prefix("id")
+            .rand_bytes(8)
+            .tempdir()
+            .unwrap();
+        let id = id.path().file_name().unwrap().to_str().unwrap();
+        let old = format!("canary/old{id} x+y=");
+        let new = format!("canary/new{id} x+y=");
+        let comment = format!("canary comment{id} there");
+        let mut needles: Vec<String> = [&old, &new, &comment, NUMBER]
+            .iter()
+            .flat_map(|value| encodings(value))
+            .collect();
+        // Enough of the private key to be sure.
+        needles.push(identity["AGE-SECRET-KEY-1".len()..][..24].to_owned());
+        let hunt = Self {
+            repo: Repo::new(),
+            old,
+            new,
+            comment,
+            id: id.to_owned(),
+            needles,
+            plain: std::cell::RefCell::default(),
+            lines: std::cell::RefCell::default(),
+        };
+        let Self { old, new, .. } = &hunt;
+        hunt.plain("new", new);
+        hunt.plain("new.env", &format!("KEY={new}\n"));
+        hunt.plain("new.json", &format!("{{\"EXTRA\": \"{new}\"}}\n"));
+        hunt.plain("section.json", &format!("{{\"s.EXTRA\": \"{new}\"}}\n"));
+        hunt.plain("broken.json", &format!("{{\"KEY\": \"{new}\", {new}}}\n"));
+        hunt.editor(&format!(
+            "sed -i 's|{old}|{new}|; s|example value|{new}|' \"$1\""
+        ));
+        hunt
+    }
+
+    fn plain(&self, name: &str, text: &str) {
+        let path = self.repo.write(name, text);
+        self.plain
+            .borrow_mut()
+            .insert(fs::canonicalize(path).unwrap());
+    }
+
+    fn editor(&self, script: &str) {
+        // The script may hold values.
+        let path = self.repo.editor(script);
+        self.plain
+            .borrow_mut()
+            .insert(fs::canonicalize(path).unwrap());
+    }
+
+    /// A sealed file with all kinds of values; its path.
+    fn seal(&self, name: &str) -> String {
+        let path = format!("secrets/dev/{name}");
+        let sealed = mvx::app::files::sealed_name(Path::new(&path));
+        fs::remove_file(self.repo.sandbox.path(&sealed)).ok();
+        self.repo.seal(&path, self.text_of(name));
+        sealed.display().to_string()
+    }
+
+    /// The content of a seeded file.
+    fn text_of(&self, name: &str) -> String {
+        let Self { old, comment, .. } = self;
+        match name.rsplit_once('.').unwrap().1 {
+            "yaml" => format!(
+                "# {comment}\nKEY: {old} # {comment}\nN: {NUMBER}\nm:\n  l: [\"{old}\", {NUMBER}]\n  block: |\n    {old}\n"
+            ),
+            "json" => format!(
+                "{{\n  \"KEY\": \"{old}\",\n  \"N\": {NUMBER},\n  \"m\": {{\"l\": [\"{old}\"]}}\n}}\n"
+            ),
+            "env" => format!("# {comment}\nKEY={old}\nN={NUMBER}\n"),
+            "ini" => format!("; {comment}\n[s]\nKEY = {old}\nN = {NUMBER}\n"),
+            _ => format!("{old}\n{NUMBER}\n"),
+        }
+    }
+
+    /// Runs a line in a shell, talkative, and searches everything it leaves.
+    fn run(&self, line: &str, reveals: Reveals) -> Option<i32> {
+        self.lines.borrow_mut().push(line.to_owned());
+        let outcome = self.repo.shell(&line.replace("mvx ", "mvx -vv "));
+        let stdout = String::from_utf8_lossy(&outcome.stdout);
+        self.search(&outcome.stderr, line, "standard error");
+        if reveals == Nothing {
+            self.search(&stdout, line, "standard output");
+        } else if outcome.code() != Some(0) {
+            self.search(&stdout, line, "standard output of a failed command");
+        }
+        let long_hex = |word: &str| word.len() >= 64 && word.bytes().all(|b| b.is_ascii_hexdigit());
+        for word in outcome.stderr.split(|c: char| !c.is_ascii_alphanumeric()) {
+            assert!(!long_hex(word), "{line}: a hash on standard error");
+        }
+        for name in self.repo.sandbox.files() {
+            let path = self.repo.sandbox.root().join(&name);
+            let ours = fs::canonicalize(&path);
+            let ours = ours.is_ok_and(|path| self.plain.borrow().contains(&path));
+            let key = name.ends_with(".config/mvx/keys.txt");
+            if !ours && !key {
+                let bytes = fs::read(&path).unwrap_or_default();
+                self.search(&String::from_utf8_lossy(&bytes), line, &name);
+            }
+        }
+        for path in drafts() {
+            let bytes = fs::read(&path).unwrap_or_default();
+            let text = String::from_utf8_lossy(&bytes);
+            // The number is the same for all.
+            assert!(
+                !text.contains(&self.id),
+                "`{line}`: a draft is left: {}",
+                path.display()
+            );
+        }
+        outcome.code()
+    }
+
+    fn search(&self, text: &str, line: &str, place: &str) {
+        for needle in &self.needles {
+            assert!(
+                !text.contains(needle),
+                "`{line}`: {needle} in {place}:\n{text}"
+            );
+        }
+    }
+
+    /// No command is left out, also none that will be added. Some have no file to look at.
+    fn every_command_was_run(&self) {
+        let elsewhere = ["encrypt", "init", "keys", "help", "gen"];
+        let lines = self.lines.borrow();
+        for command in mvx::cli::Cli::command().get_subcommands() {
+            let name = command.get_name();
+            let run = lines
+                .iter()
+                .any(|line| line.contains(&format!("mvx {name}")));
+            assert!(run || elsewhere.contains(&name), "{name} is not searched");
+        }
+    }
+}
+
+/// A value as it is, and in the forms in which it could slip through.
+fn encodings(value: &str) -> Vec<String> {
+    let bytes = value.as_bytes();
+    let hex: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = hex.concat();
+    let url: String = value
+        .chars()
+        .map(|c| match c {
+            c if c.is_ascii_alphanumeric() => c.to_string(),
+            c => format!("%{:02X}", u32::from(c)),
+        })
+        .collect();
+    let all = [
+        value.to_owned(),
+        // without what a shell or a parser may cut at
+        value
+            .split([' ', '/', '+', '='])
+            .nth(1)
+            .unwrap_or(value)
+            .to_owned(),
+        BASE64_STANDARD.encode(bytes),
+        BASE64_STANDARD_NO_PAD.encode(bytes),
+        BASE64_URL_SAFE.encode(bytes),
+        hex.to_uppercase(),
+        hex,
+        url.replace("%20", "+"),
+        url,
+        format!("{bytes:?}"),
+    ];
+    BTreeSet::from(all).into_iter().collect()
+}
+
+/// The files of drafts in memory, of whatever test.
+fn drafts() -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir("/dev/shm") else {
+        return Vec::new();
+    };
+    entries
+        .flatten()
+        .filter(|entry| entry.file_name().to_string_lossy().starts_with("mvx-"))
+        .flat_map(|entry| fs::read_dir(entry.path()).into_iter().flatten().flatten())
+        .map(|entry| entry.path())
+        .collect()
+}

@@ -1,0 +1,97 @@
+//! `mvx help json` says what `--json` prints; here the real answers are compared with it.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::repo::{BOB, Repo};
+
+#[test]
+fn answers_are_what_the_help_says() {
+    let repo = Repo::bare();
+    repo.write(".sops.yaml", "");
+    let help = repo
+        .mvx(["help", "json", "--json"])
+        .outcome()
+        .quiet_success();
+    let help: Value = serde_json::from_str(&help).unwrap();
+    let mut examples: BTreeMap<String, Value> = BTreeMap::new();
+    for shape in help["shapes"].as_array().unwrap() {
+        let example = serde_json::from_str(shape["example"].as_str().unwrap()).unwrap();
+        examples.insert(shape["command"].as_str().unwrap().to_owned(), example);
+    }
+    repo.write(
+        ".sops.yaml",
+        format!("creation_rules:\n  - age: {BOB}\nstores:\n  yaml:\n    indent: 2\n"),
+    );
+    let mut compare = |shape: &str, line: &str| {
+        let outcome = repo.shell(line);
+        let answer = [outcome.stdout(), &outcome.stderr].concat();
+        let answer: Value = serde_json::from_str(answer.lines().next().unwrap_or_default())
+            .unwrap_or_else(|_| panic!("{line}: {outcome}"));
+        let example = &examples[shape];
+        assert!(
+            fits(example, &answer),
+            "{line}: {answer} is not like {example}"
+        );
+        if shape != "set, unset, mv" || line.contains("unset") {
+            examples.remove(shape);
+        }
+    };
+    compare("init --from-sops", "mvx --json init --from-sops");
+    for name in [".sops.yaml", ".sops-rules.toml"] {
+        std::fs::remove_file(repo.sandbox.path(name)).unwrap();
+    }
+    compare("init", &format!("mvx --json init --yes --recovery {BOB}"));
+    repo.write("secrets/dev/a.yaml", "db: {port: 1}\nb: 1\n");
+    compare("encrypt --dry-run", "mvx --json encrypt --dry-run secrets");
+    compare("encrypt", "mvx --json encrypt --rm secrets/dev/a.yaml");
+    compare("decrypt", "mvx --json decrypt secrets/dev/a.enc.yaml");
+    compare(
+        "edit",
+        "EDITOR='sed -i s/1/2/' mvx --json edit secrets/dev/a.enc.yaml",
+    );
+    compare("get", "mvx --json get secrets/dev/a.enc.yaml db.port");
+    compare(
+        "set, unset, mv",
+        "echo 1 | mvx --json set secrets/dev/a.enc.yaml c",
+    );
+    compare("set, unset, mv", "mvx --json mv secrets/dev/a.enc.yaml c d");
+    compare(
+        "set, unset, mv",
+        "mvx --json unset secrets/dev/a.enc.yaml d",
+    );
+    compare("ls", "mvx --json ls");
+    compare("keys generate", "mvx --json keys generate -o ~/other.txt");
+    compare("keys list", "mvx --json keys list");
+    compare("keys public", "mvx --json keys public");
+    compare("help COMMAND", "mvx --json help get");
+    compare("help exit-codes", "mvx --json help exit-codes");
+    compare("help environment", "mvx --json help environment");
+    compare("gen man DIRECTORY", "mvx --json gen man pages");
+    compare(
+        "a failure, on standard error",
+        "mvx --json decrypt secrets/missing.yaml",
+    );
+    let warned = "mvx --json set secrets/dev/a.enc.yaml c --value 1 > /dev/null";
+    compare("a warning, on standard error", warned);
+    assert!(examples.is_empty(), "never compared: {:?}", examples.keys());
+}
+
+/// Whether an answer has the names and types of an example; null is of every type.
+fn fits(example: &Value, answer: &Value) -> bool {
+    match (example, answer) {
+        (Value::Object(example), Value::Object(answer)) => {
+            example.len() == answer.len()
+                && example
+                    .iter()
+                    .all(|(name, value)| answer.get(name).is_some_and(|other| fits(value, other)))
+        }
+        (Value::Array(example), Value::Array(answer)) => {
+            answer.iter().all(|item| fits(&example[0], item))
+        }
+        (Value::Null, Value::Object(_) | Value::Array(_)) => false,
+        (Value::Null, _) | (_, Value::Null) => true,
+        (example, answer) => std::mem::discriminant(example) == std::mem::discriminant(answer),
+    }
+}

@@ -1,0 +1,14 @@
+//! Every command, as somebody at a terminal sees it: one file a command.
+
+mod decrypt;
+mod edit;
+mod encrypt;
+mod get;
+mod help;
+mod init;
+mod json;
+mod keys;
+mod ls;
+mod mv;
+mod set;
+mod unset;
