@@ -168,16 +168,15 @@ fn tampered_files() {
 
 /// Replaces `old` once; a `…` in it stands for the rest of its line.
 fn replace(text: &str, old: &str, new: &str) -> String {
-    let (start, end) = match old.split_once('…') {
-        Some((head, _)) => {
-            let start = text.find(head).unwrap_or_else(|| panic!("no {head}"));
-            let rest = text[start..].find('\n').unwrap();
-            (start, start + rest + 1)
-        }
-        None => {
-            let start = text.find(old).unwrap_or_else(|| panic!("no {old}"));
-            (start, start + old.len())
-        }
+    let (head, whole_line) = match old.split_once('…') {
+        Some((head, _)) => (head, true),
+        None => (old, false),
+    };
+    let start = text.find(head).unwrap_or_else(|| panic!("no {head}"));
+    let end = if whole_line {
+        start + text[start..].find('\n').unwrap() + 1
+    } else {
+        start + head.len()
     };
     format!("{}{new}{}", &text[..start], &text[end..])
 }
@@ -315,13 +314,13 @@ fn data_key(text: &str) -> Vec<u8> {
     let identity: age::x25519::Identity = secret.parse().unwrap();
     let start = text.find("-----BEGIN AGE").unwrap();
     let end = text.find("-----END AGE ENCRYPTED FILE-----").unwrap();
-    let armour: String = text[start..end]
+    let armour: Vec<&str> = text[start..end]
         .lines()
-        .filter(|line| !line.trim().is_empty())
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
         .chain(["-----END AGE ENCRYPTED FILE-----"])
-        .map(|line| format!("{}\n", line.trim_start()))
         .collect();
-    age::decrypt(&identity, armour.as_bytes()).unwrap()
+    age::decrypt(&identity, (armour.join("\n") + "\n").as_bytes()).unwrap()
 }
 
 /// What other versions and other tools left in the metadata stays there.
