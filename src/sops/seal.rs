@@ -23,7 +23,7 @@ use crate::sops::previous::Previous;
 use crate::sops::re2::Pattern;
 use crate::sops::select::{Selector, select};
 use crate::sops::spelling::Spelling;
-use crate::sops::store::{Store, line_of};
+use crate::sops::store::{Placed, Store, line_of};
 use crate::sops::time::mac_time;
 
 /// A sealed file's text.
@@ -98,40 +98,32 @@ impl Sealer<'_> {
                     }
                     if !selected {
                         clear += 1;
+                        let block = item.block.as_ref();
+                        if block.is_some_and(|block| block.lines.end == text.len()) {
+                            // Lines come below it, and so it gets a line break that it had not.
+                            let same = self.store.plain(text, &tree, item, item.style, value)?;
+                            item.replace(&same, &mut edits);
+                        }
                         continue;
                     }
                     encrypted += 1;
                     let source = item.source(text);
-                    if let Some(sealed) = previous
+                    let same = previous
                         .as_ref()
-                        .and_then(|old| old.slice(&tree.path(item), value, &source))
-                    {
-                        let sealed = Cleartext::new(sealed.to_vec());
-                        item.replace(&sealed, &mut edits);
+                        .and_then(|old| old.slice(&tree.path(item), value, &source));
+                    let placed = if let Some(sealed) = same {
                         // Its style is not known here; a spelling that is not needed does no harm.
-                        self.remember(
-                            text,
-                            &tree,
-                            item,
-                            item.style,
-                            value,
-                            &source,
-                            &mut spelling,
-                        )?;
-                        continue;
-                    }
-                    let envelope = self.envelope(&cipher, &tree, item, value, &mut previous)?;
-                    let placed = self.store.envelope(text, &tree, item, &envelope);
-                    self.remember(
-                        text,
-                        &tree,
-                        item,
-                        placed.style,
-                        value,
-                        &source,
-                        &mut spelling,
-                    )?;
+                        Placed {
+                            text: Cleartext::new(sealed.to_vec()),
+                            style: item.style,
+                        }
+                    } else {
+                        let envelope = self.envelope(&cipher, &tree, item, value, &mut previous)?;
+                        self.store.envelope(text, &tree, item, &envelope)
+                    };
                     item.replace(&placed.text, &mut edits);
+                    let style = placed.style;
+                    self.remember(text, &tree, item, style, value, &source, &mut spelling)?;
                 }
                 Body::Comment(comment) => commented |= !comment.is_empty(),
                 _ => {}
@@ -222,9 +214,21 @@ impl Sealer<'_> {
         let tree = self.store.parse(text)?;
         let mut items = false;
         let mut edits = Vec::new();
+        let by_comment = matches!(
+            selector,
+            Selector::EncryptedCommentRegex(_) | Selector::UnencryptedCommentRegex(_)
+        );
         for (item, selected) in tree.items.iter().zip(select(&tree, selector)) {
-            let Body::Comment(comment) = &item.body else {
-                continue;
+            let comment = match &item.body {
+                Body::Comment(comment) => comment,
+                Body::Leaf(value) if by_comment && !value.bytes.is_empty() => {
+                    if selected != Envelope::looks_like(value.bytes.as_bytes()) {
+                        let path = tree.path(item);
+                        return Err(SealError::Ambiguous { path });
+                    }
+                    continue;
+                }
+                _ => continue,
             };
             if selected && !comment.is_empty() {
                 let value = Value::new(Kind::Comment, comment.duplicate());

@@ -29,6 +29,12 @@ pub enum SealError {
         /// The line, from 1.
         line: usize,
     },
+    /// Sealing changes the lines around a comment so that it would select something else.
+    #[error("{path}: once it is sealed, sops would apply the comments above this value otherwise")]
+    Ambiguous {
+        /// The key path.
+        path: KeyPath,
+    },
     /// A value that is encrypted would be left where the selector wants clear text.
     #[error("{path}: after this change, the selector would have this value stand in clear")]
     WouldDisclose {
@@ -56,9 +62,10 @@ impl Explain for SealError {
     fn exit(&self) -> Exit {
         match self {
             Self::AlreadySealed => Exit::ALREADY_ENCRYPTED,
-            Self::NothingSelected { .. } | Self::Unseen { .. } | Self::WouldDisclose { .. } => {
-                Exit::RULES
-            }
+            Self::NothingSelected { .. }
+            | Self::Unseen { .. }
+            | Self::Ambiguous { .. }
+            | Self::WouldDisclose { .. } => Exit::RULES,
             Self::Proof => Exit::BUG,
             Self::Metadata(error) => error.exit(),
             Self::Open(error) => error.exit(),
@@ -72,6 +79,7 @@ impl Explain for SealError {
             Self::AlreadySealed => "already-encrypted",
             Self::NothingSelected { .. } => "nothing-selected",
             Self::Unseen { .. } => "unseen-comment",
+            Self::Ambiguous { .. } => "ambiguous-comment",
             Self::WouldDisclose { .. } => "would-disclose",
             Self::Proof => "proof-failed",
             Self::Metadata(error) => error.code(),
@@ -88,6 +96,9 @@ impl Explain for SealError {
             }
             Self::NothingSelected { .. } => {
                 vec!["change the selector in the rules, or leave the file unencrypted".into()]
+            }
+            Self::Ambiguous { .. } => {
+                vec!["put the comment in line with what it is about, without blank lines between".into()]
             }
             Self::Unseen { .. } => {
                 vec!["put it on a line of its own, above what it is about".into()]

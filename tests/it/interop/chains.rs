@@ -6,9 +6,14 @@ use std::fmt::Write as _;
 use mvx::stores::Format;
 use serde_json::Value;
 
+use super::dice::Dice;
 use super::ivs::Ledger;
 use super::{Pair, values};
 use crate::support::Outcome;
+
+mod model;
+
+use model::{flatten, numbered, scalar};
 
 /// A second recipient, whose identity is in the fixtures, too.
 const BEN: &str = "age14huuej0f28s4dan9dg26y4pv443e2tqmv6mkarp6fn3c5wcts3eq9lf7g5";
@@ -364,72 +369,8 @@ impl Chain {
     }
 }
 
-/// Values by key, numbers of all types alike: sops takes those of JSON for floats.
-fn numbered(values: &[(String, String)]) -> BTreeMap<String, String> {
-    let mut all = BTreeMap::new();
-    for (path, value) in values {
-        let value = match value.split_once(' ') {
-            Some(("Int" | "Float", digits)) => format!("number {}", digits.parse::<f64>().unwrap()),
-            Some(("Bool", word)) => format!("bool {}", word.to_lowercase()),
-            Some((_, text)) => format!("text {text}"),
-            None if value == "null" => "null".into(),
-            None => continue,
-        };
-        all.insert(path.clone(), value);
-    }
-    all
-}
-
-fn flatten(path: &str, value: &Value, all: &mut BTreeMap<String, String>) {
-    match value {
-        Value::Object(map) => {
-            for (key, value) in map {
-                let path = if path.is_empty() {
-                    key.clone()
-                } else {
-                    format!("{path}.{key}")
-                };
-                flatten(&path, value, all);
-            }
-        }
-        Value::Array(items) => {
-            for (index, value) in items.iter().enumerate() {
-                flatten(&format!("{path}[{index}]"), value, all);
-            }
-        }
-        value => {
-            all.insert(path.to_owned(), scalar(value));
-        }
-    }
-}
-
-fn scalar(value: &Value) -> String {
-    match value {
-        Value::Null => "null".into(),
-        Value::Bool(yes) => format!("bool {yes}"),
-        Value::Number(number) => format!("number {}", number.as_f64().unwrap()),
-        Value::String(text) => format!("text {}", text.as_bytes().escape_ascii()),
-        _ => unreachable!("only scalars are set"),
-    }
-}
-
 /// `m.a` as sops writes it.
 fn sops_path(key: &str) -> String {
     let parts: Vec<String> = key.split('.').map(|name| format!("[\"{name}\"]")).collect();
     parts.concat()
-}
-
-/// Numbers that look random and are the same in every run.
-pub(crate) struct Dice(pub(crate) u64);
-
-impl Dice {
-    /// One of `0..sides`.
-    pub(crate) fn of(&mut self, sides: usize) -> usize {
-        // SplitMix64.
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        usize::try_from((mixed ^ (mixed >> 31)) % sides as u64).unwrap()
-    }
 }

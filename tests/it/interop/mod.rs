@@ -2,7 +2,9 @@
 
 mod chains;
 mod comments;
+mod dice;
 mod ivs;
+mod oddities;
 mod refusals;
 mod small_changes;
 mod values;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::interop::chains::Dice;
+use crate::interop::dice::Dice;
 
 /// What a layout shows, and its text. Comments are numbered so that none is like another.
 pub(super) const LAYOUTS: &[(&str, &str)] = &[
