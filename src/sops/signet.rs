@@ -270,8 +270,8 @@ mod tests {
             now: "2026-11-22T12:00:00Z",
             random: &mut Counter(1),
         };
-        let sealed = sealer.seal(text.as_bytes(), metadata, None).unwrap();
-        sealed.text.as_str().unwrap().to_owned()
+        let done = sealer.seal(text.as_bytes(), metadata, None).unwrap();
+        done.text.as_str().unwrap().to_owned()
     }
 
     fn state(format: Format, text: &str) -> Result<SealState, OpenError> {
