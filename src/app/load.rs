@@ -78,10 +78,10 @@ impl App<'_> {
         self.open_sealed(self.read_sealed(path, format)?)
     }
 
-    /// Opens a sealed file: finds its data key, decrypts its values, compares its MAC.
+    /// Opens a sealed file: finds its data key, decrypts its values, compares its MAC and its seal.
     pub fn open_sealed(&self, sealed: Sealed) -> Result<OpenFile, Failure> {
         let name = sealed.name.clone();
-        let (key, opened_by) = self.data_key(&name, &sealed.metadata).at(&name)?;
+        let (key, opened_by) = self.unwrap_key(&name, &sealed.metadata).at(&name)?;
         for recipient in &opened_by {
             self.detail(1, || {
                 let by = self.name_of(Path::new(&name), recipient);
@@ -95,16 +95,22 @@ impl App<'_> {
                 opened.closed_comments
             ));
         }
-        Ok(OpenFile {
+        let file = OpenFile {
             sealed,
             key,
             opened,
             opened_by,
-        })
+        };
+        self.judge(&file)?;
+        Ok(file)
     }
 
     /// Unwraps a file's data key with what this machine holds.
-    fn data_key(&self, name: &str, metadata: &Metadata) -> Result<(DataKey, Vec<String>), Failure> {
+    pub(super) fn unwrap_key(
+        &self,
+        name: &str,
+        metadata: &Metadata,
+    ) -> Result<(DataKey, Vec<String>), Failure> {
         let groups: Vec<Vec<Wrapped>> = metadata
             .groups()?
             .iter()
@@ -168,7 +174,7 @@ impl App<'_> {
 }
 
 /// An error with a line for each cause.
-fn with_causes(message: String, causes: Vec<String>) -> anyhow::Error {
+pub(super) fn with_causes(message: String, causes: Vec<String>) -> anyhow::Error {
     let mut lines = std::iter::once(message).chain(causes).rev();
     let last = anyhow::Error::msg(lines.next().unwrap_or_default());
     lines.fold(last, anyhow::Error::context)

@@ -15,6 +15,7 @@ mod place;
 pub mod plaintext;
 pub mod policy;
 pub mod recipients;
+pub mod trust;
 pub mod values;
 
 use std::cell::{Cell, OnceCell, RefCell};
