@@ -44,6 +44,8 @@ pub struct OpenFile {
     pub opened: Opened,
     /// Whose entries opened it.
     pub opened_by: Vec<String>,
+    /// Envelopes in it that do not open: none, unless it is there to be repaired.
+    pub closed: Vec<Cleartext>,
 }
 
 impl App<'_> {
@@ -100,6 +102,7 @@ impl App<'_> {
             key,
             opened,
             opened_by,
+            closed: Vec::new(),
         };
         self.judge(&file)?;
         Ok(file)

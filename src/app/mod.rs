@@ -15,6 +15,8 @@ mod place;
 pub mod plaintext;
 pub mod policy;
 pub mod recipients;
+pub mod repair;
+pub mod seals;
 pub mod trust;
 pub mod values;
 

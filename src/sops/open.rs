@@ -104,9 +104,16 @@ impl Explain for OpenError {
 
     fn hints(&self) -> Vec<String> {
         match self {
-            Self::NotAuthentic { .. } | Self::MacMismatch | Self::SealBroken => {
-                vec!["`git diff` and `git log -p -- FILE` show who changed it; `git checkout -- FILE` restores the last commit".into()]
-            }
+            Self::SealBroken => vec![
+                "`mvx seal accept FILE` shows what differs, and seals the file once you have said yes"
+                    .into(),
+                "`mvx repair FILE` restores the last good version in git, too".into(),
+            ],
+            Self::NotAuthentic { .. } | Self::MacMismatch => vec![
+                "`mvx repair FILE` shows what differs from the last good version in git, and mends it"
+                    .into(),
+                "`git log -p -- FILE` shows who changed it".into(),
+            ],
             Self::InClear { .. } => vec![
                 "take it out or restore the file with `git checkout -- FILE`; then `mvx set FILE KEY` sets it"
                     .into(),

@@ -61,39 +61,40 @@ impl Survey {
 }
 
 impl Sealer<'_> {
-    /// Seals a surveyed text as it stands: values in clear are encrypted, those that do not
+    /// Seals a surveyed text with these faults as it stands: values in clear are encrypted, those that do not
     /// authenticate are replaced by what `known` has for their path, and MAC and seal are made anew.
     /// An error names the first value for which there is nothing.
     pub fn mend(
         &mut self,
-        (text, tree, survey): (&[u8], &Tree, &Survey),
+        file: Open<'_>,
+        faults: &[(usize, Fault)],
         mut known: impl FnMut(&KeyPath) -> Option<Value>,
     ) -> Result<Cleartext, SealError> {
         let cipher = Cipher::new(self.key);
         let mut edits: Vec<Edit> = Vec::new();
-        for (index, fault) in &survey.faults {
-            let Some(item) = tree.items.get(*index) else {
+        for (index, fault) in faults {
+            let Some(item) = file.tree.items.get(*index) else {
                 continue;
             };
             if *fault == Fault::InClear {
                 continue;
             }
-            let path = tree.path(item);
+            let path = file.tree.path(item);
             let Some(value) = known(&path) else {
                 return Err(OpenError::NotAuthentic { path }.into());
             };
             let envelope = cipher
-                .encrypt(&value, &tree.aad(item), self.random)?
+                .encrypt(&value, &file.tree.aad(item), self.random)?
                 .unwrap_or_default();
-            let placed = self.store.envelope(text, tree, item, &envelope);
+            let placed = self.store.envelope(file.text, file.tree, item, &envelope);
             item.replace(&placed.text, &mut edits);
         }
-        let text = splice(text, edits).ok_or_else(overlap)?;
+        let text = splice(file.text, edits).ok_or_else(overlap)?;
         let tree = self.store.parse(text.as_bytes())?;
         let before = Open {
             text: text.as_bytes(),
             tree: &tree,
-            opened: &survey.opened,
+            opened: file.opened,
         };
         self.commit((text.as_bytes(), &tree), &[], before, |_| {})
     }

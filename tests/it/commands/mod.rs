@@ -10,5 +10,7 @@ mod json;
 mod keys;
 mod ls;
 mod mv;
+mod repair;
+mod seal;
 mod set;
 mod unset;
