@@ -11,9 +11,11 @@ pub mod init;
 pub mod inventory;
 pub mod load;
 pub mod own_keys;
+pub mod people;
 mod place;
 pub mod plaintext;
 pub mod policy;
+pub mod readers;
 pub mod recipients;
 pub mod values;
 

@@ -103,6 +103,11 @@ impl App<'_> {
         }
     }
 
+    /// The rules in force for a file.
+    pub fn rules_at(&self, path: &Path) -> Result<Arc<Rules>, Failure> {
+        Ok(self.rules_for(path)?.0)
+    }
+
     /// The name that the rules for a file give to a recipient, whoever may open that file now.
     pub fn register_name(&self, path: &Path, recipient: &str) -> Option<String> {
         let (rules, _) = self.rules_for(path).ok()?;

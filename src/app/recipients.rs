@@ -104,11 +104,13 @@ pub fn check(text: &str) -> Result<(), Failure> {
     .hint("`mvx keys public` prints the public key of whoever runs it"))
 }
 
-/// Whether two public keys are the same one: an SSH key's comment is not part of it.
+/// Whether two public keys are the same one: an SSH key's comment and padding are not part of it.
 pub fn is_same_key(one: &str, other: &str) -> bool {
-    let words = |text: &str| -> Vec<String> {
-        let words = text.split_ascii_whitespace().map(str::to_owned);
-        words.take(2).collect()
+    let words = |text: &'_ str| -> Vec<String> {
+        let words = text.split_ascii_whitespace().take(2);
+        words
+            .map(|word| word.trim_end_matches('=').to_owned())
+            .collect()
     };
     words(one) == words(other)
 }

@@ -32,6 +32,7 @@ mod keys;
 mod ls;
 mod progress;
 mod prompt;
+mod recipients;
 mod set;
 mod table;
 pub mod ui;
@@ -171,6 +172,8 @@ enum Command {
     List(ls::List),
     /// Make, list and show this machine's identities, which open files
     Keys(keys::Keys),
+    /// Show and change who can open which files
+    Recipients(recipients::Recipients),
     /// Explain a command or a topic
     Help(help::Help),
     /// Write man pages or shell completions
@@ -191,6 +194,7 @@ impl Command {
             Self::Rename(rename) => rename.run(context),
             Self::List(list) => list.run(context),
             Self::Keys(keys) => keys.run(context),
+            Self::Recipients(recipients) => recipients.run(context),
             Self::Help(help) => help.run(context),
             Self::Gen(generate) => generate.run(context),
         }

@@ -10,5 +10,6 @@ mod json;
 mod keys;
 mod ls;
 mod mv;
+mod recipients;
 mod set;
 mod unset;
