@@ -396,7 +396,7 @@ impl Sealer<'_> {
     }
 
     /// Sets time, MAC and spelling.
-    fn stamp(
+    pub(crate) fn stamp(
         &mut self,
         metadata: &mut Metadata,
         cipher: &Cipher,
