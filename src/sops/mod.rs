@@ -13,6 +13,7 @@ pub mod re2;
 pub mod rewrap;
 pub mod seal;
 pub mod select;
+pub mod signet;
 pub mod spelling;
 pub mod store;
 pub mod time;

@@ -4,34 +4,38 @@
 //! [`Sealer::rekey`] everything is encrypted anew in its place: who kept the old data key, or an
 //! old entry that wraps it, opens nothing of the new text.
 
-use crate::document::{Body, Edit, Item, Kind, Tree, Value, splice};
+use crate::document::{Body, Edit, Item, Kind, Meta, Tree, Value, splice};
 use crate::secret::Cleartext;
 use crate::sops::change::Open;
 use crate::sops::cipher::Cipher;
 use crate::sops::mac::Mac;
-use crate::sops::metadata::{KeyEntry, Metadata};
-use crate::sops::open::{MacCheck, Opened, open, overlap};
+use crate::sops::metadata::{KeyEntry, Metadata, SEAL};
+use crate::sops::open::{Check, Opened, decrypt, overlap};
 use crate::sops::seal::{SealError, Sealer};
+use crate::sops::signet;
 
 impl Sealer<'_> {
-    /// The text with these recipients, whose entries wrap the data key that it has. Values, MAC and
-    /// time stay to the byte.
+    /// The text with these recipients, whose entries wrap the data key that it has, which is this
+    /// sealer's. Values, MAC and time stay to the byte; the seal is set anew.
     pub fn rewrap(&mut self, file: Open<'_>, group: &[KeyEntry]) -> Result<Cleartext, SealError> {
         let mut metadata = metadata_of(file.tree)?;
         metadata.replace_recipients(group);
+        let blank = signet::blank(self.random)?;
+        metadata.set(SEAL, Meta::Str(blank.clone()));
         let edits = self.store.refresh(file.text, file.tree, metadata.fields());
-        let text = splice(file.text, edits).ok_or_else(overlap)?;
+        let mut text = splice(file.text, edits).ok_or_else(overlap)?;
         let again = self.store.parse(text.as_bytes())?;
         let stays = |(old, new): (&Item, &Item)| {
             same_place((file.tree, old), (&again, new)) && same_body(&old.body, &new.body)
         };
         let same = again.items.len() == file.tree.items.len()
             && file.tree.items.iter().zip(&again.items).all(stays);
-        if same && holds(&again, &metadata)? {
-            Ok(text)
-        } else {
-            Err(SealError::Proof)
+        if !same || !holds(&again, &metadata)? {
+            return Err(SealError::Proof);
         }
+        let seal = signet::seal(self.key, &again, file.opened, &metadata_of(&again)?);
+        signet::impress(&mut text, &blank, &seal);
+        Ok(text)
     }
 
     /// The text under this sealer's key, which is a new one, with these recipients: every value and
@@ -62,17 +66,18 @@ impl Sealer<'_> {
                 self.put(file, item, old, &new, &mut edits);
             }
         }
-        self.stamp(&mut metadata, &cipher, mac, &file.opened.spelling)?;
+        let blank = self.stamp(&mut metadata, &cipher, mac, &file.opened.spelling)?;
         edits.extend(self.store.refresh(file.text, file.tree, metadata.fields()));
-        let text = splice(file.text, edits).ok_or_else(overlap)?;
+        let mut text = splice(file.text, edits).ok_or_else(overlap)?;
         let again = self.store.parse(text.as_bytes())?;
-        let metadata = metadata_of(&again)?;
-        let opened = open(&again, &metadata, &cipher, MacCheck::Required)?;
-        if same_values(file, (&again, &opened)) && holds(&again, &metadata)? {
-            Ok(text)
-        } else {
-            Err(SealError::Proof)
+        let written = metadata_of(&again)?;
+        let opened = decrypt(&again, &written, &cipher, Check::Required, None)?;
+        if !same_values(file, (&again, &opened)) || !holds(&again, &metadata)? {
+            return Err(SealError::Proof);
         }
+        let seal = signet::seal(self.key, &again, &opened, &written);
+        signet::impress(&mut text, &blank, &seal);
+        Ok(text)
     }
 
     /// Puts an envelope in the place of another one. As a rule it stands in the text as it is, and

@@ -3,12 +3,12 @@
 use std::collections::HashSet;
 
 use super::*;
-use crate::document::Meta;
 use crate::secret::DataKey;
 use crate::sops::cipher::Randomness;
 use crate::sops::cipher::tests::Counter;
 use crate::sops::envelope::Envelope;
-use crate::sops::open::plaintext;
+use crate::sops::open::{open, plaintext};
+use crate::sops::signet::SealState;
 use crate::stores::Format;
 
 const THEN: &str = "2026-11-22T12:00:00Z";
@@ -47,6 +47,24 @@ impl File {
         }
     }
 
+    /// The same with another text, as a program writes it that knows nothing of the seal.
+    fn changed(&self, text: &str) -> Self {
+        let tree = self.format.store().parse(text.as_bytes()).unwrap();
+        let mut metadata = metadata_of(&tree).unwrap();
+        metadata.unset(SEAL);
+        let edits = self.format.store();
+        let edits = edits.refresh(text.as_bytes(), &tree, metadata.fields());
+        Self {
+            format: self.format,
+            text: splice(text.as_bytes(), edits).unwrap().as_bytes().to_vec(),
+            key: key(1),
+        }
+    }
+
+    fn text(&self) -> &str {
+        std::str::from_utf8(&self.text).unwrap()
+    }
+
     fn tree(&self) -> Tree {
         self.format.store().parse(&self.text).unwrap()
     }
@@ -56,8 +74,7 @@ impl File {
     }
 
     fn opened_with(&self, key: &DataKey) -> Result<Opened, crate::sops::open::OpenError> {
-        let cipher = Cipher::new(key);
-        open(&self.tree(), &self.metadata(), &cipher, MacCheck::Required)
+        open(&self.tree(), &self.metadata(), key, Check::Required)
     }
 
     fn plain(&self) -> String {
@@ -107,8 +124,7 @@ impl File {
 
     /// Every envelope of the file's values, comments and metadata.
     fn envelopes(&self) -> Vec<String> {
-        let text = std::str::from_utf8(&self.text).unwrap();
-        let pieces = text.split("ENC[").skip(1);
+        let pieces = self.text().split("ENC[").skip(1);
         pieces
             .map(|piece| format!("ENC[{}]", piece.split(']').next().unwrap()))
             .collect()
@@ -192,13 +208,15 @@ fn other_recipients_and_nothing_else() {
             assert_eq!(new.plain(), file.plain());
             assert_eq!(new.layout(), file.layout());
             assert_eq!(new.envelopes(), file.envelopes());
+            let state = new.opened_with(&new.key).unwrap().seal;
+            assert_eq!(state, SealState::Valid);
             let rest = |file: &File| {
                 let metadata = file.metadata();
                 let fields = metadata.fields().to_vec();
-                fields
+                let others = fields
                     .into_iter()
-                    .filter(|(name, _)| name != "age")
-                    .collect::<Vec<_>>()
+                    .filter(|(name, _)| name != "age" && name != SEAL);
+                others.collect::<Vec<_>>()
             };
             assert_eq!(rest(&new), rest(&file));
             // The way back leads to the same text.
@@ -215,6 +233,8 @@ fn a_new_key_for_everything() {
         assert_eq!(new.plain(), file.plain());
         assert_eq!(new.layout(), file.layout());
         assert_eq!(new.metadata().last_modified().unwrap(), NOW);
+        let state = new.opened_with(&new.key).unwrap().seal;
+        assert_eq!(state, SealState::Valid);
         // The old key opens nothing of it, and no envelope is one of the old ones.
         assert!(new.opened_with(&file.key).is_err());
         let (old, envelopes) = (file.envelopes(), new.envelopes());
@@ -234,7 +254,7 @@ fn a_new_key_for_everything() {
             }
         }
         let kept = |file: &File| {
-            let changed = ["age", "lastmodified", "mac", "mvx_spelling"];
+            let changed = ["age", "lastmodified", "mac", SEAL, "mvx_spelling"];
             let metadata = file.metadata();
             let fields = metadata.fields().iter().cloned();
             fields
@@ -247,11 +267,8 @@ fn a_new_key_for_everything() {
 
 #[test]
 fn comments_that_sops_left_as_items_stay_items() {
-    let mut file = File::sealed(Format::Yaml, "l:\n  # one\n  - a\n  # two\n  - b\n");
-    let text = String::from_utf8(file.text)
-        .unwrap()
-        .replace("#ENC", "- ENC");
-    file.text = text.into_bytes();
+    let file = File::sealed(Format::Yaml, "l:\n  # one\n  - a\n  # two\n  - b\n");
+    let file = file.changed(&file.text().replace("#ENC", "- ENC"));
     let new = file.rekeyed(&["ana"]);
     assert_eq!(new.layout(), file.layout());
     assert_eq!(new.plain(), file.plain());
@@ -274,30 +291,22 @@ fn what_stands_in_clear_stays_in_clear() {
 
 #[test]
 fn a_value_of_an_old_type_is_written_as_text() {
-    let mut file = File::sealed(Format::Yaml, "a: x\n");
+    let file = File::sealed(Format::Yaml, "a: x\n");
     let value = Value::new(Kind::Bytes, "x");
     let cipher = Cipher::new(&file.key);
-    let bytes = cipher
-        .encrypt(&value, "a:", &mut Counter(9))
-        .unwrap()
-        .unwrap();
-    let text = String::from_utf8(file.text.clone()).unwrap();
-    let (_, rest) = text.split_once('\n').unwrap();
-    file.text = format!("a: {bytes}\n{rest}").into_bytes();
+    let bytes = cipher.encrypt(&value, "a:", &mut Counter(9));
+    let (_, rest) = file.text().split_once('\n').unwrap();
+    let file = file.changed(&format!("a: {}\n{rest}", bytes.unwrap().unwrap()));
     let new = file.rekeyed(&["ana"]);
     assert_eq!(new.plain(), "a: x\n");
-    assert!(
-        new.envelopes()
-            .iter()
-            .all(|envelope| envelope.ends_with(",type:str]"))
-    );
+    let is_text = |envelope: &String| envelope.ends_with(",type:str]");
+    assert!(new.envelopes().iter().all(is_text));
 }
 
 #[test]
 fn an_envelope_in_escapes_is_written_anew() {
-    let mut file = File::sealed(Format::Json, "{\"a\": \"x\"}\n");
-    let text = String::from_utf8(file.text.clone()).unwrap();
-    file.text = text.replacen("ENC[", "\\u0045NC[", 1).into_bytes();
+    let file = File::sealed(Format::Json, "{\"a\": \"x\"}\n");
+    let file = file.changed(&file.text().replacen("ENC[", "\\u0045NC[", 1));
     let new = file.rekeyed(&["ana"]);
     assert_eq!(new.plain(), "{\"a\": \"x\"}\n");
 }
@@ -321,14 +330,11 @@ fn old_files_keep_the_order_and_the_empty_lists_of_their_metadata() {
     let tree = file.tree();
     let edits = file.format.store().refresh(&file.text, &tree, &fields);
     let text = splice(&file.text, edits).unwrap();
-    let file = File {
-        text: text.as_bytes().to_vec(),
-        ..file
-    };
+    let file = file.changed(text.as_str().unwrap());
     let names = |file: &File| {
         let metadata = file.metadata();
         let names = metadata.fields().iter().map(|(name, _)| name.clone());
-        names.collect::<Vec<_>>()
+        names.filter(|name| name != SEAL).collect::<Vec<_>>()
     };
     assert_eq!(names(&file.rekeyed(&["carol"])), names(&file));
     assert_eq!(names(&file.rewrapped(&["carol"])), names(&file));
