@@ -45,6 +45,24 @@ impl App<'_> {
     /// Warns where nobody on this machine can open what was just sealed: it may be meant so, and
     /// the plaintext may be about to go.
     pub(super) fn warn_if_closed(&self, path: &Path, policy: &Policy) {
+        if self.opens_any(policy.recipients()) {
+            return;
+        }
+        self.warn(
+            format!("{}: none of your identities opens this file", path.display()),
+            [
+                "to keep access, add your public key (`mvx keys public`) to the rules, and encrypt it again"
+                    .to_owned(),
+            ],
+        );
+    }
+
+    /// Whether an identity of this machine belongs to one of these recipients, or might: of some
+    /// identities the public side is not known before they are asked.
+    pub(super) fn opens_any<'a>(
+        &self,
+        recipients: impl IntoIterator<Item = &'a RecipientSpec>,
+    ) -> bool {
         let commands = [
             "MVX_AGE_KEY_CMD",
             "SOPS_AGE_KEY_CMD",
@@ -59,19 +77,14 @@ impl App<'_> {
             let mut own = held.iter().filter_map(|key| key.recipient.as_deref());
             own.any(|own| is_same_key(own, &spec.value))
         };
-        if unknown || policy.recipients().any(opens) {
-            return;
-        }
-        self.warn(
-            format!("{}: none of your identities opens this file", path.display()),
-            [
-                "to keep access, add your public key (`mvx keys public`) to the rules, and encrypt it again"
-                    .to_owned(),
-            ],
-        );
+        unknown || recipients.into_iter().any(opens)
     }
 
-    fn wrap_for(&self, key: &DataKey, recipient: &RecipientSpec) -> Result<KeyEntry, Failure> {
+    pub(super) fn wrap_for(
+        &self,
+        key: &DataKey,
+        recipient: &RecipientSpec,
+    ) -> Result<KeyEntry, Failure> {
         match recipient.kind {
             RecipientKind::Age | RecipientKind::Ssh => {
                 let enc = self.identities().wrap(&recipient.value, key.expose())?;

@@ -33,6 +33,8 @@ mod ls;
 mod progress;
 mod prompt;
 mod recipients;
+mod rekey;
+mod rewriting;
 mod set;
 mod table;
 pub mod ui;
@@ -174,6 +176,15 @@ enum Command {
     Keys(keys::Keys),
     /// Show and change who can open which files
     Recipients(recipients::Recipients),
+    /// Give files a new data key: the same values, encrypted anew
+    ///
+    /// Every file is opened before the first one is written, and each result is opened again. The
+    /// new key is wrapped for whom the rules name; where no rule covers a file, for those in it, if
+    /// mvx's seal on it is valid. A recipient that this version cannot wrap for is refused, unless
+    /// --drop names it.
+    ///
+    /// Values stay as they are: who has read them knows them still. `mvx set` changes a value.
+    Rekey(rekey::Rekey),
     /// Explain a command or a topic
     Help(help::Help),
     /// Write man pages or shell completions
@@ -195,6 +206,7 @@ impl Command {
             Self::List(list) => list.run(context),
             Self::Keys(keys) => keys.run(context),
             Self::Recipients(recipients) => recipients.run(context),
+            Self::Rekey(rekey) => rekey.run(context),
             Self::Help(help) => help.run(context),
             Self::Gen(generate) => generate.run(context),
         }

@@ -81,3 +81,106 @@ fn who_reads_what_is_listed_without_a_key() {
     mvx: there are neither rules nor secret files here; `mvx init` writes the rules
     "###);
 }
+
+#[test]
+fn files_are_brought_in_line_with_the_rules() {
+    let repo = Repo::new();
+    repo.seal("secrets/dev/a.yaml", "# note\na: 1\nb: x\n");
+    repo.seal("secrets/dev/b.env", "A=1\n");
+    repo.seal("secrets/k8s/c.yaml", "data: {c: 1}\n");
+    let before = repo.read("secrets/dev/a.enc.yaml");
+    repo.write(
+        ".sops-rules.toml",
+        rules_with_carol("\"ana\", \"bob\", \"carol\""),
+    );
+    insta::assert_snapshot!(repo.session("
+        mvx recipients sync --check
+        mvx recipients sync --check --json secrets/dev/a.enc.yaml
+        mvx recipients sync --dry-run
+        mvx recipients sync
+        mvx recipients sync --yes
+        mvx recipients sync --yes
+        mvx recipients sync --check
+        mvx recipients list secrets/dev/b.enc.env
+    "), @r###"
+    $ mvx recipients sync --check
+    secrets/dev/a.enc.yaml: carol added
+    secrets/dev/b.enc.env: carol added
+    mvx: 2 files would be written; 1 is as the rules say
+    [1]
+    $ mvx recipients sync --check --json secrets/dev/a.enc.yaml
+    {"would_write":[{"file":"secrets/dev/a.enc.yaml","added":["carol"],"removed":[],"new_key":false}],"unchanged":0,"uncovered":[],"left":[]}
+    [1]
+    $ mvx recipients sync --dry-run
+    secrets/dev/a.enc.yaml: carol added
+    secrets/dev/b.enc.env: carol added
+    mvx: 2 files would be written; 1 is as the rules say
+    $ mvx recipients sync
+    mvx: secrets/dev/a.enc.yaml: carol added
+    mvx: secrets/dev/b.enc.env: carol added
+    mvx: error: cannot ask for a yes or no: there is no terminal
+    mvx: hint: `--yes` goes on without asking, and `--dry-run` shows what would be written
+    [4]
+    $ mvx recipients sync --yes
+    mvx: secrets/dev/a.enc.yaml: carol added
+    mvx: secrets/dev/b.enc.env: carol added
+    mvx: 2 files written; 1 is as the rules say
+    $ mvx recipients sync --yes
+    mvx: 3 files are as the rules say
+    $ mvx recipients sync --check
+    mvx: 3 files are as the rules say
+    $ mvx recipients list secrets/dev/b.enc.env
+    NAME   KIND  KEY       GROUPS  FILES
+    ana    age   age1r…jq  team    secrets/dev/b.enc.env
+    bob    age   age10…wl  team    secrets/dev/b.enc.env
+    carol  age   age14…g5  team    secrets/dev/b.enc.env
+    "###);
+    let added = repo.read("secrets/dev/a.enc.yaml");
+    assert_eq!(values(&before), values(&added));
+    repo.write(".sops-rules.toml", rules_with_carol("\"ana\", \"carol\""));
+    insta::assert_snapshot!(repo.session("
+        mvx recipients sync --dry-run --json secrets/dev/a.enc.yaml
+        mvx recipients sync --yes --json
+    "), @r###"
+    $ mvx recipients sync --dry-run --json secrets/dev/a.enc.yaml
+    {"would_write":[{"file":"secrets/dev/a.enc.yaml","added":[],"removed":["bob (age10…wl)"],"new_key":true}],"unchanged":0,"uncovered":[],"left":[]}
+    $ mvx recipients sync --yes --json
+    {"written":[{"file":"secrets/dev/a.enc.yaml","added":[],"removed":["bob (age10…wl)"],"new_key":true},{"file":"secrets/dev/b.enc.env","added":[],"removed":["bob (age10…wl)"],"new_key":true}],"unchanged":1,"uncovered":[],"left":[]}
+    "###);
+    let taken = repo.read("secrets/dev/a.enc.yaml");
+    assert!(
+        values(&added)
+            .iter()
+            .all(|line| !taken.contains(line.as_str()))
+    );
+    assert_eq!(
+        repo.plaintext("secrets/dev/a.enc.yaml"),
+        "# note\na: 1\nb: x\n"
+    );
+    assert_eq!(repo.plaintext("secrets/dev/b.enc.env"), "A=1\n");
+    repo.hold("sops/k2.txt");
+    assert_eq!(repo.plaintext("secrets/dev/b.enc.env"), "A=1\n");
+    repo.hold("sops/k1.txt");
+    assert_eq!(
+        repo.mvx(["decrypt", "secrets/dev/a.enc.yaml"])
+            .outcome()
+            .code(),
+        Some(128)
+    );
+}
+
+/// The rules with Carol in the register, and a team of these.
+fn rules_with_carol(team: &str) -> String {
+    rules()
+        .replace(
+            "[groups]\n",
+            &format!("[recipients.carol]\nage = \"{CAROL}\"\n[groups]\n"),
+        )
+        .replacen("team = [\"ana\", \"bob\"]", &format!("team = [{team}]"), 1)
+}
+
+/// The lines that hold encrypted values, and the MAC.
+fn values(text: &str) -> Vec<String> {
+    let lines = text.lines().filter(|line| line.contains("ENC["));
+    lines.map(str::to_owned).collect()
+}
