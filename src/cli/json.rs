@@ -61,6 +61,10 @@ const SHAPES: &[(&str, &str)] = &[
         r#"{"keys": [{"source": "keys.txt", "kind": "X25519", "public_key": "age1…", "protected": false}]}"#,
     ),
     ("keys public", r#"{"public_keys": ["age1…"]}"#),
+    (
+        "recipients list",
+        r#"{"recipients": [{"name": "ana", "kind": "age", "key": "age1…", "owner": "ana@example.com", "expires": "2027-01-31", "expired": false, "groups": ["team"], "rules": ".sops-rules.toml", "files": ["a.enc.yaml"]}], "drift": [{"file": "a.enc.yaml", "surplus": [{"name": null, "kind": "age", "key": "age1…"}], "missing": ["bob"]}]}"#,
+    ),
     ("help COMMAND", r#"{"topic": "get", "text": "…"}"#),
     (
         "help exit-codes",

@@ -33,7 +33,10 @@ mod keys;
 mod ls;
 mod progress;
 mod prompt;
+mod recipients;
+mod rekey;
 mod repair;
+mod rewriting;
 mod seal;
 mod set;
 mod table;
@@ -184,6 +187,17 @@ enum Command {
     Repair(repair::Repair),
     /// Make, list and show this machine's identities, which open files
     Keys(keys::Keys),
+    /// Show and change who can open which files
+    Recipients(recipients::Recipients),
+    /// Give files a new data key: the same values, encrypted anew
+    ///
+    /// Every file is opened before the first one is written, and each result is opened again. The
+    /// new key is wrapped for whom the rules name; where no rule covers a file, for those in it, if
+    /// mvx's seal on it is valid. A recipient that this version cannot wrap for is refused, unless
+    /// --drop names it.
+    ///
+    /// Values stay as they are: who has read them knows them still. `mvx set` changes a value.
+    Rekey(rekey::Rekey),
     /// Explain a command or a topic
     Help(help::Help),
     /// Write man pages or shell completions
@@ -206,6 +220,8 @@ impl Command {
             Self::Seal(seal) => seal.run(context),
             Self::Repair(repair) => repair.run(context),
             Self::Keys(keys) => keys.run(context),
+            Self::Recipients(recipients) => recipients.run(context),
+            Self::Rekey(rekey) => rekey.run(context),
             Self::Help(help) => help.run(context),
             Self::Gen(generate) => generate.run(context),
         }

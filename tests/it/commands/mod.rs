@@ -10,6 +10,7 @@ mod json;
 mod keys;
 mod ls;
 mod mv;
+mod recipients;
 mod repair;
 mod seal;
 mod set;
