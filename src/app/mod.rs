@@ -3,6 +3,7 @@
 
 pub mod change;
 pub mod decrypt;
+pub mod doctor;
 pub mod edit;
 mod editor;
 pub mod encrypt;

@@ -53,6 +53,14 @@ const SHAPES: &[(&str, &str)] = &[
         r#"{"keys": [{"source": "keys.txt", "kind": "X25519", "public_key": "age1…", "protected": false}]}"#,
     ),
     ("keys public", r#"{"public_keys": ["age1…"]}"#),
+    (
+        "doctor",
+        r#"{"problems": 0, "version": "0.1.0", "identities": [{"source": "keys.txt", "kind": "X25519", "public_key": "age1…", "protected": false, "name": "ana"}], "checks": [{"about": "identities", "check": "key", "level": "ok", "text": "…", "hints": ["…"]}], "files": []}"#,
+    ),
+    (
+        "doctor FILE",
+        r#"{"problems": 0, "version": "0.1.0", "identities": [{"source": "keys.txt", "kind": "X25519", "public_key": "age1…", "protected": false, "name": "ana"}], "checks": [{"about": "identities", "check": "key", "level": "ok", "text": "…", "hints": ["…"]}], "files": [{"file": "a.enc.yaml", "format": "yaml", "version": "3.13.3", "written_by": "mvx 0.1.0", "last_modified": "2026-11-22T09:30:00Z", "opens": true, "recipients": [{"name": "ana", "kind": "age", "id": "age1…", "group": null, "verdict": "opened", "why": "…", "attempts": [{"source": "keys.txt", "kind": "X25519", "public_key": "age1…", "outcome": "opened", "why": null}]}], "rules": {"rules": ".sops-rules.toml", "name": "a.enc.yaml", "considered": [{"line": 12, "pattern": "*.enc.yaml", "matched": true}], "environment": "dev", "missing": ["bob"], "extra": ["…"], "expired": ["…"]}, "checks": [{"about": "file", "check": "values", "level": "ok", "text": "…", "hints": ["…"]}]}]}"#,
+    ),
     ("help COMMAND", r#"{"topic": "get", "text": "…"}"#),
     (
         "help exit-codes",

@@ -20,6 +20,7 @@
 //! commands share are flattened in; they have no doc comment, or it would replace the command's.
 
 mod decrypt;
+mod doctor;
 mod edit;
 mod encrypt;
 mod exit_codes;
@@ -50,6 +51,7 @@ use crate::error::{Exit, Failure};
 use crate::io::env::{self, Environment};
 use crate::io::harden;
 use crate::io::terminal::Colour;
+use crate::keys::prompt::NoPrompt;
 use crate::keys::system::System;
 use crate::stores::Format;
 use ui::Ui;
@@ -171,6 +173,13 @@ enum Command {
     List(ls::List),
     /// Make, list and show this machine's identities, which open files
     Keys(keys::Keys),
+    /// Say why this machine opens a file or not, and what is wrong with it
+    ///
+    /// Without a file, looks at the machine: its identities and who can read them, editor, plugins,
+    /// repository and rules. With files, tells for each recipient what was tried, whether values and
+    /// MAC are authentic, and whether the file is as the rules say. Nothing is changed, and no value
+    /// is shown. Ends with 1 where there is a problem.
+    Doctor(doctor::Doctor),
     /// Explain a command or a topic
     Help(help::Help),
     /// Write man pages or shell completions
@@ -191,6 +200,7 @@ impl Command {
             Self::Rename(rename) => rename.run(context),
             Self::List(list) => list.run(context),
             Self::Keys(keys) => keys.run(context),
+            Self::Doctor(doctor) => doctor.run(context),
             Self::Help(help) => help.run(context),
             Self::Gen(generate) => generate.run(context),
         }
@@ -205,6 +215,17 @@ impl Context {
             &self.directory,
             Arc::new(System::new(Arc::clone(&self.environment))),
             Arc::new(prompt::Terminal),
+        )
+        .verbose(self.ui.verbose())
+    }
+
+    /// The use cases where nobody is to be asked.
+    fn app_without_questions(&self) -> App<'_> {
+        App::new(
+            &self.environment,
+            &self.directory,
+            Arc::new(System::new(Arc::clone(&self.environment))),
+            Arc::new(NoPrompt),
         )
         .verbose(self.ui.verbose())
     }

@@ -64,6 +64,11 @@ impl Look {
         self.mode.is_some_and(|mode| mode & 0o044 != 0)
     }
 
+    /// Whether only its owner may remove what is in a directory, as in the one for temporary files.
+    pub fn is_sticky(&self) -> bool {
+        self.mode.is_some_and(|mode| mode & 0o1000 != 0)
+    }
+
     /// Whether others than the owner may change it, or what is in it.
     pub fn is_open_to_others(&self) -> bool {
         self.mode.is_some_and(|mode| mode & 0o022 != 0)
@@ -86,6 +91,7 @@ fn changed(metadata: &Metadata) -> Option<Timestamp> {
 }
 
 #[cfg(unix)]
+#[expect(clippy::unnecessary_wraps, reason = "elsewhere there are no modes")]
 fn mode(metadata: &Metadata) -> Option<u32> {
     use std::os::unix::fs::MetadataExt;
 

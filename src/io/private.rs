@@ -155,7 +155,7 @@ fn take_left_over(path: &Path) -> Option<File> {
         return None;
     }
     let look = look::look(path).ok()??;
-    let private = look.mode.is_some_and(|mode| mode & 0o077 == 0);
+    let private = look.mode.is_some_and(|mode| mode & 0o777 == 0o700);
     let directory = look.kind == Some(crate::io::file::Kind::Directory) && look.link.is_none();
     if directory && private {
         stale::take(path)

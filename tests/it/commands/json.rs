@@ -65,6 +65,8 @@ fn answers_are_what_the_help_says() {
     compare("keys generate", "mvx --json keys generate -o ~/other.txt");
     compare("keys list", "mvx --json keys list");
     compare("keys public", "mvx --json keys public");
+    compare("doctor", "mvx --json doctor");
+    compare("doctor FILE", "mvx --json doctor secrets/dev/a.enc.yaml");
     compare("help COMMAND", "mvx --json help get");
     compare("help exit-codes", "mvx --json help exit-codes");
     compare("help environment", "mvx --json help environment");

@@ -1,6 +1,7 @@
 //! Every command, as somebody at a terminal sees it: one file a command.
 
 mod decrypt;
+mod doctor;
 mod edit;
 mod encrypt;
 mod get;
