@@ -19,6 +19,7 @@
 //! `Command::run`. Help, man pages and completions all come from these. Arguments that several
 //! commands share are flattened in; they have no doc comment, or it would replace the command's.
 
+mod clean;
 mod decrypt;
 mod doctor;
 mod edit;
@@ -180,6 +181,14 @@ enum Command {
     /// MAC are authentic, and whether the file is as the rules say. Nothing is changed, and no value
     /// is shown. Ends with 1 where there is a problem.
     Doctor(doctor::Doctor),
+    /// Find and remove plaintext that was left behind
+    ///
+    /// Looks for plaintext beside encrypted files, for what editors and merges left of either, and for
+    /// temporary files, drafts and locks of runs that were killed. What is the same as an encrypted
+    /// file's content is removed after a yes; what differs, or cannot be compared, only if you name
+    /// it; what git tracks stays. Without a PATH, looks below the working directory, and where mvx
+    /// keeps things for a while.
+    Clean(clean::Clean),
     /// Explain a command or a topic
     Help(help::Help),
     /// Write man pages or shell completions
@@ -201,6 +210,7 @@ impl Command {
             Self::List(list) => list.run(context),
             Self::Keys(keys) => keys.run(context),
             Self::Doctor(doctor) => doctor.run(context),
+            Self::Clean(clean) => clean.run(context),
             Self::Help(help) => help.run(context),
             Self::Gen(generate) => generate.run(context),
         }

@@ -98,6 +98,14 @@ impl Ui {
         Ok(())
     }
 
+    /// Hands on what was printed so far, before a question about it is asked.
+    pub fn flush(&self) -> Result<(), Failure> {
+        match self.stdout.borrow_mut().as_mut() {
+            Some(stdout) => Ok(stdout.flush()?),
+            None => Ok(()),
+        }
+    }
+
     /// Prints a line of the answer for people: names in it are made safe.
     pub fn line(&self, text: &str) -> Result<(), Failure> {
         self.answer(safe(text).as_bytes())?;
@@ -120,6 +128,8 @@ impl Ui {
             Mark::Ok => ("ok", GREEN),
             Mark::Note => ("note", YELLOW),
             Mark::Problem => ("problem", RED),
+            Mark::Keep => ("keep", YELLOW),
+            Mark::Remove => ("remove", RED),
         };
         let gap = " ".repeat("problem".len() - word.len());
         let word = if self.colour.stdout {
@@ -202,10 +212,7 @@ impl Ui {
     /// Ends a command: hands on the rest of the answer, prints the failure if there is one, and
     /// turns the outcome into the exit status.
     pub fn end(&self, outcome: Result<Exit, Failure>) -> ExitCode {
-        let flushed = match self.stdout.borrow_mut().as_mut() {
-            Some(stdout) => stdout.flush().map_err(Failure::from),
-            None => Ok(()),
-        };
+        let flushed = self.flush();
         let exit = match (outcome, flushed) {
             (Ok(exit), Ok(())) => exit,
             // the command's own failure says more than that its answer could not be printed
@@ -248,6 +255,10 @@ pub enum Mark {
     Note,
     /// It is to be seen to.
     Problem,
+    /// It stays.
+    Keep,
+    /// It goes.
+    Remove,
 }
 
 /// Which streams are coloured.

@@ -70,6 +70,9 @@ fn commands_that_succeed() {
     }
     hunt.run("mvx ls", Nothing);
     hunt.run("mvx ls --json", Nothing);
+    hunt.plain("secrets/dev/app.yaml", &hunt.text_of("app.yaml"));
+    hunt.run("mvx clean --dry-run --json secrets", Nothing);
+    hunt.run("mvx clean --yes secrets new.env", Nothing);
     hunt.run(
         "EDITOR=~/editor.sh mvx edit secrets/dev/new.enc.yaml",
         Nothing,

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::{Check, Checks, FileCheckup};
 use crate::app::App;
+use crate::app::clean::plaintexts;
 use crate::app::files::{Wanted, no_such_file, shell_word};
 use crate::app::load::Sealed;
 use crate::git;
@@ -39,6 +40,7 @@ impl App<'_> {
         let sealed = self.check_text(path, &mut found);
         if let Some(sealed) = &sealed {
             check_surroundings(path, &mut found.checks);
+            check_plaintext(path, &mut found.checks);
             self.check_recipients(path, sealed, ask, &mut found);
         }
         self.check_ruled(path, sealed.as_ref(), &mut found);
@@ -170,6 +172,18 @@ fn check_surroundings(path: &Path, list: &mut Vec<Check>) {
             [format!("`git add {word}` takes it into the next commit")],
         ),
         (Err(error), _) | (_, Err(error)) => checks.failure("git", path, error),
+    }
+}
+
+/// Whether the plaintext lies beside the file.
+fn check_plaintext(path: &Path, list: &mut Vec<Check>) {
+    let mut checks = Checks::about("file", list);
+    for plain in plaintexts(path) {
+        if matches!(file::kind(&plain), Ok(Some(_))) {
+            let text = format!("its plaintext lies beside it: {}", plain.display());
+            let hint = "`mvx clean` compares the two, and removes what is the same";
+            checks.problem("plaintext", text, [hint.to_owned()]);
+        }
     }
 }
 

@@ -81,7 +81,8 @@ impl App<'_> {
         if let Some(error) = locks.trouble() {
             checks.failure("locks", Path::new(""), error);
         }
-        let clean = || ["look into them, and remove them".to_owned()];
+        let clean =
+            || ["`mvx clean` looks into them, and removes what is safe to remove".to_owned()];
         let drafts = private::left_over(self.environment());
         if !drafts.is_empty() {
             let names: Vec<String> = drafts

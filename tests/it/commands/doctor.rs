@@ -15,10 +15,9 @@ fn scrubbed(repo: &Repo, lines: &str) -> String {
     let session = repo.session(lines);
     let machine = [
         "left behind",
-        "`mvx clean` removes what is safe",
         "no locks or drafts",
         "drafts behind",
-        "look into them",
+        "`mvx clean` looks into them",
         "  ok       editor:",
         "  ok       git: ",
         "EDITOR",

@@ -1,5 +1,6 @@
 //! Every command, as somebody at a terminal sees it: one file a command.
 
+mod clean;
 mod decrypt;
 mod doctor;
 mod edit;
