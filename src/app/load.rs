@@ -12,9 +12,8 @@ use crate::keys::open::{OpenFailure, list, unwrap_groups};
 use crate::keys::{KeyProvider, Kind as KeyKind, Wrapped, short};
 use crate::secret::{Cleartext, DataKey};
 use crate::sops::change::Open;
-use crate::sops::cipher::Cipher;
 use crate::sops::metadata::{KeyEntry, Metadata};
-use crate::sops::open::{MacCheck, Opened, open, plaintext};
+use crate::sops::open::{Check, Opened, open, plaintext};
 use crate::sops::seal::Sealer;
 use crate::sops::store::Store;
 use crate::stores::Format;
@@ -89,8 +88,7 @@ impl App<'_> {
                 format!("{name}: opened by the identity of {by}")
             });
         }
-        let cipher = Cipher::new(&key);
-        let opened = open(&sealed.tree, &sealed.metadata, &cipher, MacCheck::Required).at(&name)?;
+        let opened = open(&sealed.tree, &sealed.metadata, &key, Check::Required).at(&name)?;
         if opened.closed_comments > 0 {
             self.note(format!(
                 "{name}: {} comment(s) look encrypted and do not open; they are left as they are",

@@ -14,6 +14,9 @@ pub const VERSION: &str = concat!("3.13.3+mvx.", env!("CARGO_PKG_VERSION"));
 /// The field that keeps the spelling of values (`sops/spelling.rs`).
 pub const SPELLING: &str = "mvx_spelling";
 
+/// The field that holds the seal (`sops/signet.rs`).
+pub const SEAL: &str = "mvx_seal";
+
 /// The selectors, in the order in which sops evaluates them.
 pub const SELECTORS: [&str; 6] = [
     "unencrypted_suffix",
@@ -187,6 +190,15 @@ impl Metadata {
     /// The encrypted spelling, where mvx left one.
     pub fn spelling(&self) -> Option<&str> {
         self.text(SPELLING)
+    }
+
+    /// The seal, where mvx left one. One that is no text counts as a text that no seal has.
+    pub fn seal(&self) -> Option<&str> {
+        match self.field(SEAL)? {
+            Meta::Str(text) => Some(text),
+            Meta::Null => None,
+            _ => Some(""),
+        }
     }
 
     /// The selector's field and pattern; `None` means SOPS's default.

@@ -12,6 +12,7 @@ pub mod previous;
 pub mod re2;
 pub mod seal;
 pub mod select;
+pub mod signet;
 pub mod spelling;
 pub mod store;
 pub mod time;

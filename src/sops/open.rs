@@ -9,7 +9,7 @@ use thiserror::Error;
 use crate::document::{Body, Edit, Item, Kind, Tree, Value, splice};
 use crate::error::{Exit, Explain};
 use crate::keypath::{KeyPath, Segment};
-use crate::secret::Cleartext;
+use crate::secret::{Cleartext, DataKey};
 use crate::sops::change::Open;
 use crate::sops::cipher::Cipher;
 use crate::sops::comments::{Comments, Found};
@@ -18,6 +18,7 @@ use crate::sops::mac::Mac;
 use crate::sops::metadata::{Metadata, MetadataError};
 use crate::sops::number::{go_float, parse_float};
 use crate::sops::select::{Selector, SelectorError, select};
+use crate::sops::signet::{self, SealState};
 use crate::sops::spelling::Spelling;
 use crate::sops::store::{Reference, Store, StoreError};
 use crate::sops::time::{mac_time, yaml_timestamp};
@@ -36,6 +37,8 @@ pub struct Opened {
     /// Comments, by item, that open at a place nearby and not at their own: sops shows them
     /// encrypted.
     pub misplaced: Vec<usize>,
+    /// What the file's seal says.
+    pub seal: SealState,
 }
 
 /// Why a sealed file cannot be opened with this data key.
@@ -60,6 +63,11 @@ pub enum OpenError {
         "the MAC does not match: values were added, removed, swapped or changed after the file was sealed"
     )]
     MacMismatch,
+    /// What the MAC does not cover is not as it was sealed.
+    #[error(
+        "the seal is broken: keys, types, comments, selector or recipients were changed after the file was sealed"
+    )]
+    SealBroken,
     /// The metadata cannot be used.
     #[error(transparent)]
     Metadata(#[from] MetadataError),
@@ -75,7 +83,7 @@ impl Explain for OpenError {
     fn exit(&self) -> Exit {
         match self {
             Self::NotAuthentic { .. } | Self::InClear { .. } => Exit::VALUE,
-            Self::MacMismatch => Exit::MAC,
+            Self::MacMismatch | Self::SealBroken => Exit::MAC,
             Self::Metadata(error) => error.exit(),
             Self::Selector(error) => error.exit(),
             Self::Store(error) => error.exit(),
@@ -87,6 +95,7 @@ impl Explain for OpenError {
             Self::NotAuthentic { .. } => "value-not-authentic",
             Self::InClear { .. } => "value-in-clear",
             Self::MacMismatch => "mac-mismatch",
+            Self::SealBroken => "seal-broken",
             Self::Metadata(error) => error.code(),
             Self::Selector(error) => error.code(),
             Self::Store(error) => error.code(),
@@ -95,7 +104,7 @@ impl Explain for OpenError {
 
     fn hints(&self) -> Vec<String> {
         match self {
-            Self::NotAuthentic { .. } | Self::MacMismatch => {
+            Self::NotAuthentic { .. } | Self::MacMismatch | Self::SealBroken => {
                 vec!["`git diff` and `git log -p -- FILE` show who changed it; `git checkout -- FILE` restores the last commit".into()]
             }
             Self::InClear { .. } => vec![
@@ -110,12 +119,12 @@ impl Explain for OpenError {
     }
 }
 
-/// Whether the MAC must match.
+/// Whether MAC and seal must hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MacCheck {
-    /// It must.
+pub enum Check {
+    /// The MAC must match, and so must the seal if there is one.
     Required,
-    /// It is about to be computed anew.
+    /// Whether they do is somebody else's question: [`Opened::seal`] says what the seal does.
     Skipped,
 }
 
@@ -158,22 +167,28 @@ impl<'a> Known<'a> {
     }
 }
 
-/// Decrypts every selected item of a tree and checks the MAC.
+/// Decrypts every selected item of a tree, and checks MAC and seal.
 pub fn open(
     tree: &Tree,
     metadata: &Metadata,
-    cipher: &Cipher,
-    check: MacCheck,
+    key: &DataKey,
+    check: Check,
 ) -> Result<Opened, OpenError> {
-    open_knowing(tree, metadata, cipher, check, None)
+    let cipher = Cipher::new(key);
+    let mut opened = decrypt(tree, metadata, &cipher, check, None)?;
+    opened.seal = signet::check(key, tree, &opened, metadata);
+    if check == Check::Required && opened.seal == SealState::Broken {
+        return Err(OpenError::SealBroken);
+    }
+    Ok(opened)
 }
 
-/// As [`open`], with values that were opened before.
-pub(crate) fn open_knowing(
+/// As [`open`] without the seal, with values that were opened before.
+pub(crate) fn decrypt(
     tree: &Tree,
     metadata: &Metadata,
     cipher: &Cipher,
-    check: MacCheck,
+    check: Check,
     known: Option<&Known<'_>>,
 ) -> Result<Opened, OpenError> {
     metadata.version()?;
@@ -214,7 +229,7 @@ pub(crate) fn open_knowing(
         };
         values.push(value);
     }
-    if check == MacCheck::Required {
+    if check == Check::Required {
         let modified = metadata.last_modified()?;
         let aad =
             mac_time(modified).ok_or_else(|| MetadataError::Malformed("lastmodified".into()))?;
@@ -232,6 +247,7 @@ pub(crate) fn open_knowing(
         spelling,
         closed_comments,
         misplaced,
+        seal: SealState::Missing,
     })
 }
 

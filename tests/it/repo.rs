@@ -150,6 +150,7 @@ impl Repo {
                 (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "[TIME]"),
                 (r"(/dev/shm|\[SANDBOX\]/run)/mvx-\w+", "[PRIVATE]"),
                 (r"ENC\[AES256_GCM,[^\]]*type:(\w+)\]", "ENC[$1]"),
+                (r"\bv1:[A-Za-z0-9+/]{43}=", "[SEAL]"),
                 (r"AGE-SECRET-KEY-1\w+", "[A PRIVATE KEY]"),
             ]
             .map(|(pattern, word)| (Regex::new(pattern).unwrap(), word))

@@ -337,3 +337,10 @@ fn python() -> &'static str {
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     })
 }
+
+/// A sealed text without its seal, as sops leaves it, in any file type; in JSON the field must not
+/// be the last.
+pub(crate) fn without_seal(text: &str) -> String {
+    let lines = text.split_inclusive('\n');
+    lines.filter(|line| !line.contains("mvx_seal")).collect()
+}
