@@ -211,7 +211,7 @@ pub fn sealed_sibling(path: &Path) -> Option<PathBuf> {
 }
 
 /// The files below a directory, as the user would type them.
-fn files_below(directory: &Path, ignored: Ignored) -> Result<Vec<PathBuf>, Failure> {
+pub(super) fn files_below(directory: &Path, ignored: Ignored) -> Result<Vec<PathBuf>, Failure> {
     let files = walk::files(directory, ignored)?;
     let here = directory == Path::new(".");
     let typed = |path: PathBuf| match path.strip_prefix(".") {
@@ -222,7 +222,7 @@ fn files_below(directory: &Path, ignored: Ignored) -> Result<Vec<PathBuf>, Failu
 }
 
 /// Whether there is a `sops` block in a file.
-fn has_metadata(path: &Path) -> Result<bool, Failure> {
+pub(super) fn has_metadata(path: &Path) -> Result<bool, Failure> {
     let text = match file::read(path, READ_LIMIT) {
         Ok(text) => text,
         // Too large to be sealed by mvx or anyone.

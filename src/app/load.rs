@@ -108,7 +108,7 @@ impl App<'_> {
             opened_by,
             closed: Vec::new(),
         };
-        self.judge(&file)?;
+        self.trust(&file)?;
         Ok(file)
     }
 

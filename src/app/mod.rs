@@ -2,7 +2,9 @@
 //! here prints or asks; questions go through the traits and parameters given from above.
 
 pub mod change;
+pub mod clean;
 pub mod decrypt;
+pub mod doctor;
 pub mod edit;
 mod editor;
 pub mod encrypt;

@@ -137,7 +137,7 @@ impl App<'_> {
     }
 
     /// The rules in force for a file, and what they call it.
-    fn rules_for(&self, path: &Path) -> Result<(Arc<Rules>, String), Failure> {
+    pub(super) fn rules_for(&self, path: &Path) -> Result<(Arc<Rules>, String), Failure> {
         let mut finder = self.rules.finder.borrow_mut();
         let finder = finder.get_or_insert_with(|| {
             let mut finder = Finder::new(self.directory);
@@ -162,7 +162,7 @@ impl App<'_> {
     }
 
     /// The rules' file as the user would type it.
-    fn shown(&self, rules: &Rules) -> String {
+    pub(super) fn shown(&self, rules: &Rules) -> String {
         let path = self.relative(&rules.origin().path);
         path.display().to_string()
     }

@@ -5,6 +5,7 @@
 //! key reads no other file and starts no program.
 
 mod bech32_long;
+mod diagnose;
 mod envelope;
 mod generate;
 mod identity;
@@ -13,6 +14,8 @@ mod plugin;
 mod recipient;
 mod source;
 
+#[cfg(test)]
+mod diagnose_tests;
 #[cfg(test)]
 mod interop_tests;
 #[cfg(test)]

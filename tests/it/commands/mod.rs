@@ -1,6 +1,8 @@
 //! Every command, as somebody at a terminal sees it: one file a command.
 
+mod clean;
 mod decrypt;
+mod doctor;
 mod edit;
 mod encrypt;
 mod get;
