@@ -18,6 +18,7 @@ pub mod plaintext;
 pub mod policy;
 pub mod readers;
 pub mod recipients;
+pub mod register;
 pub mod rewrite;
 pub mod values;
 
