@@ -48,6 +48,8 @@ pub struct OpenFile {
     pub opened: Opened,
     /// Whose entries opened it.
     pub opened_by: Vec<String>,
+    /// Envelopes in it that do not open: none, unless it is there to be repaired.
+    pub closed: Vec<Cleartext>,
 }
 
 impl App<'_> {
@@ -82,10 +84,10 @@ impl App<'_> {
         self.open_sealed(self.read_sealed(path, format)?)
     }
 
-    /// Opens a sealed file: finds its data key, decrypts its values, compares its MAC.
+    /// Opens a sealed file: finds its data key, decrypts its values, compares its MAC and its seal.
     pub fn open_sealed(&self, sealed: Sealed) -> Result<OpenFile, Failure> {
         let name = sealed.name.clone();
-        let (key, opened_by) = self.data_key(&name, &sealed.metadata).at(&name)?;
+        let (key, opened_by) = self.unwrap_key(&name, &sealed.metadata).at(&name)?;
         for recipient in &opened_by {
             self.detail(1, || {
                 let by = self.name_of(Path::new(&name), recipient);
@@ -99,16 +101,19 @@ impl App<'_> {
                 opened.closed_comments
             ));
         }
-        Ok(OpenFile {
+        let file = OpenFile {
             sealed,
             key,
             opened,
             opened_by,
-        })
+            closed: Vec::new(),
+        };
+        self.judge(&file)?;
+        Ok(file)
     }
 
     /// Unwraps a file's data key with what this machine holds.
-    fn data_key(&self, name: &str, metadata: &Metadata) -> Result<Unwrapped, Failure> {
+    pub(super) fn unwrap_key(&self, name: &str, metadata: &Metadata) -> Result<Unwrapped, Failure> {
         let groups: Vec<Vec<Wrapped>> = metadata
             .groups()?
             .iter()
@@ -188,7 +193,7 @@ pub struct KnownKeys {
 }
 
 /// A data key and whose entries opened it.
-type Unwrapped = (DataKey, Vec<String>);
+pub(super) type Unwrapped = (DataKey, Vec<String>);
 
 impl KnownKeys {
     fn find(&self, groups: &[Vec<Wrapped>]) -> Option<Unwrapped> {

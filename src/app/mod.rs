@@ -19,7 +19,10 @@ pub mod policy;
 pub mod readers;
 pub mod recipients;
 pub mod register;
+pub mod repair;
 pub mod rewrite;
+pub mod seals;
+pub mod trust;
 pub mod values;
 
 use std::cell::{Cell, OnceCell, RefCell};

@@ -307,5 +307,4 @@ fn same_key(one: &str, other: &str) -> bool {
 }
 
 #[cfg(test)]
-#[path = "edit_tests.rs"]
 mod tests;

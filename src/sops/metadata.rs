@@ -328,7 +328,11 @@ impl KeyEntry {
 
     /// What names the recipient: its public key, ARN, resource or address.
     pub fn recipient(&self) -> String {
-        let text = |name| self.text(name).unwrap_or_default();
+        let text = |name| {
+            self.text(name)
+                .filter(|text| !text.is_empty())
+                .unwrap_or("unknown")
+        };
         match self.kind.as_str() {
             "age" => text("recipient").into(),
             "pgp" => text("fp").into(),

@@ -3,6 +3,7 @@
 pub mod change;
 pub mod cipher;
 pub mod comments;
+pub mod difference;
 pub mod envelope;
 pub mod mac;
 pub mod metadata;
@@ -16,4 +17,5 @@ pub mod select;
 pub mod signet;
 pub mod spelling;
 pub mod store;
+pub mod survey;
 pub mod time;

@@ -12,7 +12,7 @@ use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE};
 use clap::CommandFactory;
 
-use crate::repo::{Repo, fixture};
+use crate::repo::{CAROL, Repo, fixture};
 
 /// A number that is in the files.
 const NUMBER: &str = "739204518263";
@@ -61,6 +61,9 @@ fn commands_that_succeed() {
         run("EDITOR=~/editor.sh mvx edit FILE", Nothing);
         run("EDITOR=true mvx edit --json FILE", Nothing);
         run("mvx unset FILE KEY", Nothing);
+        run("mvx seal show FILE", Nothing);
+        run("mvx seal accept --json FILE", Nothing);
+        run("mvx repair FILE", Nothing);
         run(
             "mvx decrypt -i --allow-unignored FILE; mvx encrypt -i FILE",
             Nothing,
@@ -68,6 +71,20 @@ fn commands_that_succeed() {
     }
     hunt.run("mvx ls", Nothing);
     hunt.run("mvx ls --json", Nothing);
+    for line in [
+        "mvx recipients list",
+        "mvx recipients list --json",
+        "mvx rekey --yes",
+        "mvx rekey --json secrets/dev/app.enc.yaml",
+        "mvx recipients add carol CAROL --group team --yes",
+        "mvx recipients remove carol --dry-run",
+        "mvx recipients remove carol --yes --json",
+        "mvx recipients sync --yes",
+        "mvx recipients request",
+    ] {
+        let line = line.replace("CAROL", CAROL);
+        assert_eq!(hunt.run(&line, Nothing), Some(0), "{line}");
+    }
     hunt.run(
         "EDITOR=~/editor.sh mvx edit secrets/dev/new.enc.yaml",
         Nothing,
@@ -218,6 +235,13 @@ fn files_that_do_not_open() {
             }
             hunt.run(&format!("mvx set {path} KEY < new"), Nothing);
             hunt.run(&format!("EDITOR=~/editor.sh mvx edit {path}"), Nothing);
+            for command in ["seal show", "seal accept --yes", "repair", "repair --take"] {
+                hunt.run(&format!("mvx {command} {path}"), Nothing);
+                hunt.run(&format!("mvx {command} --json {path}"), Nothing);
+            }
+            hunt.run(&format!("mvx repair --show-values {path}"), Stdout);
+            let edit = format!("EDITOR=~/editor.sh mvx repair --edit {path}");
+            hunt.run(&edit, Nothing);
         }
     }
     let sealed = hunt.seal("app.yaml");

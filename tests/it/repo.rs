@@ -16,6 +16,9 @@ pub(crate) const ANA: &str = "age1rj29hg53klg82pve46rc8cwjfhyukcxpqdl2gg67slm4kg
 /// The public key of `fixtures/sops/k1.txt`, which is Bob's here.
 pub(crate) const BOB: &str = "age10qzyc23jq2xqlxxx9rwdmzz4xyz4dwk3xtahz8fq6ptdeftpw5mscpnswl";
 
+/// The public key of `fixtures/sops/k2.txt`, which is Carol's here. She is not in the rules.
+pub(crate) const CAROL: &str = "age14huuej0f28s4dan9dg26y4pv443e2tqmv6mkarp6fn3c5wcts3eq9lf7g5";
+
 /// A git repository of Ana's in a sandbox.
 pub(crate) struct Repo {
     pub(crate) sandbox: Sandbox,
@@ -99,6 +102,14 @@ impl Repo {
         self.sandbox.mvx(arguments)
     }
 
+    /// Commits everything that git does not ignore, as Ana.
+    pub(crate) fn commit(&self) {
+        let outcome = self.shell(
+            "git add -A && git -c user.name=Ana -c user.email=ana@example.com commit -qm change",
+        );
+        assert_eq!(outcome.code(), Some(0), "{outcome}");
+    }
+
     /// An editor: a shell script that gets the draft as `$1`. Its path is what `EDITOR` takes.
     pub(crate) fn editor(&self, script: &str) -> PathBuf {
         let path = self.home("editor.sh");
@@ -151,13 +162,15 @@ impl Repo {
                 (r"(/dev/shm|\[SANDBOX\]/run)/mvx-\w+", "[PRIVATE]"),
                 (r"ENC\[AES256_GCM,[^\]]*type:(\w+)\]", "ENC[$1]"),
                 (r"\bv1:[A-Za-z0-9+/]{43}=", "[SEAL]"),
+                (r"\b[0-9a-f]{40}\b", "[COMMIT]"),
+                (r"commit [0-9a-f]{10}\b", "commit [SHORT]"),
                 (r"AGE-SECRET-KEY-1\w+", "[A PRIVATE KEY]"),
             ]
             .map(|(pattern, word)| (Regex::new(pattern).unwrap(), word))
             .into()
         });
         let mut text = text.replace(self.sandbox.root().to_str().unwrap(), "[SANDBOX]");
-        for (key, name) in [(ANA, "[ANA]"), (BOB, "[BOB]")] {
+        for (key, name) in [(ANA, "[ANA]"), (BOB, "[BOB]"), (CAROL, "[CAROL]")] {
             text = text.replace(key, name);
         }
         for (pattern, word) in patterns {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::repo::{BOB, Repo};
+use crate::repo::{BOB, CAROL, Repo};
 
 #[test]
 fn answers_are_what_the_help_says() {
@@ -61,11 +61,29 @@ fn answers_are_what_the_help_says() {
         "set, unset, mv",
         "mvx --json unset secrets/dev/a.enc.yaml d",
     );
+    compare(
+        "seal show, seal accept",
+        "mvx --json seal show secrets/dev/a.enc.yaml",
+    );
+    compare("repair", "mvx --json repair secrets/dev/a.enc.yaml");
     compare("ls", "mvx --json ls");
     compare("keys generate", "mvx --json keys generate -o ~/other.txt");
     compare("keys list", "mvx --json keys list");
     compare("keys public", "mvx --json keys public");
     compare("recipients list", "mvx --json recipients list");
+    compare("recipients request", "mvx --json recipients request");
+    let add = format!("mvx --json recipients add carol {CAROL} --group team --yes");
+    compare(
+        "recipients sync --check, --dry-run",
+        "sed -i 's/team = .*/team = [\"me\"]/' .sops-rules.toml; mvx --json recipients sync --check",
+    );
+    compare("recipients sync", "mvx --json recipients sync --yes");
+    compare("recipients add", &add);
+    compare(
+        "recipients remove",
+        "mvx --json recipients remove carol --yes",
+    );
+    compare("rekey", "mvx --json rekey --yes");
     compare("help COMMAND", "mvx --json help get");
     compare("help exit-codes", "mvx --json help exit-codes");
     compare("help environment", "mvx --json help environment");

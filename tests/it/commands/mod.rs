@@ -11,5 +11,7 @@ mod keys;
 mod ls;
 mod mv;
 mod recipients;
+mod repair;
+mod seal;
 mod set;
 mod unset;
