@@ -20,6 +20,7 @@ pub mod plaintext;
 pub mod policy;
 pub mod readers;
 pub mod recipients;
+pub mod register;
 pub mod repair;
 pub mod rewrite;
 pub mod seals;
