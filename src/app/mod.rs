@@ -17,6 +17,7 @@ mod place;
 pub mod plaintext;
 pub mod policy;
 pub mod recipients;
+pub mod recovery;
 pub mod values;
 
 use std::cell::{Cell, OnceCell, RefCell};

@@ -65,6 +65,10 @@ const SHAPES: &[(&str, &str)] = &[
         "clean",
         r#"{"found": [{"path": "a.yaml", "what": "plaintext", "of": "a.enc.yaml", "content": "same", "why": null, "git": "ignored", "may_go": true, "removed": false, "hints": ["…"]}]}"#,
     ),
+    (
+        "keys recovery",
+        r#"{"public_key": "age1…", "identity": "-----BEGIN AGE ENCRYPTED FILE-----…", "page": "…"}"#,
+    ),
     ("help COMMAND", r#"{"topic": "get", "text": "…"}"#),
     (
         "help exit-codes",

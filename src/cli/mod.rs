@@ -34,6 +34,7 @@ mod keys;
 mod ls;
 mod progress;
 mod prompt;
+mod recovery;
 mod set;
 mod table;
 pub mod ui;

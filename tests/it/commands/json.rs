@@ -65,6 +65,10 @@ fn answers_are_what_the_help_says() {
     compare("keys generate", "mvx --json keys generate -o ~/other.txt");
     compare("keys list", "mvx --json keys list");
     compare("keys public", "mvx --json keys public");
+    compare(
+        "keys recovery",
+        "mvx --json keys recovery --generate-passphrase",
+    );
     compare("doctor", "mvx --json doctor");
     compare("doctor FILE", "mvx --json doctor secrets/dev/a.enc.yaml");
     repo.write("secrets/dev/a.yaml", "db: {port: 1}\n");

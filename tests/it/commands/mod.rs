@@ -12,5 +12,6 @@ mod json;
 mod keys;
 mod ls;
 mod mv;
+mod recovery;
 mod set;
 mod unset;
