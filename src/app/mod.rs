@@ -20,6 +20,7 @@ pub mod plaintext;
 pub mod policy;
 pub mod readers;
 pub mod recipients;
+pub mod recovery;
 pub mod register;
 pub mod repair;
 pub mod rewrite;

@@ -39,11 +39,11 @@ impl Clean {
             for finding in &findings {
                 show(context, finding)?;
             }
+            context.ui.flush()?;
         }
         if findings.is_empty() {
             context.ui.note("nothing was left behind");
         } else if going > 0 && !self.dry_run && !self.yes {
-            context.ui.flush()?;
             agree(going)?;
         }
         let mut removed = vec![false; findings.len()];

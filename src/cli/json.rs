@@ -101,6 +101,10 @@ const SHAPES: &[(&str, &str)] = &[
         "rekey",
         r#"{"written": [{"file": "a.enc.yaml", "added": [{"name": "carol", "key": "age1…"}], "removed": [{"name": null, "key": "age1…"}], "new_key": true}], "unchanged": 2, "uncovered": ["b.enc.yaml"], "left": [{"file": "c.enc.yaml", "code": "no-identity", "message": "…"}]}"#,
     ),
+    (
+        "keys recovery",
+        r#"{"public_key": "age1…", "identity": "-----BEGIN AGE ENCRYPTED FILE-----…", "page": "…"}"#,
+    ),
     ("help COMMAND", r#"{"topic": "get", "text": "…"}"#),
     (
         "help exit-codes",

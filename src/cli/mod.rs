@@ -36,6 +36,7 @@ mod ls;
 mod progress;
 mod prompt;
 mod recipients;
+mod recovery;
 mod rekey;
 mod repair;
 mod rewriting;

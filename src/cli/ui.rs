@@ -32,7 +32,7 @@ use crate::io::IoError;
 use crate::io::env::Environment;
 use crate::io::stdio::Stdout;
 use crate::io::terminal::{self, Colour};
-use crate::secret::Cleartext;
+use crate::secret::{Cleartext, Passphrase};
 
 pub use super::progress::Progress;
 pub use super::table::Table;
@@ -165,6 +165,17 @@ impl Ui {
     pub fn note(&self, text: &str) {
         if !self.quiet && !self.json {
             self.talk(&talk_text("", None, text, self.colour.stderr));
+        }
+    }
+
+    /// Shows a passphrase that was made for the person, once: it is talk, so that it does not get
+    /// where the answer goes, and it is the one thing that `-q` does not silence.
+    pub fn reveal(&self, what: &str, passphrase: &Passphrase) {
+        let text = passphrase.expose();
+        if self.json {
+            self.talk(&format!("{}\n", serde_json::json!({ what: text })));
+        } else {
+            self.talk(&talk_text(what, Some(CYAN), text, self.colour.stderr));
         }
     }
 

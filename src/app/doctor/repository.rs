@@ -70,10 +70,7 @@ impl App<'_> {
                 format!(
                     "{shown}: nobody is called `recovery`: if every key is lost, so is every secret"
                 ),
-                [
-                    "`mvx keys generate -o /media/usb/recovery.txt` makes one for a safe place"
-                        .to_owned(),
-                ],
+                ["`mvx keys recovery` makes one for paper, and says how to add it".to_owned()],
             );
         }
     }

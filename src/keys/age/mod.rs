@@ -35,7 +35,7 @@ use crate::keys::prompt::Prompt;
 use crate::keys::{Effort, Held, KeyProvider, Kind, Report, Unwrapped, WrapError, Wrapped};
 
 pub use envelope::{AgeError, MAX_WORK_FACTOR};
-pub use generate::{Generated, WORK_FACTOR, generate, protect};
+pub use generate::{Generated, WORK_FACTOR, generate, opens, protect};
 pub use recipient::{Recipient, RecipientError};
 pub use source::default_key_file;
 

@@ -196,7 +196,7 @@ fn the_machine_and_its_repository() {
       ok       repository: [SANDBOX]/work
       ok       .sops-rules.toml: sound, with 2 recipients
       note     .sops-rules.toml: nobody is called `recovery`: if every key is lost, so is every secret
-               hint: `mvx keys generate -o /media/usb/recovery.txt` makes one for a safe place
+               hint: `mvx keys recovery` makes one for paper, and says how to add it
     "###);
     let path = repo.home(".config/mvx/keys.txt");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
@@ -239,7 +239,7 @@ fn the_machine_and_its_repository() {
       problem  .sops-rules.toml: line 2: the access of `eve` ended on 2026-01-31
                hint: take it out of the rules, and seal its files again for the others
       note     .sops-rules.toml: nobody is called `recovery`: if every key is lost, so is every secret
-               hint: `mvx keys generate -o /media/usb/recovery.txt` makes one for a safe place
+               hint: `mvx keys recovery` makes one for paper, and says how to add it
     "###);
     repo.write(".sops-rules.toml", "version = 1\nsael = 1\n");
     let answer = json(&repo, "mvx doctor --json");

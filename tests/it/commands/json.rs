@@ -71,6 +71,10 @@ fn answers_are_what_the_help_says() {
     compare("keys list", "mvx --json keys list");
     compare("keys public", "mvx --json keys public");
     compare("recipients list", "mvx --json recipients list");
+    compare(
+        "keys recovery",
+        "mvx --json keys recovery --generate-passphrase",
+    );
     compare("doctor", "mvx --json doctor");
     compare("doctor FILE", "mvx --json doctor secrets/dev/a.enc.yaml");
     repo.write("secrets/dev/a.yaml", "db: {port: 1}\n");

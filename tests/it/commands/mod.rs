@@ -13,6 +13,7 @@ mod keys;
 mod ls;
 mod mv;
 mod recipients;
+mod recovery;
 mod repair;
 mod seal;
 mod set;
