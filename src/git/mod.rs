@@ -1,7 +1,9 @@
 //! What mvx asks git: where the work tree begins, and what git would leave out of a commit. The
 //! only user of git libraries.
 
+mod attributes;
 pub mod author;
+pub mod history;
 
 use std::path::{Path, PathBuf};
 
