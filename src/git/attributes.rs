@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use git2::AttrCheckFlags;
+use git2::{AttrCheckFlags, AttrValue};
 
 use super::{GitError, WorkTree};
 
@@ -18,9 +18,10 @@ impl WorkTree {
                 root: self.root.clone(),
                 source,
             })?;
-        Ok(value
-            .filter(|value| !value.is_empty() && !value.starts_with('['))
-            .map(str::to_owned))
+        Ok(match AttrValue::from_string(value) {
+            AttrValue::String(value) => Some(value.to_owned()),
+            _ => None,
+        })
     }
 
     /// The places where git looks for attributes inside the repository: each directory's

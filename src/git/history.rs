@@ -199,7 +199,7 @@ mod tests {
         assert_eq!((found.versions, found.as_it_is), (2, true));
         assert!(!found.cut_short);
         assert!(!project.history(".env", "A=3").unwrap().as_it_is);
-        assert_eq!(project.history("sub/.env", ""), None);
+        assert_eq!(project.history("other", ""), None);
     }
 
     #[test]

@@ -93,7 +93,7 @@ impl Walker<'_> {
             let node = self.node(index)?;
             match places.get(&name).and_then(|place| entries.get_mut(*place)) {
                 Some((old, _, kept)) => {
-                    let lost = !equal(kept, &node);
+                    let lost = !kept.holds(&node);
                     let line = *old;
                     *kept = node;
                     *old = index;
@@ -147,25 +147,5 @@ impl Walker<'_> {
     fn line(&self, index: usize) -> Option<usize> {
         let item = self.tree.items.get(index)?;
         self.lines.then(|| line_of(self.text, item.entry.start))
-    }
-}
-
-/// Whether two nodes hold the same.
-pub(super) fn equal(one: &NewNode, other: &NewNode) -> bool {
-    match (one, other) {
-        (NewNode::Value(one), NewNode::Value(other)) => one == other,
-        (NewNode::Null, NewNode::Null) => true,
-        (NewNode::Map(one), NewNode::Map(other)) => {
-            one.len() == other.len()
-                && one.iter().all(|(name, node)| {
-                    let mut others = other.iter();
-                    others.any(|(other, found)| other == name && equal(node, found))
-                })
-        }
-        (NewNode::List(one), NewNode::List(other)) => {
-            one.len() == other.len()
-                && one.iter().zip(other).all(|(one, other)| equal(one, other))
-        }
-        _ => false,
     }
 }
