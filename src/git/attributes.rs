@@ -38,7 +38,10 @@ impl WorkTree {
             .iter()
             .filter_map(|entry| String::from_utf8(entry.path).ok())
             .map(PathBuf::from)
-            .filter(|path| path.file_name().is_some_and(|name| name == ".gitattributes"))
+            .filter(|path| {
+                path.file_name()
+                    .is_some_and(|name| name == ".gitattributes")
+            })
             .map(|path| self.root.join(path))
             .collect();
         files.push(self.root.join(".gitattributes"));

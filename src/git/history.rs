@@ -82,16 +82,17 @@ impl WorkTree {
             };
             let content = entry.id();
             let known = contents.iter().find(|(id, _)| *id == content);
-            let counts = match known {
-                Some((_, counts)) => *counts,
-                None => {
+            let counts = known.map_or_else(
+                || {
                     // What is no blob, such as a directory of this name, holds no value.
                     let blob = repository.find_blob(content);
-                    let counts = blob.is_ok_and(|blob| !passed_over(blob.content()));
-                    contents.push((content, counts));
-                    counts
-                }
-            };
+                    blob.is_ok_and(|blob| !passed_over(blob.content()))
+                },
+                |(_, counts)| *counts,
+            );
+            if known.is_none() {
+                contents.push((content, counts));
+            }
             if !counts {
                 continue;
             }
@@ -163,10 +164,18 @@ mod tests {
                 index.remove_path(Path::new(name)).unwrap();
             }
             index.write().unwrap();
-            let tree = self.repository.find_tree(index.write_tree().unwrap()).unwrap();
+            let tree = self
+                .repository
+                .find_tree(index.write_tree().unwrap())
+                .unwrap();
             self.seconds += 86_400;
-            let who = Signature::new("Ana", "ana@example.com", &Time::new(self.seconds, 0)).unwrap();
-            let parent = self.repository.head().ok().and_then(|head| head.peel_to_commit().ok());
+            let who =
+                Signature::new("Ana", "ana@example.com", &Time::new(self.seconds, 0)).unwrap();
+            let parent = self
+                .repository
+                .head()
+                .ok()
+                .and_then(|head| head.peel_to_commit().ok());
             let parents: Vec<&git2::Commit<'_>> = parent.iter().collect();
             let id = self
                 .repository

@@ -39,7 +39,8 @@ pub fn source(name: Option<&Path>, bytes: &[u8]) -> Result<Option<Source>, Impor
 
 /// `.env`, `.env.local`, `prod.env`, `.envrc`.
 fn is_env_name(file: &str) -> bool {
-    file == ".env" || file == ".envrc" || file.starts_with(".env.") || file.ends_with(".env")
+    let ending = file.rsplit_once('.').map(|(_, ending)| ending);
+    file == ".envrc" || file.starts_with(".env.") || ending == Some("env")
 }
 
 /// Which kind of JSON a text is.

@@ -23,7 +23,10 @@ pub(super) fn read(source: &str) -> Result<Contents, ImportError> {
         let node = match node {
             NewNode::Value(value) if value.kind == Kind::Str => NewNode::Value(value),
             NewNode::Map(mut fields) => {
-                if fields.iter().all(|(field, _)| field != "computed" && field != "raw") {
+                if fields
+                    .iter()
+                    .all(|(field, _)| field != "computed" && field != "raw")
+                {
                     return Err(shape(&name));
                 }
                 let raw = text(find(&fields, "raw")).is_none_or(|raw| {
@@ -133,7 +136,11 @@ mod tests {
 
     #[test]
     fn other_shapes_are_refused() {
-        for source in [r#"{"A": 1}"#, r#"{"A": {"b": "c"}}"#, r#"{"A": {"computed": 1}}"#] {
+        for source in [
+            r#"{"A": 1}"#,
+            r#"{"A": {"b": "c"}}"#,
+            r#"{"A": {"computed": 1}}"#,
+        ] {
             let error = read_any(source.as_bytes(), Source::Doppler).err().unwrap();
             assert!(error.to_string().contains("doppler prints"), "{error}");
         }

@@ -131,7 +131,10 @@ mod tests {
             let error = as_text(bytes).unwrap_err();
             (error.code(), error.to_string())
         };
-        assert_eq!(code(b"\xff\xfeA\0=\0"), ("not-text", ImportError::Utf16.to_string()));
+        assert_eq!(
+            code(b"\xff\xfeA\0=\0"),
+            ("not-text", ImportError::Utf16.to_string())
+        );
         assert_eq!(
             code(b"A=1\nB=\xe4\n"),
             ("not-text", "line 2: not UTF-8 text".into())

@@ -89,7 +89,13 @@ pub fn read(bytes: &[u8], source: Source) -> Result<Contents, ImportError> {
     if contents.entries.is_empty() && !contents.is_partial() {
         return Err(ImportError::Empty);
     }
-    if contents.entries.iter().map(|entry| size(&entry.node)).sum::<usize>() > VALUE_LIMIT {
+    if contents
+        .entries
+        .iter()
+        .map(|entry| size(&entry.node))
+        .sum::<usize>()
+        > VALUE_LIMIT
+    {
         return Err(ImportError::TooMany);
     }
     Ok(contents)

@@ -168,7 +168,10 @@ mod tests {
     #[test]
     fn what_has_no_fields_is_refused() {
         for source in [r#"{"id": "x"}"#, r#"[{"id": "x"}]"#, r#"{"fields": {}}"#] {
-            assert!(read_any(source.as_bytes(), Source::OnePassword).is_err(), "{source}");
+            assert!(
+                read_any(source.as_bytes(), Source::OnePassword).is_err(),
+                "{source}"
+            );
         }
     }
 }

@@ -91,23 +91,20 @@ impl Walker<'_> {
                 continue;
             };
             let node = self.node(index)?;
-            match places.get(&name).and_then(|place| entries.get_mut(*place)) {
-                Some((old, _, kept)) => {
-                    let lost = !kept.holds(&node);
-                    let line = *old;
-                    *kept = node;
-                    *old = index;
-                    if lost {
-                        let key = self.tree.path(item).to_string();
-                        let line = self.line(line);
-                        self.warnings
-                            .push(Warning::new(line, Some(&key), Concern::Overridden));
-                    }
-                }
-                None => {
-                    places.insert(name.clone(), entries.len());
-                    entries.push((index, name, node));
-                }
+            let taken = places.get(&name).and_then(|at| entries.get_mut(*at));
+            let Some((place, _, kept)) = taken else {
+                places.insert(name.clone(), entries.len());
+                entries.push((index, name, node));
+                continue;
+            };
+            let lost = !kept.holds(&node);
+            let first = std::mem::replace(place, index);
+            *kept = node;
+            if lost {
+                let key = self.tree.path(item).to_string();
+                let line = self.line(first);
+                self.warnings
+                    .push(Warning::new(line, Some(&key), Concern::Overridden));
             }
         }
         Ok(entries)

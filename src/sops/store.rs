@@ -60,7 +60,10 @@ impl NewNode {
             }
             (Self::List(found), Self::List(wanted)) => {
                 found.len() == wanted.len()
-                    && found.iter().zip(wanted).all(|(one, other)| one.holds(other))
+                    && found
+                        .iter()
+                        .zip(wanted)
+                        .all(|(one, other)| one.holds(other))
             }
             _ => false,
         }

@@ -191,9 +191,10 @@ fn compare(dialect: Dialect, texts: &[String], real: &[Found]) {
             continue;
         };
         let Some(real) = real else {
-            let doubtful = contents.warnings.iter().any(|one| {
-                matches!(one.concern, Concern::Reference | Concern::CarriageReturns)
-            });
+            let doubtful = contents
+                .warnings
+                .iter()
+                .any(|one| matches!(one.concern, Concern::Reference | Concern::CarriageReturns));
             if !doubtful {
                 wrong.push(format!("{text:?}\n  the program gives up"));
             }
@@ -217,7 +218,8 @@ fn compare(dialect: Dialect, texts: &[String], real: &[Found]) {
             let value = value.bytes.as_str().unwrap().to_owned();
             ours.insert(entry.path.join("."), value);
         }
-        let names = |map: &BTreeMap<String, String>| -> Vec<String> { map.keys().cloned().collect() };
+        let names =
+            |map: &BTreeMap<String, String>| -> Vec<String> { map.keys().cloned().collect() };
         if names(&ours) != names(real) {
             wrong.push(format!("{text:?}\n  ours {ours:?}\n  real {real:?}"));
             continue;
@@ -229,7 +231,10 @@ fn compare(dialect: Dialect, texts: &[String], real: &[Found]) {
                 value.clone()
             };
             if !references.contains(&name.as_str()) && ours[name] != expected {
-                wrong.push(format!("{text:?}\n  ours {:?}\n  real {value:?}", ours[name]));
+                wrong.push(format!(
+                    "{text:?}\n  ours {:?}\n  real {value:?}",
+                    ours[name]
+                ));
             }
         }
         same += 1;
@@ -257,33 +262,207 @@ fn texts() -> Vec<String> {
         }
     }
     let lines: &[&str] = &[
-        "KEY = value", "KEY= value", "KEY =value", "  KEY=value", "\tKEY=value\t", "export KEY=value",
-        "export   KEY=value", "export\tKEY=value", "KEY: value", "KEY:value", "KEY : value", "KEY:",
-        "KEY", "export KEY", "KEY=", "KEY= ", "KEY=\t", "KEY=#x", "KEY= #x", "KEY= # x", "KEY=a#x",
-        "KEY=a #x", "KEY=a\t#x", "KEY=a # x # y", "KEY='a' # x", "KEY='a'#x", "KEY=\"a\" # x",
-        "KEY=\"a\"#x", "KEY=\"a # b\"", "KEY='a # b' # c", "KEY='a'b", "KEY=a'b'", "KEY='a' b",
-        "KEY='a' 'b'", "KEY=\"a\"b\"c\"", "KEY=\"a\"'b'", "KEY=a\"b", "KEY=a'b", "KEY='", "KEY=\"",
-        "KEY=''", "KEY=\"\"", "KEY=``", "KEY='a", "KEY=\"a", "KEY=`a", "KEY=a'", "KEY='it\\'s'",
-        "KEY='it'\\''s'", "KEY=\"a\\\"b\"", "KEY=\"a\\\\\"", "KEY='a\\'", "KEY='a\\\\'", "KEY=\"a\\",
-        "KEY=\"a\\nb\"", "KEY='a\\nb'", "KEY=a\\nb", "KEY=a\\ b", "KEY=a\\", "KEY=\"a\\tb\\rc\\qd\"",
-        "KEY=\"a\\$b\"", "KEY=a\\$b", "KEY='a\\$b'", "KEY=a$$b", "KEY=\"a$$b\"", "KEY=$", "KEY=a$",
-        "KEY=\"$\"", "KEY=${A}", "KEY=\"${A:-x}\"", "KEY=$A$B", "KEY='${A}'", "KEY='$A'", "KEY=${", "KEY=${}",
-        "KEY=$(echo a)", "KEY=\"$(echo \"a\")\"", "KEY=`echo a`", "KEY=\"`echo a`\"", "KEY=$'a\\nb'", "KEY=\"$'a'\"",
-        "KEY=~", "KEY=~/a", "KEY=a~", "KEY=*", "KEY=a b c", "KEY=a;b", "KEY=a; B=2", "KEY=a B=2", "KEY='a' B=2",
-        "KEY=a&b", "KEY=a|b", "KEY=(a)", "KEY={a,b}", "KEY==a", "KEY=a=b", "KEY='a'='b'", "=a", "==", "KEY=a\\\nB=2",
-        "KEY=\"a\nb\"", "KEY='a\nb'", "KEY=`a\nb`", "KEY=\"a\n# b\nc\"", "KEY=\"a\\\nb\"", "KEY='a\\\nb'",
-        "KEY=\"a\n\nb\" # c", "KEY='a\nB=2", "KEY=\n'a'", "KEY\n=a", "KEY=\n\nB=2", "# KEY=a", "  # KEY=a", "#", "#KEY=a",
-        "KEY=a\r\nB=2\r", "KEY=\"a\r\nb\"\r", "KEY='a'\r", "\r", "KEY=a\rB=2", "KEY=\u{a0}a\u{a0}", "KEY=a\u{a0}#b",
-        "KEY=é", "KÉY=a", "1KEY=a", "KEY-A=a", "KEY.A=a", "KEY A=a", "'KEY'=a", "\"KEY\"=a", "export=a", "export =a",
-        "exportKEY=a", "KEY=export A=1", "export export=a", "export 'KEY'=a", "KEY='a'\nKEY='b'", "A=1\nKEY=$A\nA=2",
-        "KEY=a\n---\nB=2", "{\"a\": 1}", "just words", "echo hello", "KEY=\"a\" \"b\"", "KEY=a \"b\"", "KEY=a 'b", "KEY=a \"b",
-        "KEY='a'\"b\"`c`", "KEY=`a'b\"c`", "KEY=`a`b`", "KEY=\"a`b\"", "KEY='a`b'", "KEY=\\\"a\\\"", "KEY=\\", "KEY=\\\\",
-        "KEY=a\\#b", "KEY=a\\ #b", "KEY='a\\' # b'", "KEY=\"a\\\" # b\"", "KEY='a' # it's", "KEY=\"a\" # say \"b\"",
-        "set -a\nKEY=a\nset +a", "KEY=a # 'b\nB=2", "KEY=true # \"b\nB=2", "KEY='a'   ", "KEY=\"a\"\t", "KEY=a\u{b}b", "KEY=a   b   ",
-        "KEY=\"  a  \"", "KEY='\ta'", "KEY=a\u{2003}#b", "KEY=\u{feff}a", "KEY=!a", "KEY=a!b!", "KEY=\"a!b\"", "KEY=%a%", "KEY=[a]", "KEY=a,b",
-        "KEY=<a>", "KEY='<a>'", "KEY=a^b", "KEY=a?b", "KEY=@a", "KEY=a:~/b", "KEY=\"a\\u0041\"", "KEY=\"\\x41\"", "KEY=\"\\101\"", "KEY=\"\\0\"",
-        "KEY='\\a\\b'", "KEY=\"\\a\\b\\f\\v\"", "KEY=\"\\'\"", "KEY='\"'", "KEY=\"'\"", "KEY='\"a\"'", "KEY=\"'a'\"", "KEY=\"\"a\"\"", "KEY=''a''",
-        "KEY='''a'''", "KEY=\"\"\"a\"\"\"", "KEY=\"\"\"a\nb\"\"\"", "KEY='a''b'", "KEY=\"a\"\"b\"",
+        "KEY = value",
+        "KEY= value",
+        "KEY =value",
+        "  KEY=value",
+        "\tKEY=value\t",
+        "export KEY=value",
+        "export   KEY=value",
+        "export\tKEY=value",
+        "KEY: value",
+        "KEY:value",
+        "KEY : value",
+        "KEY:",
+        "KEY",
+        "export KEY",
+        "KEY=",
+        "KEY= ",
+        "KEY=\t",
+        "KEY=#x",
+        "KEY= #x",
+        "KEY= # x",
+        "KEY=a#x",
+        "KEY=a #x",
+        "KEY=a\t#x",
+        "KEY=a # x # y",
+        "KEY='a' # x",
+        "KEY='a'#x",
+        "KEY=\"a\" # x",
+        "KEY=\"a\"#x",
+        "KEY=\"a # b\"",
+        "KEY='a # b' # c",
+        "KEY='a'b",
+        "KEY=a'b'",
+        "KEY='a' b",
+        "KEY='a' 'b'",
+        "KEY=\"a\"b\"c\"",
+        "KEY=\"a\"'b'",
+        "KEY=a\"b",
+        "KEY=a'b",
+        "KEY='",
+        "KEY=\"",
+        "KEY=''",
+        "KEY=\"\"",
+        "KEY=``",
+        "KEY='a",
+        "KEY=\"a",
+        "KEY=`a",
+        "KEY=a'",
+        "KEY='it\\'s'",
+        "KEY='it'\\''s'",
+        "KEY=\"a\\\"b\"",
+        "KEY=\"a\\\\\"",
+        "KEY='a\\'",
+        "KEY='a\\\\'",
+        "KEY=\"a\\",
+        "KEY=\"a\\nb\"",
+        "KEY='a\\nb'",
+        "KEY=a\\nb",
+        "KEY=a\\ b",
+        "KEY=a\\",
+        "KEY=\"a\\tb\\rc\\qd\"",
+        "KEY=\"a\\$b\"",
+        "KEY=a\\$b",
+        "KEY='a\\$b'",
+        "KEY=a$$b",
+        "KEY=\"a$$b\"",
+        "KEY=$",
+        "KEY=a$",
+        "KEY=\"$\"",
+        "KEY=${A}",
+        "KEY=\"${A:-x}\"",
+        "KEY=$A$B",
+        "KEY='${A}'",
+        "KEY='$A'",
+        "KEY=${",
+        "KEY=${}",
+        "KEY=$(echo a)",
+        "KEY=\"$(echo \"a\")\"",
+        "KEY=`echo a`",
+        "KEY=\"`echo a`\"",
+        "KEY=$'a\\nb'",
+        "KEY=\"$'a'\"",
+        "KEY=~",
+        "KEY=~/a",
+        "KEY=a~",
+        "KEY=*",
+        "KEY=a b c",
+        "KEY=a;b",
+        "KEY=a; B=2",
+        "KEY=a B=2",
+        "KEY='a' B=2",
+        "KEY=a&b",
+        "KEY=a|b",
+        "KEY=(a)",
+        "KEY={a,b}",
+        "KEY==a",
+        "KEY=a=b",
+        "KEY='a'='b'",
+        "=a",
+        "==",
+        "KEY=a\\\nB=2",
+        "KEY=\"a\nb\"",
+        "KEY='a\nb'",
+        "KEY=`a\nb`",
+        "KEY=\"a\n# b\nc\"",
+        "KEY=\"a\\\nb\"",
+        "KEY='a\\\nb'",
+        "KEY=\"a\n\nb\" # c",
+        "KEY='a\nB=2",
+        "KEY=\n'a'",
+        "KEY\n=a",
+        "KEY=\n\nB=2",
+        "# KEY=a",
+        "  # KEY=a",
+        "#",
+        "#KEY=a",
+        "KEY=a\r\nB=2\r",
+        "KEY=\"a\r\nb\"\r",
+        "KEY='a'\r",
+        "\r",
+        "KEY=a\rB=2",
+        "KEY=\u{a0}a\u{a0}",
+        "KEY=a\u{a0}#b",
+        "KEY=é",
+        "KÉY=a",
+        "1KEY=a",
+        "KEY-A=a",
+        "KEY.A=a",
+        "KEY A=a",
+        "'KEY'=a",
+        "\"KEY\"=a",
+        "export=a",
+        "export =a",
+        "exportKEY=a",
+        "KEY=export A=1",
+        "export export=a",
+        "export 'KEY'=a",
+        "KEY='a'\nKEY='b'",
+        "A=1\nKEY=$A\nA=2",
+        "KEY=a\n---\nB=2",
+        "{\"a\": 1}",
+        "just words",
+        "echo hello",
+        "KEY=\"a\" \"b\"",
+        "KEY=a \"b\"",
+        "KEY=a 'b",
+        "KEY=a \"b",
+        "KEY='a'\"b\"`c`",
+        "KEY=`a'b\"c`",
+        "KEY=`a`b`",
+        "KEY=\"a`b\"",
+        "KEY='a`b'",
+        "KEY=\\\"a\\\"",
+        "KEY=\\",
+        "KEY=\\\\",
+        "KEY=a\\#b",
+        "KEY=a\\ #b",
+        "KEY='a\\' # b'",
+        "KEY=\"a\\\" # b\"",
+        "KEY='a' # it's",
+        "KEY=\"a\" # say \"b\"",
+        "set -a\nKEY=a\nset +a",
+        "KEY=a # 'b\nB=2",
+        "KEY=true # \"b\nB=2",
+        "KEY='a'   ",
+        "KEY=\"a\"\t",
+        "KEY=a\u{b}b",
+        "KEY=a   b   ",
+        "KEY=\"  a  \"",
+        "KEY='\ta'",
+        "KEY=a\u{2003}#b",
+        "KEY=\u{feff}a",
+        "KEY=!a",
+        "KEY=a!b!",
+        "KEY=\"a!b\"",
+        "KEY=%a%",
+        "KEY=[a]",
+        "KEY=a,b",
+        "KEY=<a>",
+        "KEY='<a>'",
+        "KEY=a^b",
+        "KEY=a?b",
+        "KEY=@a",
+        "KEY=a:~/b",
+        "KEY=\"a\\u0041\"",
+        "KEY=\"\\x41\"",
+        "KEY=\"\\101\"",
+        "KEY=\"\\0\"",
+        "KEY='\\a\\b'",
+        "KEY=\"\\a\\b\\f\\v\"",
+        "KEY=\"\\'\"",
+        "KEY='\"'",
+        "KEY=\"'\"",
+        "KEY='\"a\"'",
+        "KEY=\"'a'\"",
+        "KEY=\"\"a\"\"",
+        "KEY=''a''",
+        "KEY='''a'''",
+        "KEY=\"\"\"a\"\"\"",
+        "KEY=\"\"\"a\nb\"\"\"",
+        "KEY='a''b'",
+        "KEY=\"a\"\"b\"",
     ];
     for line in lines {
         texts.push(format!("{line}\n"));
@@ -334,7 +513,9 @@ fn node_modules() -> Option<PathBuf> {
         .chain([beside])
         .find(|path| path.join("dotenv").is_dir());
     if found.is_none() {
-        println!("skipped: no dotenv in MVX_TEST_NODE_MODULES or .peers/node; scripts/peers.sh installs it where there is npm");
+        println!(
+            "skipped: no dotenv in MVX_TEST_NODE_MODULES or .peers/node; scripts/peers.sh installs it where there is npm"
+        );
     }
     found
 }
@@ -350,7 +531,9 @@ fn python_with_dotenv() -> Option<PathBuf> {
     if found.is_none() {
         let ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty());
         assert!(!ci, "no python-dotenv: run scripts/peers.sh");
-        println!("skipped: no python-dotenv in MVX_TEST_PYTHON or .peers/venv; run scripts/peers.sh");
+        println!(
+            "skipped: no python-dotenv in MVX_TEST_PYTHON or .peers/venv; run scripts/peers.sh"
+        );
     }
     found
 }

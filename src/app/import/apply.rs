@@ -30,12 +30,12 @@ impl App<'_> {
         let written = match &plan.target {
             Target::New { policy, key } => {
                 self.make_imported(&plan, policy, key)?;
-                self.check_imported(&plan, &outcomes, key.data_key()).at(&name)?;
+                check(&plan, &outcomes, key.data_key()).at(&name)?;
                 true
             }
             Target::Existing(file) => {
                 let written = self.change_imported(&plan, file, &outcomes)?;
-                self.check_imported(&plan, &outcomes, &file.key).at(&name)?;
+                check(&plan, &outcomes, &file.key).at(&name)?;
                 written
             }
         };
@@ -133,51 +133,46 @@ impl App<'_> {
         self.say_what_is_readable(file, &text, &new)?;
         Ok(true)
     }
+}
 
-    /// Opens the file from the disk and compares every value that is to be in it.
-    fn check_imported(
-        &self,
-        plan: &Plan,
-        outcomes: &[Outcome],
-        key: &DataKey,
-    ) -> Result<(), Failure> {
-        let name = plan.to.display().to_string();
-        let bytes = file::read(&plan.to, crate::app::READ_LIMIT)?;
-        let sealed = parse_sealed(&name, plan.format, bytes)?;
-        let opened = open(
-            &sealed.tree,
-            &sealed.metadata,
-            &Cipher::new(key),
-            MacCheck::Required,
-        )?;
-        let view = Open {
-            text: sealed.text.as_bytes(),
-            tree: &sealed.tree,
-            opened: &opened,
-        };
-        let document = plan.keys.first().map_or(1, |planned| planned.key.document);
-        let root = node_at(view, &KeyPath::root(document));
-        for (planned, outcome) in plan.keys.iter().zip(outcomes) {
-            if *outcome == Outcome::Kept {
-                continue;
-            }
-            let found = plan::find(root.as_ref(), &planned.key)?;
-            let holds = found.is_some_and(|found| {
-                found.holds(&planned.node)
-                    || matches!((found, &planned.node),
-                        (NewNode::Map(_), NewNode::Map(wanted)) if wanted.is_empty())
-            });
-            if !holds {
-                return Err(Failure::new(
-                    Exit::BUG,
-                    "bug",
-                    format!("`{}` does not hold what was imported", planned.key),
-                )
-                .hint("keep the plaintext, and please report this"));
-            }
+/// Opens the file from the disk and compares every value that is to be in it.
+fn check(plan: &Plan, outcomes: &[Outcome], key: &DataKey) -> Result<(), Failure> {
+    let name = plan.to.display().to_string();
+    let bytes = file::read(&plan.to, crate::app::READ_LIMIT)?;
+    let sealed = parse_sealed(&name, plan.format, bytes)?;
+    let opened = open(
+        &sealed.tree,
+        &sealed.metadata,
+        &Cipher::new(key),
+        MacCheck::Required,
+    )?;
+    let view = Open {
+        text: sealed.text.as_bytes(),
+        tree: &sealed.tree,
+        opened: &opened,
+    };
+    let document = plan.keys.first().map_or(1, |planned| planned.key.document);
+    let root = node_at(view, &KeyPath::root(document));
+    for (planned, outcome) in plan.keys.iter().zip(outcomes) {
+        if *outcome == Outcome::Kept {
+            continue;
         }
-        Ok(())
+        let found = plan::find(root.as_ref(), &planned.key)?;
+        let holds = found.is_some_and(|found| {
+            found.holds(&planned.node)
+                || matches!((found, &planned.node),
+                    (NewNode::Map(_), NewNode::Map(wanted)) if wanted.is_empty())
+        });
+        if !holds {
+            return Err(Failure::new(
+                Exit::BUG,
+                "bug",
+                format!("`{}` does not hold what was imported", planned.key),
+            )
+            .hint("keep the plaintext, and please report this"));
+        }
     }
+    Ok(())
 }
 
 /// What becomes of each key.
@@ -244,7 +239,7 @@ fn missing(plan: &Plan, outcomes: &[Outcome]) -> Vec<usize> {
             .twice
             .iter()
             .filter(|twice| !twice.same)
-            .flat_map(|twice| twice.places.split_last().map(|(_, first)| first))
+            .filter_map(|twice| twice.places.split_last().map(|(_, first)| first))
             .flatten()
             .filter(|(input, _)| *input == number)
             .count();

@@ -68,13 +68,11 @@ fn put(tops: &mut Vec<Top<'_>>, path: &[Segment], node: NewNode) -> Option<()> {
     };
     // Neighbours most often go together.
     let at = tops.iter().rposition(|(name, ..)| name == first);
-    let top = match at {
-        Some(at) => tops.get_mut(at)?,
-        None => {
-            tops.push((first.clone(), NewNode::Map(Vec::new()), Vec::new()));
-            tops.last_mut()?
-        }
-    };
+    let at = at.unwrap_or_else(|| {
+        tops.push((first.clone(), NewNode::Map(Vec::new()), Vec::new()));
+        tops.len() - 1
+    });
+    let top = tops.get_mut(at)?;
     insert(&mut top.1, rest, node)
 }
 
@@ -88,13 +86,11 @@ pub(super) fn insert(into: &mut NewNode, path: &[Segment], node: NewNode) -> Opt
         return None;
     };
     let at = entries.iter().rposition(|(found, _)| found == name);
-    let entry = match at {
-        Some(at) => entries.get_mut(at)?,
-        None => {
-            entries.push((name.clone(), NewNode::Map(Vec::new())));
-            entries.last_mut()?
-        }
-    };
+    let at = at.unwrap_or_else(|| {
+        entries.push((name.clone(), NewNode::Map(Vec::new())));
+        entries.len() - 1
+    });
+    let entry = entries.get_mut(at)?;
     insert(&mut entry.1, rest, node)
 }
 
@@ -226,7 +222,11 @@ mod tests {
         NewNode::Value(Value::new(Kind::Str, value))
     }
 
-    fn composed(format: Format, keys: &[Planned], comments: &[(KeyPath, Vec<Cleartext>)]) -> String {
+    fn composed(
+        format: Format,
+        keys: &[Planned],
+        comments: &[(KeyPath, Vec<Cleartext>)],
+    ) -> String {
         let out = compose(format, keys, comments, &[" end".into()]).unwrap();
         // What was written holds what was to be written.
         let read = crate::import::read(

@@ -180,11 +180,11 @@ fn all_locked(files: &[PathBuf], tool: Tool) -> Failure {
     let names = files.iter().rev().map(|file| file.display().to_string());
     let mut lines = names.collect::<Vec<_>>().into_iter();
     let last = anyhow::Error::msg(lines.next().unwrap_or_default());
-    let mut failure = Failure::new(Exit::IO, "locked", "")
-        .hint(format!("`{}` decrypts the work tree's files", tool.unlock()));
-    failure.error = lines
-        .fold(last, anyhow::Error::context)
-        .context(message);
+    let mut failure = Failure::new(Exit::IO, "locked", "").hint(format!(
+        "`{}` decrypts the work tree's files",
+        tool.unlock()
+    ));
+    failure.error = lines.fold(last, anyhow::Error::context).context(message);
     failure
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::{Plan, Planned, ReadInput, Request, Status, Target, Twice};
 use crate::app::change::as_text;
-use crate::app::files::{is_sealed_name, is_same_file, sealed_name};
+use crate::app::files::{is_same_file, is_sealed_name, sealed_name};
 use crate::app::policy::format_of;
 use crate::app::{App, many, place, recipients};
 use crate::error::{At as _, Exit, Failure};
@@ -45,7 +45,7 @@ impl App<'_> {
             closing: Vec::new(),
         };
         let name = request.to.display();
-        plan.gather(&request).at(&name)?;
+        plan.gather(&request);
         if plan.keys.is_empty() {
             let message = "there is nothing left to import";
             return Err(Failure::new(Exit::NO, "nothing-to-do", message)
@@ -143,7 +143,7 @@ fn is_verbatim(request: &Request<'_>, inputs: &[ReadInput], format: Format) -> b
 
 impl Plan {
     /// Takes the values out of the inputs and puts them where they are to stand.
-    fn gather(&mut self, request: &Request<'_>) -> Result<(), Failure> {
+    fn gather(&mut self, request: &Request<'_>) {
         let root = request.at.clone().unwrap_or_else(|| KeyPath::root(1));
         let mut places: HashMap<KeyPath, usize> = HashMap::new();
         let mut twice: HashMap<KeyPath, Twice> = HashMap::new();
@@ -198,7 +198,6 @@ impl Plan {
         }
         self.twice = twice.into_values().collect();
         self.twice.sort_by(|a, b| a.key.cmp(&b.key));
-        Ok(())
     }
 
     /// Fails where one input has a value and another a map at the same place, or where a name is
@@ -209,7 +208,8 @@ impl Plan {
             leaves.insert(&planned.key, planned);
         }
         for planned in &self.keys {
-            if matches!(planned.key.segments.first(), Some(Segment::Key(name)) if name == METADATA) {
+            if matches!(planned.key.segments.first(), Some(Segment::Key(name)) if name == METADATA)
+            {
                 return Err(Failure::new(
                     Exit::USAGE,
                     "reserved-key",

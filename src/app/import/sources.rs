@@ -10,7 +10,7 @@ use crate::git;
 use crate::git::history::History;
 use crate::import::crypt::Tool;
 use crate::import::detect::{self, Surroundings};
-use crate::import::{Dialect, SIZE_LIMIT, Source, env, read};
+use crate::import::{Dialect, ImportError, SIZE_LIMIT, Source, env, read};
 use crate::io::{IoError, file};
 use crate::secret::Cleartext;
 
@@ -26,9 +26,9 @@ impl App<'_> {
         let on_disk = bytes.is_none();
         let bytes = match bytes {
             Some(bytes) => bytes,
-            // One byte more than is allowed, so that the limit's own message is told.
-            None => file::read(&path, SIZE_LIMIT + 1).map_err(|error| match error {
+            None => file::read(&path, SIZE_LIMIT).map_err(|error| match error {
                 IoError::NotFound { .. } => no_such_file(&path, Wanted::Plain),
+                IoError::TooLarge { .. } => Failure::from(ImportError::TooLarge).at(&name),
                 error => error.into(),
             })?,
         };
@@ -37,7 +37,9 @@ impl App<'_> {
         }
         let known = match request.from {
             Some(source) => Some(source),
-            None => detect::source(on_disk.then_some(path.as_path()), bytes.as_bytes()).at(&name)?,
+            None => {
+                detect::source(on_disk.then_some(path.as_path()), bytes.as_bytes()).at(&name)?
+            }
         };
         let Some(mut source) = known else {
             let message = "neither its name nor its content tells what it is";
@@ -48,14 +50,11 @@ impl App<'_> {
         let mut told_by = None;
         let mut certain = true;
         if let Source::Env(dialect) = &mut source {
-            match request.dialect {
-                Some(wanted) => *dialect = wanted,
-                None => {
-                    certain = false;
-                    if let Some((found, by)) = self.dialect_of(&path, on_disk)? {
-                        (*dialect, told_by) = (found, Some(by));
-                    }
-                }
+            certain = request.dialect.is_some();
+            if let Some(wanted) = request.dialect {
+                *dialect = wanted;
+            } else if let Some((found, by)) = self.dialect_of(&path, on_disk)? {
+                (*dialect, told_by) = (found, Some(by));
             }
         }
         let mut contents = read(bytes.as_bytes(), source).at(&name)?;
@@ -102,9 +101,14 @@ impl App<'_> {
             // What cannot be read tells nothing.
             let text = |name: &str| file::read_text(&directory.join(name), 1 << 20).ok();
             let package_json = text("package.json");
-            let compose = ["compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"]
-                .iter()
-                .find_map(|name| text(name));
+            let compose = [
+                "compose.yaml",
+                "compose.yml",
+                "docker-compose.yaml",
+                "docker-compose.yml",
+            ]
+            .iter()
+            .find_map(|name| text(name));
             let beside = Surroundings {
                 package_json: package_json.as_deref(),
                 bun: has("bun.lock") || has("bun.lockb"),
@@ -167,6 +171,13 @@ pub(super) fn locked(path: &Path, tool: Tool) -> Failure {
     let message = format!("still locked by {}", tool.name());
     let place = path.display().to_string();
     let failure = Failure::new(Exit::IO, "locked", message);
-    let failure = if place == STDIN { failure } else { failure.at(place) };
-    failure.hint(format!("`{}` decrypts the work tree's files", tool.unlock()))
+    let failure = if place == STDIN {
+        failure
+    } else {
+        failure.at(place)
+    };
+    failure.hint(format!(
+        "`{}` decrypts the work tree's files",
+        tool.unlock()
+    ))
 }

@@ -34,5 +34,8 @@ fn gap(text: &str, behind_a_value: bool) -> (Option<Cleartext>, Vec<Cleartext>) 
         None if behind_a_value => (text, ""),
         _ => ("", text),
     };
-    (comment(first), rest.split('\n').filter_map(comment).collect())
+    (
+        comment(first),
+        rest.split('\n').filter_map(comment).collect(),
+    )
 }

@@ -14,7 +14,7 @@ pub(super) fn scan(text: &str) -> Result<Reading, Refusal> {
         match cursor.peek() {
             None => return Ok(reading),
             Some('#') => {
-                cursor.to_line_end();
+                cursor.skip_line();
                 continue;
             }
             Some(_) => {}
@@ -50,17 +50,20 @@ pub(super) fn scan(text: &str) -> Result<Reading, Refusal> {
         let mut value = Expanded::default();
         match cursor.peek() {
             Some('#') if !blanks.is_empty() => {}
-            Some(quote @ ('\'' | '"')) => quoted(&mut cursor, quote, &mut value)
-                .ok_or_else(|| Refusal::new(start, Some(name), "a quote is opened and not closed"))?,
+            Some(quote @ ('\'' | '"')) => {
+                quoted(&mut cursor, quote, &mut value).ok_or_else(|| {
+                    Refusal::new(start, Some(name), "a quote is opened and not closed")
+                })?;
+            }
             _ => {
                 let begin = cursor.at();
-                let line = cursor.to_line_end();
+                let line = cursor.skip_line();
                 let value_end = line.find(" #").unwrap_or(line.len());
                 let line = line.get(..value_end).unwrap_or_default().trim_end();
                 value.push_expanding(line);
                 cursor.go_to(begin + line.len());
                 let end = cursor.at();
-                cursor.to_line_end();
+                cursor.skip_line();
                 reading.found.push(value.into_raw(name, start, end));
                 continue;
             }

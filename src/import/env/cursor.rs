@@ -77,8 +77,8 @@ impl<'t> Cursor<'t> {
         self.at = at.min(self.text.len());
     }
 
-    /// Goes to the next line break, or to the end.
-    pub(super) fn to_line_end(&mut self) -> &'t str {
+    /// Goes to the next line break, or to the end; says what it went over.
+    pub(super) fn skip_line(&mut self) -> &'t str {
         self.eat_while(|c| c != '\n')
     }
 

@@ -17,7 +17,7 @@ pub(super) fn scan(text: &str) -> Result<Reading, Refusal> {
         match cursor.peek() {
             None => return Ok(reading),
             Some('#') => {
-                cursor.to_line_end();
+                cursor.skip_line();
                 continue;
             }
             Some(_) => {}
@@ -38,9 +38,8 @@ pub(super) fn scan(text: &str) -> Result<Reading, Refusal> {
         let blanks = cursor.eat_while(is_blank);
         let colon = || {
             let mut ahead = cursor;
-            let fits = blanks.is_empty()
-                && ahead.eat(":")
-                && ahead.peek().is_none_or(char::is_whitespace);
+            let fits =
+                blanks.is_empty() && ahead.eat(":") && ahead.peek().is_none_or(char::is_whitespace);
             fits.then_some(ahead)
         };
         if let Some(ahead) = colon() {
@@ -64,7 +63,7 @@ pub(super) fn scan(text: &str) -> Result<Reading, Refusal> {
             end: cursor.at(),
             reference: value.reference,
         });
-        cursor.to_line_end();
+        cursor.skip_line();
     }
 }
 
@@ -104,7 +103,9 @@ fn value(cursor: &mut Cursor<'_>) -> Result<Found, &'static str> {
                 *cursor = escaped;
                 return Ok(found);
             }
-            Err("its quotes do not close where the value ends; programs read it differently, so say which one reads this file")
+            Err(
+                "its quotes do not close where the value ends; programs read it differently, so say which one reads this file",
+            )
         }
         Some('`') => {
             let mut quoted = *cursor;
@@ -126,11 +127,13 @@ fn value(cursor: &mut Cursor<'_>) -> Result<Found, &'static str> {
 fn unquoted(cursor: &mut Cursor<'_>) -> Found {
     let start = cursor.at();
     let line = cursor.eat_while(|c| c != '\n');
-    let comment = line
-        .match_indices('#')
-        .map(|(at, _)| at)
-        .find(|at| line.get(..*at).is_some_and(|before| before.ends_with(is_blank)));
-    let value = line.get(..comment.unwrap_or(line.len())).unwrap_or_default();
+    let comment = line.match_indices('#').map(|(at, _)| at).find(|at| {
+        line.get(..*at)
+            .is_some_and(|before| before.ends_with(is_blank))
+    });
+    let value = line
+        .get(..comment.unwrap_or(line.len()))
+        .unwrap_or_default();
     let value = value.trim_end();
     cursor.go_to(start + value.len());
     let dollar = value

@@ -14,7 +14,7 @@ pub(super) fn scan(text: &str) -> Reading {
         }
         let start = cursor.at();
         if cursor.peek() == Some('#') {
-            to_line_end(&mut cursor);
+            skip_line(&mut cursor);
             continue;
         }
         match entry(&mut cursor) {
@@ -29,7 +29,7 @@ pub(super) fn scan(text: &str) -> Reading {
             None => {
                 reading.unread.push(start);
                 // From where it gave up, which may be further down.
-                to_line_end(&mut cursor);
+                skip_line(&mut cursor);
             }
         }
     }
@@ -71,7 +71,7 @@ fn entry<'t>(cursor: &mut Cursor<'t>) -> Option<(&'t str, Option<(Cleartext, usi
     };
     cursor.eat_while(is_blank);
     if cursor.peek() == Some('#') {
-        to_line_end(cursor);
+        skip_line(cursor);
     }
     match cursor.peek() {
         None | Some('\r' | '\n') => Some((name, value)),
@@ -127,10 +127,10 @@ fn value(cursor: &mut Cursor<'_>) -> Option<Cleartext> {
 
 /// Where a comment begins: at the first `#` with white space before it, with that.
 fn comment(line: &str) -> Option<usize> {
-    let at = line
-        .match_indices('#')
-        .map(|(at, _)| at)
-        .find(|at| line.get(..*at).is_some_and(|before| before.ends_with(char::is_whitespace)))?;
+    let at = line.match_indices('#').map(|(at, _)| at).find(|at| {
+        line.get(..*at)
+            .is_some_and(|before| before.ends_with(char::is_whitespace))
+    })?;
     Some(line.get(..at)?.trim_end().len())
 }
 
@@ -162,7 +162,7 @@ fn push(out: &mut Cleartext, c: char) {
     out.push(c.encode_utf8(&mut [0; 4]).as_bytes());
 }
 
-fn to_line_end(cursor: &mut Cursor<'_>) {
+fn skip_line(cursor: &mut Cursor<'_>) {
     cursor.eat_while(|c| !is_break(c));
 }
 

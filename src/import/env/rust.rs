@@ -53,9 +53,10 @@ fn logical_line(text: &str) -> Option<(usize, &str)> {
                 (State::Blank | State::Plain, '"') => State::Double,
                 (State::Blank | State::Plain, '\'') => State::Single,
                 (State::Plain, c) if c.is_whitespace() && !matches!(c, '\n' | '\r') => State::Blank,
-                (State::Blank | State::Plain | State::Escape, _) => State::Plain,
                 (State::Double, '\\') => State::DoubleEscape,
-                (State::Double, '"') | (State::Single, '\'') => State::Plain,
+                (State::Double, '"')
+                | (State::Single, '\'')
+                | (State::Blank | State::Plain | State::Escape, _) => State::Plain,
                 (State::Double | State::DoubleEscape, _) => State::Double,
                 (State::Single, '\\') => State::SingleEscape,
                 (State::Single | State::SingleEscape, _) => State::Single,
@@ -95,8 +96,12 @@ fn entry(line: &str, at: usize) -> Result<Option<Raw>, Refusal> {
     let mut word = Word::default();
     let mut end = before;
     if !matches!(cursor.peek(), None | Some('#')) {
-        word.read(&mut cursor)
-            .ok_or_else(|| refused(Some(key), "dotenvy cannot read this value; put it in quotes"))?;
+        word.read(&mut cursor).ok_or_else(|| {
+            refused(
+                Some(key),
+                "dotenvy cannot read this value; put it in quotes",
+            )
+        })?;
         end = cursor.at();
     }
     Ok(Some(Raw {

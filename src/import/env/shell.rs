@@ -20,7 +20,7 @@ pub(super) fn scan(text: &str) -> Result<Reading, Refusal> {
         match cursor.peek() {
             None => return Ok(reading),
             Some('#') => {
-                cursor.to_line_end();
+                cursor.skip_line();
             }
             Some(_) => command(&mut cursor, &mut reading)?,
         }
@@ -69,7 +69,7 @@ fn command(cursor: &mut Cursor<'_>, reading: &mut Reading) -> Result<(), Refusal
                 return Ok(());
             }
             Some('#') if !blanks.is_empty() => {
-                cursor.to_line_end();
+                cursor.skip_line();
                 return Ok(());
             }
             Some(_) if !blanks.is_empty() => {}
@@ -107,7 +107,11 @@ pub(super) struct Word {
 
 impl Word {
     /// Reads a word: pieces in quotes and without, up to a blank, a line break or an operator.
-    pub(super) fn read(&mut self, cursor: &mut Cursor<'_>, depth: usize) -> Result<(), &'static str> {
+    pub(super) fn read(
+        &mut self,
+        cursor: &mut Cursor<'_>,
+        depth: usize,
+    ) -> Result<(), &'static str> {
         let begin = cursor.at();
         let mut colon = false;
         loop {
@@ -166,7 +170,9 @@ impl Word {
                         _ => self.push(cursor.since(start)),
                     }
                 }
-                Some('$') if cursor.rest().starts_with("$'") || cursor.rest().starts_with("$\"") => {
+                Some('$')
+                    if cursor.rest().starts_with("$'") || cursor.rest().starts_with("$\"") =>
+                {
                     cursor.bump();
                     self.push("$");
                 }

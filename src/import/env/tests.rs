@@ -126,12 +126,22 @@ fn docker_takes_everything_behind_the_sign() {
 
 #[test]
 fn a_shell_that_would_run_something_is_not_read() {
-    for text in ["K=two words", "K=a;rm x", "source x", "K=a&b", "K =v", "[ x ]"] {
+    for text in [
+        "K=two words",
+        "K=a;rm x",
+        "source x",
+        "K=a&b",
+        "K =v",
+        "[ x ]",
+    ] {
         let found = &shown(Dialect::Shell, text)[0];
         assert!(found.contains("would run a command"), "{text:?}: {found}");
     }
     assert_eq!(
-        shown(Dialect::Shell, "set -a\nexport A=1 B='2'; C=x\\ y\nexport D\n"),
+        shown(
+            Dialect::Shell,
+            "set -a\nexport A=1 B='2'; C=x\\ y\nexport D\n"
+        ),
         [
             "A=1",
             "B=2",
@@ -156,7 +166,10 @@ fn references_are_kept_and_told() {
         let found = shown(dialect, text);
         assert!(found[1].contains("reference"), "{text:?}: {found:?}");
     }
-    assert_eq!(one(Dialect::Shell, "K=$(echo \"a)\" b)"), "$(echo \"a)\" b)");
+    assert_eq!(
+        one(Dialect::Shell, "K=$(echo \"a)\" b)"),
+        "$(echo \"a)\" b)"
+    );
     assert_eq!(one(Dialect::Expand, "K='\\$A $B'"), "$A $B");
     assert_eq!(shown(Dialect::Node, "K=$A"), ["K=$A"]);
     assert_eq!(shown(Dialect::Python, "K=$A"), ["K=$A"]);
@@ -167,7 +180,11 @@ fn of_a_name_that_stands_twice_the_one_counts_that_the_program_takes() {
     let text = "K=1\nA=x\nK=2\nA=x\n";
     assert_eq!(
         shown(Dialect::Node, text),
-        ["K=2", "A=x", "line 1: `K` stands there again with another value, which counts; this one was left out"]
+        [
+            "K=2",
+            "A=x",
+            "line 1: `K` stands there again with another value, which counts; this one was left out"
+        ]
     );
     let rust = shown(Dialect::Rust, text);
     assert_eq!(rust[0], "K=1");
@@ -179,7 +196,8 @@ fn lines_that_a_program_passes_over_are_told() {
     for dialect in [Dialect::Node, Dialect::Python] {
         let found = shown(dialect, "A=1\n'b' 'c' d\n\nE=2\n");
         assert_eq!(
-            found[2], "line 2: is no value to this program, and was left out",
+            found[2],
+            "line 2: is no value to this program, and was left out",
             "{}",
             dialect.name()
         );
@@ -194,9 +212,16 @@ fn comments_belong_to_what_they_stand_at() {
     for dialect in [Dialect::Portable, Dialect::Node, Dialect::Shell] {
         let contents = read(text, dialect).unwrap();
         let words = |comments: &[Cleartext]| -> Vec<String> {
-            comments.iter().map(|one| one.as_str().unwrap().to_owned()).collect()
+            comments
+                .iter()
+                .map(|one| one.as_str().unwrap().to_owned())
+                .collect()
         };
-        let above: Vec<_> = contents.entries.iter().map(|one| words(&one.comments)).collect();
+        let above: Vec<_> = contents
+            .entries
+            .iter()
+            .map(|one| words(&one.comments))
+            .collect();
         assert_eq!(
             above,
             [vec![" top", " of A", " beside"], vec!["of B"]],
@@ -222,7 +247,9 @@ fn programs_that_read_another_value_are_named() {
     );
     assert_eq!(
         told("B=\"a\\tb\"\n"),
-        ["line 1: `B` is another value to other programs: node, expand and shell read it differently"]
+        [
+            "line 1: `B` is another value to other programs: node, expand and shell read it differently"
+        ]
     );
     // What expands it somewhere is a reference, not a difference.
     assert!(told("B='a$C'\n")[0].contains("holds a reference"));
@@ -234,7 +261,11 @@ fn programs_that_read_another_value_are_named() {
 fn no_message_holds_a_byte_of_a_value() {
     for dialect in Dialect::ALL {
         for value in values().values().filter(|value| value.len() > 6) {
-            for text in [format!("K={value}"), format!("K='{value}"), format!("K=\"{value} x")] {
+            for text in [
+                format!("K={value}"),
+                format!("K='{value}"),
+                format!("K=\"{value} x"),
+            ] {
                 let Err(error) = read_any(text.as_bytes(), Source::Env(dialect)) else {
                     continue;
                 };
@@ -290,7 +321,11 @@ fn what_is_written_for_a_dialect_is_read_back() {
             };
             let text = format!("BEFORE=1\nK={written}\nAFTER=2\n");
             let found = shown(dialect, &text);
-            let expected = ["BEFORE=1".to_owned(), format!("K={value}"), "AFTER=2".to_owned()];
+            let expected = [
+                "BEFORE=1".to_owned(),
+                format!("K={value}"),
+                "AFTER=2".to_owned(),
+            ];
             assert_eq!(found, expected, "{} {name}", dialect.name());
             read += 1;
         }
