@@ -15,7 +15,7 @@ use mvx::secret::DataKey;
 use mvx::sops::cipher::{Cipher, NoRandomness, Randomness};
 use mvx::sops::mac::Mac;
 use mvx::sops::metadata::{KeyEntry, Metadata};
-use mvx::sops::open::{MacCheck, open, plaintext};
+use mvx::sops::open::{Check, open, plaintext};
 use mvx::sops::seal::Sealer;
 use mvx::stores::Format;
 
@@ -81,8 +81,7 @@ fn stores(c: &mut Criterion) {
             b.iter(|| {
                 let tree = store.parse(sealed.as_bytes()).unwrap();
                 let metadata = Metadata::from_block(tree.meta().unwrap());
-                let cipher = Cipher::new(&key);
-                let mut opened = open(&tree, &metadata, &cipher, MacCheck::Required).unwrap();
+                let mut opened = open(&tree, &metadata, &key, Check::Required).unwrap();
                 plaintext(store, sealed.as_bytes(), &tree, &mut opened).unwrap()
             });
         });

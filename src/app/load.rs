@@ -12,9 +12,8 @@ use crate::keys::open::{OpenFailure, list, unwrap_groups};
 use crate::keys::{KeyProvider, Kind as KeyKind, Wrapped, short};
 use crate::secret::{Cleartext, DataKey};
 use crate::sops::change::Open;
-use crate::sops::cipher::Cipher;
 use crate::sops::metadata::{KeyEntry, Metadata};
-use crate::sops::open::{MacCheck, Opened, open, plaintext};
+use crate::sops::open::{Check, Opened, open, plaintext};
 use crate::sops::seal::Sealer;
 use crate::sops::store::Store;
 use crate::stores::Format;
@@ -45,6 +44,8 @@ pub struct OpenFile {
     pub opened: Opened,
     /// Whose entries opened it.
     pub opened_by: Vec<String>,
+    /// Envelopes in it that do not open: none, unless it is there to be repaired.
+    pub closed: Vec<Cleartext>,
 }
 
 impl App<'_> {
@@ -79,34 +80,40 @@ impl App<'_> {
         self.open_sealed(self.read_sealed(path, format)?)
     }
 
-    /// Opens a sealed file: finds its data key, decrypts its values, compares its MAC.
+    /// Opens a sealed file: finds its data key, decrypts its values, compares its MAC and its seal.
     pub fn open_sealed(&self, sealed: Sealed) -> Result<OpenFile, Failure> {
         let name = sealed.name.clone();
-        let (key, opened_by) = self.data_key(&name, &sealed.metadata).at(&name)?;
+        let (key, opened_by) = self.unwrap_key(&name, &sealed.metadata).at(&name)?;
         for recipient in &opened_by {
             self.detail(1, || {
                 let by = self.name_of(Path::new(&name), recipient);
                 format!("{name}: opened by the identity of {by}")
             });
         }
-        let cipher = Cipher::new(&key);
-        let opened = open(&sealed.tree, &sealed.metadata, &cipher, MacCheck::Required).at(&name)?;
+        let opened = open(&sealed.tree, &sealed.metadata, &key, Check::Required).at(&name)?;
         if opened.closed_comments > 0 {
             self.note(format!(
                 "{name}: {} comment(s) look encrypted and do not open; they are left as they are",
                 opened.closed_comments
             ));
         }
-        Ok(OpenFile {
+        let file = OpenFile {
             sealed,
             key,
             opened,
             opened_by,
-        })
+            closed: Vec::new(),
+        };
+        self.judge(&file)?;
+        Ok(file)
     }
 
     /// Unwraps a file's data key with what this machine holds.
-    fn data_key(&self, name: &str, metadata: &Metadata) -> Result<(DataKey, Vec<String>), Failure> {
+    pub(super) fn unwrap_key(
+        &self,
+        name: &str,
+        metadata: &Metadata,
+    ) -> Result<(DataKey, Vec<String>), Failure> {
         let groups: Vec<Vec<Wrapped>> = metadata
             .groups()?
             .iter()
@@ -170,7 +177,7 @@ impl App<'_> {
 }
 
 /// An error with a line for each cause.
-fn with_causes(message: String, causes: Vec<String>) -> anyhow::Error {
+pub(super) fn with_causes(message: String, causes: Vec<String>) -> anyhow::Error {
     let mut lines = std::iter::once(message).chain(causes).rev();
     let last = anyhow::Error::msg(lines.next().unwrap_or_default());
     lines.fold(last, anyhow::Error::context)

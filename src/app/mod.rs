@@ -16,6 +16,9 @@ mod place;
 pub mod plaintext;
 pub mod policy;
 pub mod recipients;
+pub mod repair;
+pub mod seals;
+pub mod trust;
 pub mod values;
 
 use std::cell::{Cell, OnceCell, RefCell};

@@ -45,6 +45,14 @@ const SHAPES: &[(&str, &str)] = &[
         r#"{"files": [{"file": "a.enc.yaml", "format": "yaml", "environment": "dev", "last_modified": "2026-11-22T09:30:00Z", "recipients": [{"name": "ana", "kind": "age", "id": "age1…", "group": null}], "keys": [{"key": "db.port", "type": "int", "encrypted": true}]}]}"#,
     ),
     (
+        "seal show, seal accept",
+        r#"{"seals": [{"file": "a.enc.yaml", "seal": "missing", "compared_with": "1f0…", "differences": [{"difference": "type", "key": "db.port", "protected": false, "text": "…"}], "accepted": null}]}"#,
+    ),
+    (
+        "repair",
+        r#"{"file": "a.enc.yaml", "problem": "mac-mismatch", "compared_with": "1f0…", "faults": [{"key": "a", "fault": "…"}], "differences": [{"difference": "value", "key": "b", "protected": true, "text": "…"}], "done": "none"}"#,
+    ),
+    (
         "keys generate",
         r#"{"file": "keys.txt", "public_key": "age1…"}"#,
     ),

@@ -20,6 +20,7 @@
 //! commands share are flattened in; they have no doc comment, or it would replace the command's.
 
 mod decrypt;
+mod differences;
 mod edit;
 mod encrypt;
 mod exit_codes;
@@ -33,6 +34,8 @@ mod keys;
 mod ls;
 mod progress;
 mod prompt;
+mod repair;
+mod seal;
 mod set;
 mod table;
 pub mod ui;
@@ -180,6 +183,16 @@ enum Command {
     /// Needs no identity and never shows a value.
     #[command(name = "ls")]
     List(ls::List),
+    /// Show or renew the seal, which covers what SOPS leaves unprotected
+    ///
+    /// sops accepts files in which somebody renamed a clear key, changed a type, moved the border
+    /// between two clear values or planted a recipient. mvx seals all of that; see docs/seal.md.
+    Seal(seal::Seal),
+    /// Find out what is wrong with a file that does not open, and mend it
+    ///
+    /// Shows what differs from the last version in git that was good, by key path and without values,
+    /// and offers to restore that version, to take the file as it stands, or to edit it.
+    Repair(repair::Repair),
     /// Make, list and show this machine's identities, which open files
     Keys(keys::Keys),
     /// Explain a command or a topic
@@ -202,6 +215,8 @@ impl Command {
             Self::Unset(unset) => unset.run(context),
             Self::Rename(rename) => rename.run(context),
             Self::List(list) => list.run(context),
+            Self::Seal(seal) => seal.run(context),
+            Self::Repair(repair) => repair.run(context),
             Self::Keys(keys) => keys.run(context),
             Self::Help(help) => help.run(context),
             Self::Gen(generate) => generate.run(context),

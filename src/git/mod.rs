@@ -3,6 +3,7 @@
 
 mod attributes;
 pub mod author;
+pub mod committed;
 pub mod history;
 
 use std::path::{Path, PathBuf};

@@ -14,6 +14,9 @@ pub const VERSION: &str = concat!("3.13.3+mvx.", env!("CARGO_PKG_VERSION"));
 /// The field that keeps the spelling of values (`sops/spelling.rs`).
 pub const SPELLING: &str = "mvx_spelling";
 
+/// The field that holds the seal (`sops/signet.rs`).
+pub const SEAL: &str = "mvx_seal";
+
 /// The selectors, in the order in which sops evaluates them.
 pub const SELECTORS: [&str; 6] = [
     "unencrypted_suffix",
@@ -189,6 +192,15 @@ impl Metadata {
         self.text(SPELLING)
     }
 
+    /// The seal, where mvx left one. One that is no text counts as a text that no seal has.
+    pub fn seal(&self) -> Option<&str> {
+        match self.field(SEAL)? {
+            Meta::Str(text) => Some(text),
+            Meta::Null => None,
+            _ => Some(""),
+        }
+    }
+
     /// The selector's field and pattern; `None` means SOPS's default.
     pub fn selector(&self) -> Result<Option<(&'static str, &str)>, MetadataError> {
         let mut found = None;
@@ -289,7 +301,11 @@ impl KeyEntry {
 
     /// What names the recipient: its public key, ARN, resource or address.
     pub fn recipient(&self) -> String {
-        let text = |name| self.text(name).unwrap_or_default();
+        let text = |name| {
+            self.text(name)
+                .filter(|text| !text.is_empty())
+                .unwrap_or("unknown")
+        };
         match self.kind.as_str() {
             "age" => text("recipient").into(),
             "pgp" => text("fp").into(),

@@ -3,6 +3,7 @@
 pub mod change;
 pub mod cipher;
 pub mod comments;
+pub mod difference;
 pub mod envelope;
 pub mod mac;
 pub mod metadata;
@@ -12,6 +13,8 @@ pub mod previous;
 pub mod re2;
 pub mod seal;
 pub mod select;
+pub mod signet;
 pub mod spelling;
 pub mod store;
+pub mod survey;
 pub mod time;

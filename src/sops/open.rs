@@ -9,7 +9,7 @@ use thiserror::Error;
 use crate::document::{Body, Edit, Item, Kind, Tree, Value, splice};
 use crate::error::{Exit, Explain};
 use crate::keypath::{KeyPath, Segment};
-use crate::secret::Cleartext;
+use crate::secret::{Cleartext, DataKey};
 use crate::sops::change::Open;
 use crate::sops::cipher::Cipher;
 use crate::sops::comments::{Comments, Found};
@@ -18,6 +18,7 @@ use crate::sops::mac::Mac;
 use crate::sops::metadata::{Metadata, MetadataError};
 use crate::sops::number::{go_float, parse_float};
 use crate::sops::select::{Selector, SelectorError, select};
+use crate::sops::signet::{self, SealState};
 use crate::sops::spelling::Spelling;
 use crate::sops::store::{Reference, Store, StoreError};
 use crate::sops::time::{mac_time, yaml_timestamp};
@@ -36,6 +37,8 @@ pub struct Opened {
     /// Comments, by item, that open at a place nearby and not at their own: sops shows them
     /// encrypted.
     pub misplaced: Vec<usize>,
+    /// What the file's seal says.
+    pub seal: SealState,
 }
 
 /// Why a sealed file cannot be opened with this data key.
@@ -60,6 +63,11 @@ pub enum OpenError {
         "the MAC does not match: values were added, removed, swapped or changed after the file was sealed"
     )]
     MacMismatch,
+    /// What the MAC does not cover is not as it was sealed.
+    #[error(
+        "the seal is broken: keys, types, comments, selector or recipients were changed after the file was sealed"
+    )]
+    SealBroken,
     /// The metadata cannot be used.
     #[error(transparent)]
     Metadata(#[from] MetadataError),
@@ -75,7 +83,7 @@ impl Explain for OpenError {
     fn exit(&self) -> Exit {
         match self {
             Self::NotAuthentic { .. } | Self::InClear { .. } => Exit::VALUE,
-            Self::MacMismatch => Exit::MAC,
+            Self::MacMismatch | Self::SealBroken => Exit::MAC,
             Self::Metadata(error) => error.exit(),
             Self::Selector(error) => error.exit(),
             Self::Store(error) => error.exit(),
@@ -87,6 +95,7 @@ impl Explain for OpenError {
             Self::NotAuthentic { .. } => "value-not-authentic",
             Self::InClear { .. } => "value-in-clear",
             Self::MacMismatch => "mac-mismatch",
+            Self::SealBroken => "seal-broken",
             Self::Metadata(error) => error.code(),
             Self::Selector(error) => error.code(),
             Self::Store(error) => error.code(),
@@ -95,9 +104,16 @@ impl Explain for OpenError {
 
     fn hints(&self) -> Vec<String> {
         match self {
-            Self::NotAuthentic { .. } | Self::MacMismatch => {
-                vec!["`git diff` and `git log -p -- FILE` show who changed it; `git checkout -- FILE` restores the last commit".into()]
-            }
+            Self::SealBroken => vec![
+                "`mvx seal accept FILE` shows what differs, and seals the file once you have said yes"
+                    .into(),
+                "`mvx repair FILE` restores the last good version in git, too".into(),
+            ],
+            Self::NotAuthentic { .. } | Self::MacMismatch => vec![
+                "`mvx repair FILE` shows what differs from the last good version in git, and mends it"
+                    .into(),
+                "`git log -p -- FILE` shows who changed it".into(),
+            ],
             Self::InClear { .. } => vec![
                 "take it out or restore the file with `git checkout -- FILE`; then `mvx set FILE KEY` sets it"
                     .into(),
@@ -110,13 +126,13 @@ impl Explain for OpenError {
     }
 }
 
-/// Whether the MAC must match.
+/// Whether MAC and seal must hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MacCheck {
-    /// It must.
+pub enum Check {
+    /// The MAC must match, and so must the seal if there is one.
     Required,
-    /// It is about to be computed anew.
-    Skipped,
+    /// The MAC must match; [`Opened::seal`] says whether the seal does.
+    Mac,
 }
 
 /// The selector that a file's metadata names, or the default.
@@ -158,24 +174,50 @@ impl<'a> Known<'a> {
     }
 }
 
-/// Decrypts every selected item of a tree and checks the MAC.
+/// Decrypts every selected item of a tree, and checks MAC and seal.
 pub fn open(
     tree: &Tree,
     metadata: &Metadata,
-    cipher: &Cipher,
-    check: MacCheck,
+    key: &DataKey,
+    check: Check,
 ) -> Result<Opened, OpenError> {
-    open_knowing(tree, metadata, cipher, check, None)
+    let cipher = Cipher::new(key);
+    let mut opened = decrypt(tree, metadata, &cipher, None)?;
+    opened.seal = signet::check(key, tree, &opened, metadata);
+    if check == Check::Required && opened.seal == SealState::Broken {
+        return Err(OpenError::SealBroken);
+    }
+    Ok(opened)
 }
 
-/// As [`open`], with values that were opened before.
-pub(crate) fn open_knowing(
+/// As [`open`] without the seal, with values that were opened before.
+pub(crate) fn decrypt(
     tree: &Tree,
     metadata: &Metadata,
     cipher: &Cipher,
-    check: MacCheck,
     known: Option<&Known<'_>>,
 ) -> Result<Opened, OpenError> {
+    let (opened, mac) = values(tree, metadata, cipher, known, |_, error| Err(error))?;
+    let modified = metadata.last_modified()?;
+    let aad = mac_time(modified).ok_or_else(|| MetadataError::Malformed("lastmodified".into()))?;
+    let stored = cipher
+        .open(metadata.mac()?.as_bytes(), &aad)
+        .map_err(|_| OpenError::MacMismatch)?;
+    if !mac.matches(stored.bytes.as_bytes()) {
+        return Err(OpenError::MacMismatch);
+    }
+    Ok(opened)
+}
+
+/// Decrypts every selected item of a tree, and computes its MAC. `fault` decides, with the item's
+/// index, what happens when a value does not open: an error ends it, else it is passed over.
+pub(crate) fn values(
+    tree: &Tree,
+    metadata: &Metadata,
+    cipher: &Cipher,
+    known: Option<&Known<'_>>,
+    mut fault: impl FnMut(usize, OpenError) -> Result<(), OpenError>,
+) -> Result<(Opened, Mac), OpenError> {
     metadata.version()?;
     let selector = selector_of(metadata)?;
     let selected = select(tree, &selector);
@@ -186,13 +228,18 @@ pub(crate) fn open_knowing(
     let mut comments = Comments::new(tree, cipher);
     for (index, (item, selected)) in tree.items.iter().zip(&selected).enumerate() {
         let value = match &item.body {
-            Body::Leaf(clear) if *selected => {
-                let value = open_leaf(tree, item, clear, cipher, known)?;
-                if value.kind != Kind::Comment {
-                    mac.add(&value, true);
+            Body::Leaf(clear) if *selected => match open_leaf(tree, item, clear, cipher, known) {
+                Ok(value) => {
+                    if value.kind != Kind::Comment {
+                        mac.add(&value, true);
+                    }
+                    Some(value)
                 }
-                Some(value)
-            }
+                Err(error) => {
+                    fault(index, error)?;
+                    None
+                }
+            },
             Body::Leaf(clear) => {
                 mac.add(clear, false);
                 None
@@ -214,25 +261,15 @@ pub(crate) fn open_knowing(
         };
         values.push(value);
     }
-    if check == MacCheck::Required {
-        let modified = metadata.last_modified()?;
-        let aad =
-            mac_time(modified).ok_or_else(|| MetadataError::Malformed("lastmodified".into()))?;
-        let stored = cipher
-            .open(metadata.mac()?.as_bytes(), &aad)
-            .map_err(|_| OpenError::MacMismatch)?;
-        if !mac.matches(stored.bytes.as_bytes()) {
-            return Err(OpenError::MacMismatch);
-        }
-    }
-    let spelling = Spelling::open(metadata.spelling(), cipher);
-    Ok(Opened {
+    let opened = Opened {
         values,
         selected,
-        spelling,
+        spelling: Spelling::open(metadata.spelling(), cipher),
         closed_comments,
         misplaced,
-    })
+        seal: SealState::Missing,
+    };
+    Ok((opened, mac))
 }
 
 /// The value of a selected leaf.

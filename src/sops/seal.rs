@@ -15,13 +15,12 @@ use crate::sops::cipher::{Cipher, Randomness};
 use crate::sops::comments::{Comments, Found};
 use crate::sops::envelope::Envelope;
 use crate::sops::mac::Mac;
-use crate::sops::metadata::{Metadata, MetadataError, SPELLING};
-use crate::sops::open::{
-    Known, MacCheck, open, open_knowing, open_leaf, overlap, plaintext, selector_of,
-};
+use crate::sops::metadata::{Metadata, MetadataError, SEAL, SPELLING};
+use crate::sops::open::{Known, decrypt, open_leaf, overlap, plaintext, selector_of};
 use crate::sops::previous::Previous;
 use crate::sops::re2::Pattern;
 use crate::sops::select::{Selector, select};
+use crate::sops::signet;
 use crate::sops::spelling::Spelling;
 use crate::sops::store::{Placed, Store, line_of};
 use crate::sops::time::mac_time;
@@ -136,7 +135,7 @@ impl Sealer<'_> {
                 values: clear,
             });
         }
-        self.stamp(&mut metadata, &cipher, mac, &spelling)?;
+        let blank = self.stamp(&mut metadata, &cipher, mac, &spelling)?;
         edits.extend(self.store.attach(text, &tree, metadata.fields()));
         let mut sealed = splice(text, edits).ok_or_else(overlap)?;
         if let Some(previous) = &previous
@@ -147,7 +146,7 @@ impl Sealer<'_> {
         if commented {
             sealed = self.enclose_comments(&sealed, &selector, &cipher, &mut previous)?;
         }
-        let exact = self.prove(original, &tree, &sealed, &cipher)?;
+        let exact = self.prove(original, &tree, &mut sealed, &cipher, &blank)?;
         Ok(Sealed {
             text: sealed,
             exact,
@@ -341,13 +340,15 @@ impl Sealer<'_> {
         if !spelling.is_empty() {
             adjust(&mut spelling);
         }
-        self.stamp(&mut metadata, &cipher, mac, &spelling)?;
+        let blank = self.stamp(&mut metadata, &cipher, mac, &spelling)?;
         edits.extend(self.store.refresh(text, tree, metadata.fields()));
-        let sealed = splice(text, edits).ok_or_else(overlap)?;
+        let mut sealed = splice(text, edits).ok_or_else(overlap)?;
         let again = self.store.parse(sealed.as_bytes())?;
         let block = again.meta().ok_or(SealError::Proof)?;
         let metadata = Metadata::from_block(block);
-        open_knowing(&again, &metadata, &cipher, MacCheck::Required, Some(&known))?;
+        let opened = decrypt(&again, &metadata, &cipher, Some(&known))?;
+        let seal = signet::seal(self.key, &again, &opened, &metadata);
+        signet::impress(&mut sealed, &blank, &seal);
         Ok(sealed)
     }
 
@@ -395,14 +396,15 @@ impl Sealer<'_> {
         Ok(())
     }
 
-    /// Sets time, MAC and spelling.
+    /// Sets time, MAC, spelling, and a blank in the seal's place, which is returned: the seal is of
+    /// the finished text.
     fn stamp(
         &mut self,
         metadata: &mut Metadata,
         cipher: &Cipher,
         mac: Mac,
         spelling: &Spelling,
-    ) -> Result<(), SealError> {
+    ) -> Result<String, SealError> {
         let aad =
             mac_time(self.now).ok_or_else(|| MetadataError::Malformed("lastmodified".into()))?;
         let value = Value::new(Kind::Str, Cleartext::new(mac.finish().as_bytes().to_vec()));
@@ -415,23 +417,29 @@ impl Sealer<'_> {
             Some(sealed) => metadata.set(SPELLING, Meta::Str(sealed)),
             None => metadata.unset(SPELLING),
         }
-        Ok(())
+        let blank = signet::blank(self.random)?;
+        metadata.set(SEAL, Meta::Str(blank.clone()));
+        Ok(blank)
     }
 
-    /// Opens the sealed text and compares it with the original, whose expanded text `tree` is of: true when it is the same to the
-    /// byte, an error when a value, a comment or the structure differs.
+    /// Opens the sealed text and compares it with the original, whose expanded text `tree` is of:
+    /// true when it is the same to the byte, an error when a value, a comment or the structure
+    /// differs. Puts the seal in the blank's place.
     fn prove(
         &self,
         original: &[u8],
         tree: &Tree,
-        sealed: &Cleartext,
+        sealed: &mut Cleartext,
         cipher: &Cipher,
+        blank: &str,
     ) -> Result<bool, SealError> {
         let again = self.store.parse(sealed.as_bytes())?;
         let block = again.meta().ok_or(SealError::Proof)?;
         let metadata = Metadata::from_block(block);
-        let mut opened = open(&again, &metadata, cipher, MacCheck::Required)?;
+        let mut opened = decrypt(&again, &metadata, cipher, None)?;
+        let seal = signet::seal(self.key, &again, &opened, &metadata);
         let plain = plaintext(self.store, sealed.as_bytes(), &again, &mut opened)?;
+        signet::impress(sealed, blank, &seal);
         if plain.as_bytes() == original {
             return Ok(true);
         }

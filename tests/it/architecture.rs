@@ -45,6 +45,8 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("getrandom", &["io"]),
     ("git2", &["git"]),
     ("granit_parser", &["stores"]),
+    ("hkdf", &["sops"]),
+    ("hmac", &["sops"]),
     ("ignore", &["io", "rules", "scan"]),
     ("rpassword", &["io"]),
     ("rustix", &["io"]),

@@ -14,8 +14,7 @@ use crate::io::{IoError, file};
 use crate::keypath::KeyPath;
 use crate::secret::{Cleartext, DataKey};
 use crate::sops::change::{Open, node_at};
-use crate::sops::cipher::Cipher;
-use crate::sops::open::{MacCheck, open};
+use crate::sops::open::{Check, open};
 use crate::sops::seal::Sealed;
 use crate::sops::store::NewNode;
 use crate::stores::Format;
@@ -140,12 +139,7 @@ fn check(plan: &Plan, outcomes: &[Outcome], key: &DataKey) -> Result<(), Failure
     let name = plan.to.display().to_string();
     let bytes = file::read(&plan.to, crate::app::READ_LIMIT)?;
     let sealed = parse_sealed(&name, plan.format, bytes)?;
-    let opened = open(
-        &sealed.tree,
-        &sealed.metadata,
-        &Cipher::new(key),
-        MacCheck::Required,
-    )?;
+    let opened = open(&sealed.tree, &sealed.metadata, key, Check::Required)?;
     let view = Open {
         text: sealed.text.as_bytes(),
         tree: &sealed.tree,

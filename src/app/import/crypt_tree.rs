@@ -8,7 +8,7 @@ use crate::app::files::{is_sealed_name, sealed_name};
 use crate::app::{App, READ_LIMIT, many};
 use crate::document::{Body, Tree};
 use crate::error::{Exit, Failure};
-use crate::git::history::History;
+use crate::git::committed::History;
 use crate::git::{self, WorkTree};
 use crate::import::crypt::{Tool, marking_lines};
 use crate::io::walk::{self, Ignored};

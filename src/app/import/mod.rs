@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use crate::app::encrypt::NewKey;
 use crate::app::load::OpenFile;
 use crate::app::policy::Policy;
-use crate::git::history::History;
+use crate::git::committed::History;
 use crate::import::{Contents, Dialect, Source, Warning};
 use crate::keypath::KeyPath;
 use crate::secret::Cleartext;

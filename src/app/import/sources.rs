@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::app::files::{STDIN, Wanted, no_such_file};
 use crate::error::{At as _, Exit, Failure};
 use crate::git;
-use crate::git::history::History;
+use crate::git::committed::History;
 use crate::import::crypt::Tool;
 use crate::import::detect::{self, Surroundings};
 use crate::import::{Dialect, ImportError, SIZE_LIMIT, Source, env, read};

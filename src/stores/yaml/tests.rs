@@ -5,10 +5,9 @@ use std::str::FromStr as _;
 
 use crate::document::{Meta, Tree};
 use crate::secret::DataKey;
-use crate::sops::cipher::Cipher;
 use crate::sops::cipher::tests::Counter;
 use crate::sops::metadata::{KeyEntry, Metadata};
-use crate::sops::open::{MacCheck, OpenError, open, plaintext};
+use crate::sops::open::{Check, OpenError, open, plaintext};
 use crate::sops::seal::{Sealed, Sealer, same};
 use crate::sops::store::Store as _;
 use crate::stores::yaml::Yaml;
@@ -50,8 +49,8 @@ fn decrypt(text: &[u8]) -> Result<String, OpenError> {
         .map_or(text, |expanded| expanded.text.as_bytes());
     let tree = Yaml.parse(text)?;
     let metadata = Metadata::from_block(tree.meta().unwrap());
-    let cipher = Cipher::new(&data_key(&metadata));
-    let mut opened = open(&tree, &metadata, &cipher, MacCheck::Required)?;
+    let key = data_key(&metadata);
+    let mut opened = open(&tree, &metadata, &key, Check::Required)?;
     let plain = plaintext(&Yaml, text, &tree, &mut opened)?;
     Ok(plain.as_str().unwrap().to_owned())
 }

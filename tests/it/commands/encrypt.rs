@@ -34,6 +34,7 @@ fn a_file_is_sealed_beside_its_plaintext() {
         age:
         lastmodified: "[TIME]"
         mac: ENC[str]
+        mvx_seal: [SEAL]
         unencrypted_suffix: _unencrypted
         version: 3.13.3+mvx.0.1.0
     $ mvx decrypt secrets/dev/app.enc.yaml

@@ -61,6 +61,11 @@ fn answers_are_what_the_help_says() {
         "set, unset, mv",
         "mvx --json unset secrets/dev/a.enc.yaml d",
     );
+    compare(
+        "seal show, seal accept",
+        "mvx --json seal show secrets/dev/a.enc.yaml",
+    );
+    compare("repair", "mvx --json repair secrets/dev/a.enc.yaml");
     compare("ls", "mvx --json ls");
     compare("keys generate", "mvx --json keys generate -o ~/other.txt");
     compare("keys list", "mvx --json keys list");

@@ -11,5 +11,7 @@ mod json;
 mod keys;
 mod ls;
 mod mv;
+mod repair;
+mod seal;
 mod set;
 mod unset;

@@ -91,8 +91,10 @@ fn only_the_values_own_line_changes() {
     let diff = repo.shell("git diff --unified=0 | grep '^[-+] ' | grep -v lastmodified | sed 's/:.*//' | sort | uniq -c");
     insta::assert_snapshot!(String::from_utf8(diff.stdout).unwrap(), @r###"
     2 +    mac
+    2 +    mvx_seal
     1 +  port
     2 -    mac
+    2 -    mvx_seal
     1 -  port
     "###);
 }
