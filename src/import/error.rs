@@ -90,7 +90,7 @@ impl Explain for ImportError {
             Self::TooLarge | Self::TooMany | Self::Documents { .. } => {
                 vec!["`mvx encrypt FILE` seals a file as it is".into()]
             }
-            Self::Sealed => vec!["`mvx decrypt FILE | mvx import - --to SECRETFILE` imports what is in it".into()],
+            Self::Sealed => vec!["`mvx decrypt FILE` opens it, and `mvx import -` reads what that prints".into()],
             Self::Store(error) => error
                 .hints()
                 .into_iter()

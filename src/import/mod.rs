@@ -11,6 +11,7 @@ pub mod env;
 mod doppler;
 mod error;
 mod json;
+mod name;
 mod onepassword;
 mod stored;
 mod warning;

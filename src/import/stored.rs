@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Concern, Contents, Entry, ImportError, Warning};
+use super::{Concern, Contents, Entry, ImportError, Warning, name};
 use crate::document::{Body, Shape, Tree, Value};
 use crate::keypath::Segment;
 use crate::secret::Cleartext;
@@ -38,6 +38,7 @@ pub(super) fn read(text: &str, format: Format) -> Result<Contents, ImportError> 
         tree: &tree,
         text: bytes,
         lines,
+        format,
         warnings: Vec::new(),
     };
     let mut entries = Vec::new();
@@ -72,6 +73,7 @@ struct Walker<'t> {
     tree: &'t Tree,
     text: &'t [u8],
     lines: bool,
+    format: Format,
     children: Vec<Vec<usize>>,
     warnings: Vec<Warning>,
 }
@@ -91,6 +93,14 @@ impl Walker<'_> {
                 continue;
             };
             let node = self.node(index)?;
+            if let (Format::Ini, NewNode::Value(value)) = (self.format, &node)
+                && let Some(why) = name::doubt(&name, &value.bytes)
+            {
+                return Err(ImportError::Line {
+                    line: self.line(index).unwrap_or(1),
+                    why: why.into(),
+                });
+            }
             let taken = places.get(&name).and_then(|at| entries.get_mut(*at));
             let Some((place, _, kept)) = taken else {
                 places.insert(name.clone(), entries.len());

@@ -97,7 +97,7 @@ impl fmt::Display for Warning {
                 write!(f, "is another value to other programs: {} {verb} it differently", list(&names))
             }
             Concern::Unread => f.write_str("is no value to this program, and was left out"),
-            Concern::NoValue => f.write_str("has no value of its own here, and was left out"),
+            Concern::NoValue => f.write_str("a name without a value stands here, and was left out"),
             Concern::Overridden => f.write_str("stands there again with another value, which counts; this one was left out"),
             Concern::CarriageReturns => f.write_str("its lines end with CR LF; a shell would take the CR into each value, and it was left out"),
             Concern::Computed => f.write_str("refers to other secrets; the value that Doppler computed is taken"),

@@ -42,6 +42,7 @@ pub(super) fn answer(plan: &Plan) -> Json {
                 "values": input.values,
                 "warnings": warnings,
                 "left_out": left_out,
+                "missing": 0,
                 "git_history": history,
                 "removed": false,
                 "gitignore": null,
@@ -96,6 +97,9 @@ pub(super) fn completed(
             Outcome::Kept => "kept",
         };
         put(&format!("/keys/{number}/status"), status.into());
+    }
+    for (number, done) in imported.inputs.iter().enumerate() {
+        put(&format!("/inputs/{number}/missing"), done.missing.into());
     }
     for (number, (removed, list)) in finished.iter().enumerate() {
         put(&format!("/inputs/{number}/removed"), (*removed).into());

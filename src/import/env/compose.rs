@@ -34,7 +34,7 @@ pub(super) fn scan(text: &str) -> Result<Reading, Refusal> {
         }
         match cursor.bump() {
             None | Some('\n') => {
-                reading.unset.push((name.into(), start));
+                reading.unset.push(start);
                 continue;
             }
             Some('=' | ':') => {}

@@ -37,7 +37,7 @@ pub(super) fn scan(text: &str) -> Result<Reading, Refusal> {
                 end: at + trimmed.len(),
                 reference: false,
             }),
-            None => reading.unset.push((name.trim().into(), at)),
+            None => reading.unset.push(at),
         }
     }
     Ok(reading)

@@ -20,7 +20,7 @@ mod tests;
 use std::collections::HashMap;
 
 use self::cursor::Lines;
-use super::{Concern, Contents, Entry, ImportError, Warning};
+use super::{Concern, Contents, Entry, ImportError, Warning, name};
 use crate::document::{Kind, Value};
 use crate::secret::Cleartext;
 use crate::sops::store::NewNode;
@@ -111,8 +111,8 @@ struct Reading {
     found: Vec<Raw>,
     /// Where lines stand that the program passes over.
     unread: Vec<usize>,
-    /// Names whose value comes from the program's own environment, and where they stand.
-    unset: Vec<(String, usize)>,
+    /// Where names stand whose value comes from the program's own environment.
+    unset: Vec<usize>,
     /// Whether values were taken without a CR before the line break that the program would keep.
     carriage_returns: bool,
 }
@@ -143,8 +143,10 @@ pub(super) fn read(text: &str, dialect: Dialect) -> Result<Contents, ImportError
         ImportError::Line {
             line: lines.of(refusal.at),
             why: match refusal.name {
-                Some(name) => format!("`{name}`: {why}"),
-                None => why.into(),
+                Some(name) if name::doubt(&name, &Cleartext::default()).is_none() => {
+                    format!("`{name}`: {why}")
+                }
+                _ => why.into(),
             },
         }
     })?;
@@ -155,12 +157,18 @@ pub(super) fn read(text: &str, dialect: Dialect) -> Result<Contents, ImportError
     for at in &reading.unread {
         warnings.push(Warning::new(Some(lines.of(*at)), None, Concern::Unread));
     }
-    for (name, at) in &reading.unset {
-        warnings.push(Warning::new(
-            Some(lines.of(*at)),
-            Some(name),
-            Concern::NoValue,
-        ));
+    for at in &reading.unset {
+        // What stands there may be a piece of a value.
+        let line = Some(lines.of(*at));
+        warnings.push(Warning::new(line, None, Concern::NoValue));
+    }
+    for raw in &reading.found {
+        if let Some(why) = name::doubt(&raw.name, &raw.value) {
+            return Err(ImportError::Line {
+                line: lines.of(raw.start),
+                why: why.into(),
+            });
+        }
     }
     let (above, closing) = comments::attach(text, &reading.found);
     let mut contents = Contents {

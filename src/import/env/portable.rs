@@ -46,7 +46,7 @@ pub(super) fn scan(text: &str) -> Result<Reading, Refusal> {
             cursor = ahead;
         } else if !cursor.eat("=") {
             if exported && matches!(cursor.peek(), None | Some('\r' | '\n')) {
-                reading.unset.push((name.into(), start));
+                reading.unset.push(start);
                 continue;
             }
             return Err(Refusal::new(

@@ -25,7 +25,7 @@ pub(super) fn scan(text: &str) -> Reading {
                 start,
                 end,
             }),
-            Some((name, None)) => reading.unset.push((name.into(), start)),
+            Some((_, None)) => reading.unset.push(start),
             None => {
                 reading.unread.push(start);
                 // From where it gave up, which may be further down.

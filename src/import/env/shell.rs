@@ -53,7 +53,7 @@ fn command(cursor: &mut Cursor<'_>, reading: &mut Reading) -> Result<(), Refusal
                 reference: word.reference,
             });
         } else if exported && matches!(cursor.peek(), None | Some(' ' | '\t' | '\r' | '\n' | ';')) {
-            reading.unset.push((name.into(), start));
+            reading.unset.push(start);
         } else {
             return Err(Refusal::new(start, None, COMMAND));
         }

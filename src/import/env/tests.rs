@@ -104,7 +104,7 @@ fn compose_reads_as_its_own_parser_does() {
         [
             "A=$B",
             "line 1: `A` holds a reference to another value or a command; it is kept as it stands, and nothing is put in its place",
-            "line 2: `C` has no value of its own here, and was left out",
+            "line 2: a name without a value stands here, and was left out",
         ]
     );
     let error = &shown(Dialect::Compose, "A=1\nB='x\n")[0];
@@ -118,7 +118,7 @@ fn docker_takes_everything_behind_the_sign() {
         [
             "A='x' # y ",
             "B=\"\"",
-            "line 4: `D` has no value of its own here, and was left out",
+            "line 4: a name without a value stands here, and was left out",
         ]
     );
     assert!(shown(Dialect::Docker, "A =x\n")[0].starts_with("line 1: docker takes no blank"));
@@ -146,7 +146,7 @@ fn a_shell_that_would_run_something_is_not_read() {
             "A=1",
             "B=2",
             "C=x y",
-            "line 3: `D` has no value of its own here, and was left out"
+            "line 3: a name without a value stands here, and was left out"
         ]
     );
 }
@@ -201,8 +201,24 @@ fn lines_that_a_program_passes_over_are_told() {
             "{}",
             dialect.name()
         );
-        let contents = read(&"A=1\n'b' 'c' d\n", dialect).unwrap();
+        let contents = read("A=1\n'b' 'c' d\n", dialect).unwrap();
         assert!(contents.is_partial());
+    }
+}
+
+#[test]
+fn lines_of_a_key_without_quotes_do_not_become_names() {
+    let text = "A=1\nKEY=-----BEGIN INVENTED KEY-----\nInventedLine1OfTheKey/+=\n-----END INVENTED KEY-----\n";
+    for dialect in [Dialect::Node, Dialect::Python] {
+        let found = shown(dialect, text);
+        assert!(found[0].starts_with("line 2: a PEM block"), "{found:?}");
+    }
+    for dialect in [Dialect::Docker, Dialect::Python] {
+        let found = shown(dialect, "A=1\nInvented/Line+1=\n");
+        assert!(
+            found[0].starts_with("line 2: what stands before"),
+            "{found:?}"
+        );
     }
 }
 

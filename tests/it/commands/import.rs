@@ -1,5 +1,7 @@
 //! `mvx import`.
 
+use std::fmt::Write as _;
+
 use crate::repo::Repo;
 use crate::support::Step::{Await, Type};
 
@@ -39,6 +41,7 @@ fn an_env_file_becomes_a_secret_file() {
         age:
         lastmodified: "[TIME]"
         mac: ENC[str]
+        mvx_seal: [SEAL]
         unencrypted_suffix: _unencrypted
         version: 3.13.3+mvx.0.1.0
     $ mvx decrypt secrets/dev/app.enc.yaml
@@ -94,14 +97,12 @@ fn a_secret_file_that_exists_keeps_its_values_and_their_ciphertext() {
     mvx: new.json: 5 values
     $ mvx import new.json --to secrets/dev/app.enc.yaml
     mvx: new.json: 5 values
-    mvx: warning: secrets/dev/app.enc.yaml: 1 key has another value there already, and stay as they are: `B`
+    mvx: warning: secrets/dev/app.enc.yaml: kept its own value of `B`
     mvx: hint: `--overwrite` takes the imported values
     mvx: secrets/dev/app.enc.yaml: added: `C`, `db.port`, `db.tls.on`
-    mvx: secrets/dev/app.enc.yaml: kept as they were: `B`
     mvx: secrets/dev/app.enc.yaml: 1 value was there already
     mvx: secrets/dev/app.enc.yaml: opened again and compared
-    mvx: warning: new.json: the plaintext is still there, and git does not ignore it
-    mvx: hint: `rm new.json` removes it
+    mvx: new.json: 1 value or line of it is not in the secret file
     $ mvx decrypt secrets/dev/app.enc.yaml
     # old
     A: '1'
@@ -114,14 +115,12 @@ fn a_secret_file_that_exists_keeps_its_values_and_their_ciphertext() {
     C: 3
     $ mvx import new.json --to secrets/dev/app.enc.yaml --rm
     mvx: new.json: 5 values
-    mvx: warning: secrets/dev/app.enc.yaml: 1 key has another value there already, and stay as they are: `B`
+    mvx: warning: secrets/dev/app.enc.yaml: kept its own value of `B`
     mvx: hint: `--overwrite` takes the imported values
-    mvx: secrets/dev/app.enc.yaml: kept as they were: `B`
     mvx: secrets/dev/app.enc.yaml: 4 values were there already
     mvx: secrets/dev/app.enc.yaml: nothing changed
-    mvx: warning: new.json: not removed: 1 value or line of it was not imported
-    mvx: warning: new.json: the plaintext is still there, and git does not ignore it
-    mvx: hint: `rm new.json` removes it
+    mvx: new.json: 1 value or line of it is not in the secret file
+    mvx: warning: new.json: not removed, because of that
     [200]
     $ mvx import new.json --to secrets/dev/app.enc.yaml --overwrite
     mvx: new.json: 5 values
@@ -153,9 +152,9 @@ fn conflicts_and_the_plaintext_are_asked_for_at_a_terminal() {
         Type("y\r"),
         Await("`B` has another value"),
         Type("\r"),
+        Await("1 value or line of it is not in the secret file"),
         Await("Add .env to .gitignore?"),
         Type("n\r"),
-        Await("the plaintext is still there"),
     ]);
     assert_eq!(session.status, 0, "{session:?}");
     assert!(
@@ -215,20 +214,17 @@ fn the_plaintext_stays_as_long_as_something_of_it_is_nowhere_else() {
     "), @r###"
     $ mvx import .env --to secrets/dev/app.enc.yaml --yes --rm
     mvx: .env: 2 values, read as npm's dotenv does because of package.json
-    mvx: warning: secrets/dev/app.enc.yaml: 1 key has another value there already, and stay as they are: `A`
+    mvx: warning: secrets/dev/app.enc.yaml: kept its own value of `A`
     mvx: hint: `--overwrite` takes the imported values
     mvx: secrets/dev/app.enc.yaml: added: `B`
-    mvx: secrets/dev/app.enc.yaml: kept as they were: `A`
     mvx: secrets/dev/app.enc.yaml: opened again and compared
-    mvx: warning: .env: not removed: 1 value or line of it was not imported
-    mvx: warning: .env: the plaintext is still there, and git does not ignore it
-    mvx: hint: `rm .env` removes it
+    mvx: .env: 1 value or line of it is not in the secret file
+    mvx: warning: .env: not removed, because of that
     $ mvx import .env --to secrets/dev/b.enc.yaml --only 'B*' --rm
     mvx: .env: 2 values, read as npm's dotenv does because of package.json
     mvx: secrets/dev/b.enc.yaml: made, with 1 value, for ana, bob; opened again and compared
-    mvx: warning: .env: not removed: 1 value or line of it was not imported
-    mvx: warning: .env: the plaintext is still there, and git does not ignore it
-    mvx: hint: `rm .env` removes it
+    mvx: .env: 1 value or line of it is not in the secret file
+    mvx: warning: .env: not removed, because of that
     $ mvx import .env --to secrets/dev/c.enc.yaml --except A --except B
     mvx: error: there is nothing left to import
     mvx: hint: `--only` and `--except` leave everything out
@@ -239,9 +235,8 @@ fn the_plaintext_stays_as_long_as_something_of_it_is_nowhere_else() {
     mvx: `X` stands in a.env line 1 and b.env line 1, with different values; the last one counts
     mvx: `Y` stands in a.env line 2 and b.env line 2, with the same value
     mvx: secrets/dev/d.enc.yaml: made, with 2 values, for ana, bob; opened again and compared
-    mvx: warning: a.env: not removed: 1 value or line of it was not imported
-    mvx: warning: a.env: the plaintext is still there, and git does not ignore it
-    mvx: hint: `rm a.env` removes it
+    mvx: a.env: 1 value or line of it is not in the secret file
+    mvx: warning: a.env: not removed, because of that
     mvx: b.env: removed
     $ mvx import c.env --to secrets/dev/e.enc.yaml --rm
     mvx: c.env: 1 value, read as npm's dotenv does because of package.json
@@ -249,16 +244,14 @@ fn the_plaintext_stays_as_long_as_something_of_it_is_nowhere_else() {
     mvx: warning: c.env: line 2: `K` is another value to other programs: rust reads it differently
     mvx: hint: `--dialect` names the program that reads this file
     mvx: secrets/dev/e.enc.yaml: made, with 1 value, for ana, bob; opened again and compared
-    mvx: warning: c.env: not removed: 1 value or line of it was not imported
-    mvx: warning: c.env: the plaintext is still there, and git does not ignore it
-    mvx: hint: `rm c.env` removes it
+    mvx: c.env: 1 value or line of it is not in the secret file
+    mvx: warning: c.env: not removed, because of that
     $ mvx import d.env --to secrets/dev/f.enc.yaml --rm
     mvx: d.env: 1 value, read as npm's dotenv does because of package.json
     mvx: warning: d.env: line 2: is no value to this program, and was left out
     mvx: secrets/dev/f.enc.yaml: made, with 1 value, for ana, bob; opened again and compared
-    mvx: warning: d.env: not removed: 1 value or line of it was not imported
-    mvx: warning: d.env: the plaintext is still there, and git does not ignore it
-    mvx: hint: `rm d.env` removes it
+    mvx: d.env: 1 value or line of it is not in the secret file
+    mvx: warning: d.env: not removed, because of that
     $ ls *.env
     a.env
     c.env
@@ -282,15 +275,6 @@ fn everything_can_be_put_below_a_key_path() {
         mvx decrypt secrets/dev/b.enc.json
         mvx import -q app.yaml --to secrets/dev/c.enc.yaml
         mvx decrypt secrets/dev/c.enc.yaml
-        mvx import app.env --to secrets/dev/d.enc.ini
-        mvx import app.env --to secrets/dev/d.enc.ini --at db
-        mvx decrypt secrets/dev/d.enc.ini
-        mvx import app.ini --to secrets/dev/e.enc.env
-        mvx import app.env --to secrets/dev/e.enc.env
-        mvx decrypt secrets/dev/e.enc.env
-        mvx import app.env --to secrets/dev/f.enc
-        mvx import app.env --to secrets/dev/a.enc.yaml --at services.db.HOST
-        mvx import app.env --to secrets/dev/new.enc.yaml --at 'list[0]'
     "), @r###"
     $ mvx import -q app.env --to secrets/dev/a.enc.yaml --at services.db
     mvx: warning: app.env: the plaintext is still there, and git does not ignore it
@@ -334,6 +318,27 @@ fn everything_can_be_put_below_a_key_path() {
     # kept
     a: 0x1F
     b: [1, 2]
+    "###);
+}
+
+#[test]
+fn file_types_hold_what_they_can() {
+    let repo = Repo::new();
+    repo.write("app.env", "# c\nHOST=db\nPORT=5432\n");
+    repo.write("app.ini", "[web]\nport = 80 ; of it\n");
+    insta::assert_snapshot!(repo.session("
+        mvx import app.env --to secrets/dev/d.enc.ini
+        mvx import app.env --to secrets/dev/d.enc.ini --at db
+        mvx decrypt secrets/dev/d.enc.ini
+        mvx import app.ini --to secrets/dev/e.enc.env
+        mvx import app.env --to secrets/dev/e.enc.env
+        mvx decrypt secrets/dev/e.enc.env
+        mvx import app.ini --to secrets/dev/e.enc.env
+        mvx import app.env --to secrets/dev/f.enc
+        mvx import -q app.env --to secrets/dev/a.enc.yaml --at services.db
+        mvx import app.env --to secrets/dev/a.enc.yaml --at services.db.HOST
+        mvx import app.env --to secrets/dev/new.enc.yaml --at 'list[0]'
+    "), @r###"
     $ mvx import app.env --to secrets/dev/d.enc.ini
     mvx: app.env: 2 values, read as most programs do
     mvx: error: secrets/dev/d.enc.ini: HOST: in INI a value stands in a section, as `DEFAULT.name`
@@ -362,10 +367,18 @@ fn everything_can_be_put_below_a_key_path() {
     # c
     HOST=db
     PORT=5432
+    $ mvx import app.ini --to secrets/dev/e.enc.env
+    mvx: app.ini: 1 value
+    mvx: error: secrets/dev/e.enc.env: web: dotenv files are flat: a name and a value
+    mvx: hint: YAML holds every value: `--to` a name that ends in `.enc.yaml`
+    [4]
     $ mvx import app.env --to secrets/dev/f.enc
     mvx: error: secrets/dev/f.enc: a binary file is one value, and holds no names
     mvx: hint: give it a name that ends in `.enc.yaml`, `.enc.json`, `.enc.env` or `.enc.ini`, or say `--format yaml`
     [2]
+    $ mvx import -q app.env --to secrets/dev/a.enc.yaml --at services.db
+    mvx: warning: app.env: the plaintext is still there, and git does not ignore it
+    mvx: hint: `rm app.env` removes it
     $ mvx import app.env --to secrets/dev/a.enc.yaml --at services.db.HOST
     mvx: error: secrets/dev/a.enc.yaml: `services.db.HOST` would be a value and a map at once; nothing was imported
     mvx: hint: `--except 'services.db.HOST'` leaves it out, `--at KEYPATH` puts everything below another name
@@ -403,7 +416,6 @@ fn dialects_are_found_beside_the_file_or_named() {
     mvx: warning: node/.env: line 1: `A` is another value to other programs: compose and python read it differently
     mvx: hint: `--dialect` names the program that reads this file
     mvx: warning: node/.env: line 2: `B` is another value to other programs: compose and python read it differently
-    mvx: hint: `--dialect` names the program that reads this file
     $ mvx import both/.env --to secrets/dev/a.enc.yaml --dry-run
     new        A
     new        B
@@ -505,9 +517,9 @@ fn json_answers() {
         mvx import --json .env --to secrets/dev/app.enc.yaml --overwrite --rm --gitignore
     "), @r###"
     $ mvx import --json .env --to secrets/dev/app.enc.yaml --dry-run
-    {"file":"secrets/dev/app.enc.yaml","made":false,"changed":false,"recipients":[],"inputs":[{"file":".env","kind":"env","dialect":"portable","values":3,"warnings":[{"line":3,"key":"C","code":"reference","message":"line 3: `C` holds a reference to another value or a command; it is kept as it stands, and nothing is put in its place"},{"line":3,"key":"C","code":"dialects-differ","message":"line 3: `C` is another value to other programs: node and expand read it differently"}],"left_out":[],"git_history":null,"removed":false,"gitignore":null}],"keys":[{"key":"A","status":"different","input":0,"line":1},{"key":"B","status":"unchanged","input":0,"line":2},{"key":"C","status":"new","input":0,"line":3}],"twice":[]}
+    {"file":"secrets/dev/app.enc.yaml","made":false,"changed":false,"recipients":[],"inputs":[{"file":".env","kind":"env","dialect":"portable","values":3,"warnings":[{"line":3,"key":"C","code":"reference","message":"line 3: `C` holds a reference to another value or a command; it is kept as it stands, and nothing is put in its place"},{"line":3,"key":"C","code":"dialects-differ","message":"line 3: `C` is another value to other programs: node and expand read it differently"}],"left_out":[],"missing":0,"git_history":null,"removed":false,"gitignore":null}],"keys":[{"key":"A","status":"different","input":0,"line":1},{"key":"B","status":"unchanged","input":0,"line":2},{"key":"C","status":"new","input":0,"line":3}],"twice":[]}
     $ mvx import --json .env --to secrets/dev/app.enc.yaml --overwrite --rm --gitignore
-    {"file":"secrets/dev/app.enc.yaml","made":false,"changed":true,"recipients":[],"inputs":[{"file":".env","kind":"env","dialect":"portable","values":3,"warnings":[{"line":3,"key":"C","code":"reference","message":"line 3: `C` holds a reference to another value or a command; it is kept as it stands, and nothing is put in its place"},{"line":3,"key":"C","code":"dialects-differ","message":"line 3: `C` is another value to other programs: node and expand read it differently"}],"left_out":[],"git_history":null,"removed":true,"gitignore":".gitignore"}],"keys":[{"key":"A","status":"replaced","input":0,"line":1},{"key":"B","status":"unchanged","input":0,"line":2},{"key":"C","status":"new","input":0,"line":3}],"twice":[]}
+    {"file":"secrets/dev/app.enc.yaml","made":false,"changed":true,"recipients":[],"inputs":[{"file":".env","kind":"env","dialect":"portable","values":3,"warnings":[{"line":3,"key":"C","code":"reference","message":"line 3: `C` holds a reference to another value or a command; it is kept as it stands, and nothing is put in its place"},{"line":3,"key":"C","code":"dialects-differ","message":"line 3: `C` is another value to other programs: node and expand read it differently"}],"left_out":[],"missing":0,"git_history":null,"removed":true,"gitignore":".gitignore"}],"keys":[{"key":"A","status":"replaced","input":0,"line":1},{"key":"B","status":"unchanged","input":0,"line":2},{"key":"C","status":"new","input":0,"line":3}],"twice":[]}
     "###);
 }
 
@@ -532,15 +544,19 @@ fn git_history_is_told() {
     insta::assert_snapshot!(ids.replace_all(&session, "[COMMIT]"), @r###"
     $ mvx import .env --to secrets/dev/a.enc.yaml --yes
     mvx: .env: 1 value, read as most programs do
-    mvx: warning: .env: git's history holds exactly these values since [COMMIT] (2026-01-02): whoever has the repository has them, so change the values where they are used
+    mvx: warning: .env: git's history holds these very values since [COMMIT] (2026-01-02); whoever has the repository can read them, so change the values where they are used
     mvx: hint: `git log --all -- .env` shows the commits
     mvx: secrets/dev/a.enc.yaml: made, with 1 value, for ana, bob; opened again and compared
     mvx: warning: .env: the plaintext is still there, and git does not ignore it
     mvx: hint: `rm .env` removes it
+    $ mvx import .env --to secrets/dev/a.enc.yaml --json
+    {"file":"secrets/dev/a.enc.yaml","made":false,"changed":false,"recipients":[],"inputs":[{"file":".env","kind":"env","dialect":"portable","values":1,"warnings":[],"left_out":[],"missing":0,"git_history":{"since":"[COMMIT]","day":"2026-01-02","until":"[COMMIT]","versions":1,"as_it_is":true,"tracked":false},"removed":false,"gitignore":null}],"keys":[{"key":"A","status":"unchanged","input":0,"line":1}],"twice":[]}
+    {"warning":".env: the plaintext is still there, and git does not ignore it","hints":["`rm .env` removes it"]}
+    [200]
     $ echo A=2 > .env; git add .env
     $ mvx import .env --to secrets/dev/b.enc.yaml --yes
     mvx: .env: 1 value, read as most programs do
-    mvx: warning: .env: git's history holds this file since [COMMIT] (2026-01-02): whoever has the repository has them, so change the values where they are used
+    mvx: warning: .env: git's history holds other versions of this file since [COMMIT] (2026-01-02); whoever has the repository can read them, so change the values where they are used
     mvx: hint: `git rm --cached .env` takes it out of the next commit, not out of history
     mvx: secrets/dev/b.enc.yaml: made, with 1 value, for ana, bob; opened again and compared
     mvx: warning: .env: the plaintext is still there, and git does not ignore it
@@ -574,8 +590,6 @@ fn inputs_that_cannot_be_read() {
     repo.write("sops.json", r#"{"sops": "mine"}"#);
     repo.write("locked.env", b"\0GITCRYPT\0xyz");
     repo.write("large.env", "A=".to_owned() + &"x".repeat(17 << 20));
-    repo.write("shape.env", "db=1\n");
-    repo.write("shape.json", r#"{"db": {"a": 1}}"#);
     insta::assert_snapshot!(repo.session("
         mvx import none.env --to secrets/dev/a.enc.yaml
         mvx import sealed.yaml --to secrets/dev/a.enc.yaml
@@ -592,20 +606,13 @@ fn inputs_that_cannot_be_read() {
         mvx import sops.json --to secrets/dev/a.enc.yaml
         mvx import locked.env --to secrets/dev/a.enc.yaml
         mvx import large.env --to secrets/dev/a.enc.yaml
-        mvx import shape.env shape.json --to secrets/dev/a.enc.yaml
-        mvx import shape.env --to nowhere/a.enc.yaml
-        mvx import shape.env --to shape.env
-        mvx import shape.env
-        mvx import --to secrets/dev/a.enc.yaml
-        mvx import - - --to secrets/dev/a.enc.yaml
-        mvx import --from git-crypt --to x
     "), @r###"
     $ mvx import none.env --to secrets/dev/a.enc.yaml
     mvx: error: none.env: there is no such file or directory
     [4]
     $ mvx import sealed.yaml --to secrets/dev/a.enc.yaml
     mvx: error: sealed.yaml: it is encrypted already: it has a `sops` block
-    mvx: hint: `mvx decrypt sealed.yaml | mvx import - --to SECRETFILE` imports what is in it
+    mvx: hint: `mvx decrypt sealed.yaml` opens it, and `mvx import -` reads what that prints
     [203]
     $ mvx import empty.env --to secrets/dev/a.enc.yaml
     mvx: error: empty.env: there are no values in it
@@ -649,8 +656,27 @@ fn inputs_that_cannot_be_read() {
     mvx: hint: `git-crypt unlock` decrypts the work tree's files
     [4]
     $ mvx import large.env --to secrets/dev/a.enc.yaml
-    mvx: error: large.env: larger than 16777217 bytes
+    mvx: error: large.env: the file is too large to be imported; the limit is 16 MiB
+    mvx: hint: `mvx encrypt large.env` seals a file as it is
     [4]
+    "###);
+    assert!(!repo.has("secrets/dev/a.enc.yaml"));
+}
+
+#[test]
+fn requests_that_make_no_sense() {
+    let repo = Repo::new();
+    repo.write("shape.env", "db=1\n");
+    repo.write("shape.json", r#"{"db": {"a": 1}}"#);
+    insta::assert_snapshot!(repo.session("
+        mvx import shape.env shape.json --to secrets/dev/a.enc.yaml
+        mvx import shape.env --to nowhere/a.enc.yaml
+        mvx import shape.env --to shape.env
+        mvx import shape.env
+        mvx import --to secrets/dev/a.enc.yaml
+        mvx import - - --to secrets/dev/a.enc.yaml
+        mvx import --from git-crypt --to x
+    "), @r###"
     $ mvx import shape.env shape.json --to secrets/dev/a.enc.yaml
     mvx: error: secrets/dev/a.enc.yaml: `db` would be a value and a map at once; nothing was imported
     mvx: hint: `--except 'db'` leaves it out, `--at KEYPATH` puts everything below another name
@@ -684,7 +710,6 @@ fn inputs_that_cannot_be_read() {
     mvx: error: `--to` has no meaning here: each file gets a secret file of its own beside it
     [2]
     "###);
-    assert!(!repo.has("secrets/dev/a.enc.yaml"));
 }
 
 /// Ten levels of ten aliases each.
@@ -692,7 +717,7 @@ fn bomb() -> String {
     let mut text = String::from("a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n");
     for level in 1..10 {
         let below = vec![format!("*a{}", level - 1); 10].join(",");
-        text += &format!("a{level}: &a{level} [{below}]\n");
+        writeln!(text, "a{level}: &a{level} [{below}]").unwrap();
     }
     text
 }
@@ -729,6 +754,15 @@ fn comments_go_where_the_rules_would_leave_them_readable() {
     mvx: hint: to keep access, add your public key (`mvx keys public`) to the rules, and encrypt it again
     mvx: secrets/bob/a.enc.yaml: made, with 1 value, for bob; opened again and compared
     mvx: k8s.env: removed
+    $ echo '# invented-old' > k8s.env; echo data=1 >> k8s.env
+    $ mvx import k8s.env --to secrets/k8s/c.enc.yaml
+    mvx: k8s.env: 1 value, read as most programs do
+    mvx: secrets/k8s/c.enc.yaml: comments are left out, because the rules would not encrypt them
+    mvx: secrets/k8s/c.enc.yaml: made, with 1 value, for ana; opened again and compared
+    mvx: warning: k8s.env: the plaintext is still there, and git does not ignore it
+    mvx: hint: `rm k8s.env` removes it
+    $ mvx decrypt secrets/k8s/c.enc.yaml
+    data: "1"
     "###);
 }
 
@@ -797,6 +831,11 @@ fn a_work_tree_of_git_crypts() {
     $ tail -n 2 .gitignore
     !/secrets/**/*.enc.*
     /secrets/dev/id.key
+    $ git check-attr filter secrets/dev/app.enc.yaml
+    secrets/dev/app.enc.yaml: filter: git-crypt
+    $ printf '*.enc.* -filter -diff -merge\n' >> .gitattributes
+    $ git check-attr filter secrets/dev/app.enc.yaml
+    secrets/dev/app.enc.yaml: filter: unset
     "###);
     assert_eq!(
         repo.mvx(["decrypt", "secrets/dev/id.enc.key"])
@@ -826,8 +865,7 @@ fn a_work_tree_of_git_crypts() {
     [4]
     $ rm secrets/dev/one.yaml
     $ mvx import --from git-crypt secrets --yes --json
-    {"tool":"git-crypt","imported":[{"file":"secrets/dev/three.yaml","written":"secrets/dev/three.enc.yaml","done":true,"also_marked":true,"in_history_since":null,"removed":false,"gitignore":null}],"passed_over":[],"marks":[{"file":".gitattributes","line":2},{"file":".gitattributes","line":3}]}
-    {"warning":"git-crypt would encrypt secrets/dev/three.enc.yaml once more when git adds it, because its mark covers it, too: .gitattributes line 2, .gitattributes line 3","hints":["before `git add`, put a line below the mark: `*.enc.* -filter -diff -merge` (and `*.enc -filter -diff -merge`)"]}
+    {"tool":"git-crypt","imported":[{"file":"secrets/dev/three.yaml","written":"secrets/dev/three.enc.yaml","done":true,"also_marked":false,"in_history_since":null,"removed":false,"gitignore":null}],"passed_over":[],"marks":[{"file":".gitattributes","line":2},{"file":".gitattributes","line":3}]}
     "###);
     let run = repo.mvx(["import", "--from", "git-crypt", "secrets", "--overwrite"]);
     let session = run.on_terminal(&[
