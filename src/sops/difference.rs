@@ -341,8 +341,16 @@ mod tests {
             now: "2026-11-22T12:00:00Z",
             random: &mut Counter(1),
         };
-        let sealed = sealer.seal(text.as_bytes(), metadata, None).unwrap();
-        sealed.text.as_bytes().to_vec()
+        let done = sealer.seal(text.as_bytes(), metadata, None).unwrap();
+        done.text.as_bytes().to_vec()
+    }
+
+    fn view((tree, opened, metadata): &(Tree, Opened, Metadata)) -> Version<'_> {
+        Version {
+            tree,
+            opened,
+            metadata,
+        }
     }
 
     /// The differences, those that nothing vouches for marked with `!`.
@@ -354,13 +362,6 @@ mod tests {
             (tree, opened, metadata)
         };
         let (old, new) = (version(old, keys[0]), version(new, keys[1]));
-        fn view((tree, opened, metadata): &(Tree, Opened, Metadata)) -> Version<'_> {
-            Version {
-                tree,
-                opened,
-                metadata,
-            }
-        }
         let found = differences(view(&old), view(&new), keys[0] == keys[1]).unwrap();
         let shown = found.iter().map(|one| {
             let mark = if one.vouched { "" } else { "!" };
