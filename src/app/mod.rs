@@ -21,6 +21,7 @@ pub mod recipients;
 pub mod register;
 pub mod repair;
 pub mod rewrite;
+pub mod rotation;
 pub mod seals;
 pub mod trust;
 pub mod values;

@@ -1,5 +1,7 @@
 //! `mvx keys`.
 
+mod rotate;
+
 use std::path::PathBuf;
 
 use serde_json::json;
@@ -13,7 +15,8 @@ use crate::error::{Exit, Failure};
 Examples:
   mvx keys generate
   mvx keys public
-  mvx keys list")]
+  mvx keys list
+  mvx keys rotate")]
 pub(super) struct Keys {
     #[command(subcommand)]
     command: Command,
@@ -39,6 +42,13 @@ enum Command {
     ///
     /// Public keys are no secret: give yours to whoever keeps the rules.
     Public,
+    /// Replace your identity by a new one, in the rules and in every file
+    ///
+    /// The new identity stands beside the old one in the key file, and your name in the rules gets the
+    /// new public key. Every file that the old one could open gets a new data key. When no file needs
+    /// the old identity any more, it goes into a file of its own, which still opens what is in git's
+    /// history. A run that was interrupted is finished by the next one.
+    Rotate(rotate::Rotate),
 }
 
 impl Keys {
@@ -49,6 +59,7 @@ impl Keys {
             }
             Command::List => list(context),
             Command::Public => public(context),
+            Command::Rotate(rotate) => rotate.run(context),
         }
     }
 }

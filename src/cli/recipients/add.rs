@@ -70,7 +70,7 @@ impl Add {
             } else {
                 app.secret_files(&[])?
             },
-            about: Some(&key),
+            about: std::slice::from_ref(&key),
             ..Request::default()
         };
         let words = Words {

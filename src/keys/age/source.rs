@@ -138,6 +138,14 @@ impl Source {
         }
     }
 
+    /// The file, where it is one.
+    pub(super) fn path(&self) -> Option<&Path> {
+        match &self.origin {
+            Origin::File { path, .. } => Some(path),
+            Origin::Variable { .. } | Origin::Command { .. } => None,
+        }
+    }
+
     fn with(self, effort: Effort) -> Self {
         Self { effort, ..self }
     }

@@ -8,6 +8,7 @@ mod help;
 mod init;
 mod json;
 mod keys;
+mod keys_rotate;
 mod ls;
 mod mv;
 mod recipients;
