@@ -480,7 +480,7 @@ fn vouched(entries: &[KeyEntry], drop: &[String]) -> Result<Vec<RecipientSpec>, 
 
 fn unreachable(name: &str, kind: &str) -> Failure {
     let message = format!(
-        "it needs a new data key, or a first entry, for `{name}`; this version cannot wrap for keys of the kind {kind}"
+        "`{name}` needs a new entry, and this version cannot wrap for keys of the kind {kind}"
     );
     Failure::new(Exit::RULES, "recipient-kind", message).hint(format!(
         "`mvx rekey --drop {} FILE` goes on without it",

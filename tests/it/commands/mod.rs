@@ -1,5 +1,6 @@
 //! Every command, as somebody at a terminal sees it: one file a command.
 
+mod access;
 mod decrypt;
 mod edit;
 mod encrypt;
@@ -12,6 +13,7 @@ mod keys_rotate;
 mod ls;
 mod mv;
 mod recipients;
+mod rekey;
 mod repair;
 mod seal;
 mod set;
