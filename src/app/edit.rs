@@ -55,7 +55,30 @@ impl App<'_> {
         mut again: impl FnMut(&Failure) -> Option<Again>,
     ) -> Result<Outcome, Failure> {
         let editors = self.editors().at(path.display())?;
-        let mut target = self.edit_target(path, format)?;
+        let target = self.edit_target(path, format)?;
+        self.edit_text(path, &editors, target, &mut again)
+    }
+
+    /// As [`App::edit`], for a file that is open already.
+    pub(super) fn edit_opened(
+        &self,
+        path: &Path,
+        mut file: OpenFile,
+        mut again: impl FnMut(&Failure) -> Option<Again>,
+    ) -> Result<Outcome, Failure> {
+        let editors = self.editors().at(path.display())?;
+        let plain = file.plaintext()?;
+        let target = Target::Existing(Box::new(file), plain);
+        self.edit_text(path, &editors, target, &mut again)
+    }
+
+    fn edit_text(
+        &self,
+        path: &Path,
+        editors: &[Vec<String>],
+        mut target: Target,
+        again: &mut dyn FnMut(&Failure) -> Option<Again>,
+    ) -> Result<Outcome, Failure> {
         let directory = PrivateDirectory::create(self.environment)?;
         if !directory.is_in_memory() {
             self.note("this system has no memory file system: the plaintext was on disk for a while, and was overwritten");
@@ -63,7 +86,7 @@ impl App<'_> {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let draft = directory.add(&name, target.text().as_bytes())?;
         loop {
-            let ended = self.run_editor(&editors, &draft)?;
+            let ended = self.run_editor(editors, &draft)?;
             let edited = match file::read(&draft, READ_LIMIT) {
                 Err(IoError::NotFound { .. }) => return Err(editor_failed("left no file", path)),
                 edited => edited?,
@@ -190,6 +213,15 @@ impl App<'_> {
         edited: &Cleartext,
     ) -> Result<Cleartext, Failure> {
         let name = &file.sealed.name;
+        let closed = |envelope: &Cleartext| {
+            memchr::memmem::find(edited.as_bytes(), envelope.as_bytes()).is_some()
+        };
+        if file.closed.iter().any(closed) {
+            let message = "a value that does not open still stands there as `ENC[…]`";
+            return Err(Failure::new(Exit::VALUE, "value-not-authentic", message)
+                .at(name)
+                .hint("type the value anew in its place, or take the entry out"));
+        }
         let store = file.store();
         let expanded = store
             .expand(plain.as_bytes())

@@ -1,6 +1,10 @@
 //! A sealed file, read and opened.
 
+use std::collections::HashMap;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use sha2::{Digest as _, Sha256};
 
 use crate::app::files::{STDIN, Wanted, is_sealed_name, no_such_file, sealed_sibling};
 use crate::app::policy::format_of;
@@ -44,6 +48,8 @@ pub struct OpenFile {
     pub opened: Opened,
     /// Whose entries opened it.
     pub opened_by: Vec<String>,
+    /// Envelopes in it that do not open: none, unless it is there to be repaired.
+    pub closed: Vec<Cleartext>,
 }
 
 impl App<'_> {
@@ -78,10 +84,10 @@ impl App<'_> {
         self.open_sealed(self.read_sealed(path, format)?)
     }
 
-    /// Opens a sealed file: finds its data key, decrypts its values, compares its MAC.
+    /// Opens a sealed file: finds its data key, decrypts its values, compares its MAC and its seal.
     pub fn open_sealed(&self, sealed: Sealed) -> Result<OpenFile, Failure> {
         let name = sealed.name.clone();
-        let (key, opened_by) = self.data_key(&name, &sealed.metadata).at(&name)?;
+        let (key, opened_by) = self.unwrap_key(&name, &sealed.metadata).at(&name)?;
         for recipient in &opened_by {
             self.detail(1, || {
                 let by = self.name_of(Path::new(&name), recipient);
@@ -95,21 +101,28 @@ impl App<'_> {
                 opened.closed_comments
             ));
         }
-        Ok(OpenFile {
+        let file = OpenFile {
             sealed,
             key,
             opened,
             opened_by,
-        })
+            closed: Vec::new(),
+        };
+        self.trust(&file)?;
+        Ok(file)
     }
 
     /// Unwraps a file's data key with what this machine holds.
-    fn data_key(&self, name: &str, metadata: &Metadata) -> Result<(DataKey, Vec<String>), Failure> {
+    pub(super) fn unwrap_key(&self, name: &str, metadata: &Metadata) -> Result<Unwrapped, Failure> {
         let groups: Vec<Vec<Wrapped>> = metadata
             .groups()?
             .iter()
             .map(|group| wrapped(group))
             .collect();
+        let known = self.known_keys.get();
+        if let Some(known) = known.and_then(|known| known.find(&groups)) {
+            return Ok(known);
+        }
         let threshold = metadata.threshold()?.unwrap_or(0);
         let providers: [&dyn KeyProvider; 1] = [self.identities()];
         let outcome = unwrap_groups(&groups, threshold, &providers);
@@ -121,7 +134,12 @@ impl App<'_> {
             held.collect::<Vec<_>>().join("\n")
         });
         match outcome {
-            Ok(found) => Ok((found.key, found.recipients)),
+            Ok(found) => {
+                if let Some(known) = known {
+                    known.add(&groups, &found.key, &found.recipients);
+                }
+                Ok((found.key, found.recipients))
+            }
             Err(OpenFailure::NoIdentity(tried)) => {
                 let sealed_for = self.sealed_for(Path::new(name), &groups);
                 let causes: Vec<String> = std::iter::once(sealed_for)
@@ -167,8 +185,44 @@ impl App<'_> {
     }
 }
 
+/// The data keys of files that are opened more than once, so that nobody has to touch a device
+/// twice for one file. By a hash of what wraps them.
+#[derive(Default)]
+pub struct KnownKeys {
+    keys: Mutex<HashMap<[u8; 32], Unwrapped>>,
+}
+
+/// A data key and whose entries opened it.
+type Unwrapped = (DataKey, Vec<String>);
+
+impl KnownKeys {
+    fn find(&self, groups: &[Vec<Wrapped>]) -> Option<Unwrapped> {
+        let keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        let (key, recipients) = keys.get(&Self::name(groups))?;
+        Some((DataKey::from_bytes(key.expose())?, recipients.clone()))
+    }
+
+    fn add(&self, groups: &[Vec<Wrapped>], key: &DataKey, recipients: &[String]) {
+        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(key) = DataKey::from_bytes(key.expose()) {
+            keys.insert(Self::name(groups), (key, recipients.to_vec()));
+        }
+    }
+
+    fn name(groups: &[Vec<Wrapped>]) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        for entry in groups.iter().flatten() {
+            for text in [&entry.recipient, &entry.enc] {
+                hash.update(text.len().to_be_bytes());
+                hash.update(text);
+            }
+        }
+        hash.finalize().into()
+    }
+}
+
 /// An error with a line for each cause.
-fn with_causes(message: String, causes: Vec<String>) -> anyhow::Error {
+pub(super) fn with_causes(message: String, causes: Vec<String>) -> anyhow::Error {
     let mut lines = std::iter::once(message).chain(causes).rev();
     let last = anyhow::Error::msg(lines.next().unwrap_or_default());
     lines.fold(last, anyhow::Error::context)

@@ -21,6 +21,7 @@
 
 mod clean;
 mod decrypt;
+mod differences;
 mod doctor;
 mod edit;
 mod encrypt;
@@ -34,7 +35,12 @@ mod keys;
 mod ls;
 mod progress;
 mod prompt;
+mod recipients;
 mod recovery;
+mod rekey;
+mod repair;
+mod rewriting;
+mod seal;
 mod set;
 mod table;
 pub mod ui;
@@ -173,8 +179,29 @@ enum Command {
     /// Needs no identity and never shows a value.
     #[command(name = "ls")]
     List(ls::List),
+    /// Show or renew the seal, which covers what SOPS leaves unprotected
+    ///
+    /// sops accepts files in which somebody renamed a clear key, changed a type, moved the border
+    /// between two clear values or planted a recipient. mvx seals all of that; see docs/seal.md.
+    Seal(seal::Seal),
+    /// Find out what is wrong with a file that does not open, and mend it
+    ///
+    /// Shows what differs from the last version in git that was good, by key path and without values,
+    /// and offers to restore that version, to take the file as it stands, or to edit it.
+    Repair(repair::Repair),
     /// Make, list and show this machine's identities, which open files
     Keys(keys::Keys),
+    /// Show and change who can open which files
+    Recipients(recipients::Recipients),
+    /// Give files a new data key: the same values, encrypted anew
+    ///
+    /// Every file is opened before the first one is written, and each result is opened again. The
+    /// new key is wrapped for whom the rules name; where no rule covers a file, for those in it, if
+    /// mvx's seal on it is valid. A recipient that this version cannot wrap for is refused, unless
+    /// --drop names it.
+    ///
+    /// Values stay as they are: who has read them knows them still. `mvx set` changes a value.
+    Rekey(rekey::Rekey),
     /// Say why this machine opens a file or not, and what is wrong with it
     ///
     /// Without a file, looks at the machine: its identities and who can read them, editor, plugins,
@@ -209,7 +236,11 @@ impl Command {
             Self::Unset(unset) => unset.run(context),
             Self::Rename(rename) => rename.run(context),
             Self::List(list) => list.run(context),
+            Self::Seal(seal) => seal.run(context),
+            Self::Repair(repair) => repair.run(context),
             Self::Keys(keys) => keys.run(context),
+            Self::Recipients(recipients) => recipients.run(context),
+            Self::Rekey(rekey) => rekey.run(context),
             Self::Doctor(doctor) => doctor.run(context),
             Self::Clean(clean) => clean.run(context),
             Self::Help(help) => help.run(context),

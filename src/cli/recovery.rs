@@ -130,7 +130,7 @@ fn next(context: &Context, app: &App<'_>, key: &Key) {
         ));
     }
     ui.note(&format!(
-        "it opens nothing before it is in the rules:\n[recipients.{NAME}]\nage = \"{}\"",
+        "it opens nothing before it is in the rules, in a group that opens files, and `mvx recipients sync` was run:\n[recipients.{NAME}]\nage = \"{}\"",
         key.recipient
     ));
 }

@@ -2,6 +2,7 @@
 //! only user of git libraries.
 
 pub mod author;
+pub mod history;
 
 use std::path::{Path, PathBuf};
 

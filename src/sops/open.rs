@@ -104,9 +104,16 @@ impl Explain for OpenError {
 
     fn hints(&self) -> Vec<String> {
         match self {
-            Self::NotAuthentic { .. } | Self::MacMismatch | Self::SealBroken => {
-                vec!["`git diff` and `git log -p -- FILE` show who changed it; `git checkout -- FILE` restores the last commit".into()]
-            }
+            Self::SealBroken => vec![
+                "`mvx seal accept FILE` shows what differs, and seals the file once you have said yes"
+                    .into(),
+                "`mvx repair FILE` restores the last good version in git, too".into(),
+            ],
+            Self::NotAuthentic { .. } | Self::MacMismatch => vec![
+                "`mvx repair FILE` shows what differs from the last good version in git, and mends it"
+                    .into(),
+                "`git log -p -- FILE` shows who changed it".into(),
+            ],
             Self::InClear { .. } => vec![
                 "take it out or restore the file with `git checkout -- FILE`; then `mvx set FILE KEY` sets it"
                     .into(),
@@ -124,8 +131,8 @@ impl Explain for OpenError {
 pub enum Check {
     /// The MAC must match, and so must the seal if there is one.
     Required,
-    /// Whether they do is somebody else's question: [`Opened::seal`] says what the seal does.
-    Skipped,
+    /// The MAC must match; [`Opened::seal`] says whether the seal does.
+    Mac,
 }
 
 /// The selector that a file's metadata names, or the default.
@@ -175,7 +182,7 @@ pub fn open(
     check: Check,
 ) -> Result<Opened, OpenError> {
     let cipher = Cipher::new(key);
-    let mut opened = decrypt(tree, metadata, &cipher, check, None)?;
+    let mut opened = decrypt(tree, metadata, &cipher, None)?;
     opened.seal = signet::check(key, tree, &opened, metadata);
     if check == Check::Required && opened.seal == SealState::Broken {
         return Err(OpenError::SealBroken);
@@ -188,9 +195,29 @@ pub(crate) fn decrypt(
     tree: &Tree,
     metadata: &Metadata,
     cipher: &Cipher,
-    check: Check,
     known: Option<&Known<'_>>,
 ) -> Result<Opened, OpenError> {
+    let (opened, mac) = values(tree, metadata, cipher, known, |_, error| Err(error))?;
+    let modified = metadata.last_modified()?;
+    let aad = mac_time(modified).ok_or_else(|| MetadataError::Malformed("lastmodified".into()))?;
+    let stored = cipher
+        .open(metadata.mac()?.as_bytes(), &aad)
+        .map_err(|_| OpenError::MacMismatch)?;
+    if !mac.matches(stored.bytes.as_bytes()) {
+        return Err(OpenError::MacMismatch);
+    }
+    Ok(opened)
+}
+
+/// Decrypts every selected item of a tree, and computes its MAC. `fault` decides, with the item's
+/// index, what happens when a value does not open: an error ends it, else it is passed over.
+pub(crate) fn values(
+    tree: &Tree,
+    metadata: &Metadata,
+    cipher: &Cipher,
+    known: Option<&Known<'_>>,
+    mut fault: impl FnMut(usize, OpenError) -> Result<(), OpenError>,
+) -> Result<(Opened, Mac), OpenError> {
     metadata.version()?;
     let selector = selector_of(metadata)?;
     let selected = select(tree, &selector);
@@ -201,13 +228,18 @@ pub(crate) fn decrypt(
     let mut comments = Comments::new(tree, cipher);
     for (index, (item, selected)) in tree.items.iter().zip(&selected).enumerate() {
         let value = match &item.body {
-            Body::Leaf(clear) if *selected => {
-                let value = open_leaf(tree, item, clear, cipher, known)?;
-                if value.kind != Kind::Comment {
-                    mac.add(&value, true);
+            Body::Leaf(clear) if *selected => match open_leaf(tree, item, clear, cipher, known) {
+                Ok(value) => {
+                    if value.kind != Kind::Comment {
+                        mac.add(&value, true);
+                    }
+                    Some(value)
                 }
-                Some(value)
-            }
+                Err(error) => {
+                    fault(index, error)?;
+                    None
+                }
+            },
             Body::Leaf(clear) => {
                 mac.add(clear, false);
                 None
@@ -229,26 +261,15 @@ pub(crate) fn decrypt(
         };
         values.push(value);
     }
-    if check == Check::Required {
-        let modified = metadata.last_modified()?;
-        let aad =
-            mac_time(modified).ok_or_else(|| MetadataError::Malformed("lastmodified".into()))?;
-        let stored = cipher
-            .open(metadata.mac()?.as_bytes(), &aad)
-            .map_err(|_| OpenError::MacMismatch)?;
-        if !mac.matches(stored.bytes.as_bytes()) {
-            return Err(OpenError::MacMismatch);
-        }
-    }
-    let spelling = Spelling::open(metadata.spelling(), cipher);
-    Ok(Opened {
+    let opened = Opened {
         values,
         selected,
-        spelling,
+        spelling: Spelling::open(metadata.spelling(), cipher),
         closed_comments,
         misplaced,
         seal: SealState::Missing,
-    })
+    };
+    Ok((opened, mac))
 }
 
 /// The value of a selected leaf.

@@ -16,7 +16,7 @@ use crate::sops::comments::{Comments, Found};
 use crate::sops::envelope::Envelope;
 use crate::sops::mac::Mac;
 use crate::sops::metadata::{Metadata, MetadataError, SEAL, SPELLING};
-use crate::sops::open::{Check, Known, decrypt, open_leaf, overlap, plaintext, selector_of};
+use crate::sops::open::{Known, decrypt, open_leaf, overlap, plaintext, selector_of};
 use crate::sops::previous::Previous;
 use crate::sops::re2::Pattern;
 use crate::sops::select::{Selector, select};
@@ -346,7 +346,7 @@ impl Sealer<'_> {
         let again = self.store.parse(sealed.as_bytes())?;
         let block = again.meta().ok_or(SealError::Proof)?;
         let metadata = Metadata::from_block(block);
-        let opened = decrypt(&again, &metadata, &cipher, Check::Required, Some(&known))?;
+        let opened = decrypt(&again, &metadata, &cipher, Some(&known))?;
         let seal = signet::seal(self.key, &again, &opened, &metadata);
         signet::impress(&mut sealed, &blank, &seal);
         Ok(sealed)
@@ -398,7 +398,7 @@ impl Sealer<'_> {
 
     /// Sets time, MAC, spelling, and a blank in the seal's place, which is returned: the seal is of
     /// the finished text.
-    fn stamp(
+    pub(crate) fn stamp(
         &mut self,
         metadata: &mut Metadata,
         cipher: &Cipher,
@@ -436,7 +436,7 @@ impl Sealer<'_> {
         let again = self.store.parse(sealed.as_bytes())?;
         let block = again.meta().ok_or(SealError::Proof)?;
         let metadata = Metadata::from_block(block);
-        let mut opened = decrypt(&again, &metadata, cipher, Check::Required, None)?;
+        let mut opened = decrypt(&again, &metadata, cipher, None)?;
         let seal = signet::seal(self.key, &again, &opened, &metadata);
         let plain = plaintext(self.store, sealed.as_bytes(), &again, &mut opened)?;
         signet::impress(sealed, blank, &seal);

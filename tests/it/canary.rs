@@ -63,6 +63,9 @@ fn commands_that_succeed() {
         run("EDITOR=~/editor.sh mvx edit FILE", Nothing);
         run("EDITOR=true mvx edit --json FILE", Nothing);
         run("mvx unset FILE KEY", Nothing);
+        run("mvx seal show FILE", Nothing);
+        run("mvx seal accept --json FILE", Nothing);
+        run("mvx repair FILE", Nothing);
         run(
             "mvx decrypt -i --allow-unignored FILE; mvx encrypt -i FILE",
             Nothing,
@@ -230,6 +233,13 @@ fn files_that_do_not_open() {
             }
             hunt.run(&format!("mvx set {path} KEY < new"), Nothing);
             hunt.run(&format!("EDITOR=~/editor.sh mvx edit {path}"), Nothing);
+            for command in ["seal show", "seal accept --yes", "repair", "repair --take"] {
+                hunt.run(&format!("mvx {command} {path}"), Nothing);
+                hunt.run(&format!("mvx {command} --json {path}"), Nothing);
+            }
+            hunt.run(&format!("mvx repair --show-values {path}"), Stdout);
+            let edit = format!("EDITOR=~/editor.sh mvx repair --edit {path}");
+            hunt.run(&edit, Nothing);
         }
     }
     let sealed = hunt.seal("app.yaml");

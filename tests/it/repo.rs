@@ -99,6 +99,14 @@ impl Repo {
         self.sandbox.mvx(arguments)
     }
 
+    /// Commits everything that git does not ignore, as Ana.
+    pub(crate) fn commit(&self) {
+        let outcome = self.shell(
+            "git add -A && git -c user.name=Ana -c user.email=ana@example.com commit -qm change",
+        );
+        assert_eq!(outcome.code(), Some(0), "{outcome}");
+    }
+
     /// An editor: a shell script that gets the draft as `$1`. Its path is what `EDITOR` takes.
     pub(crate) fn editor(&self, script: &str) -> PathBuf {
         let path = self.home("editor.sh");
@@ -151,6 +159,8 @@ impl Repo {
                 (r"(/dev/shm|\[SANDBOX\]/run)/mvx-\w+", "[PRIVATE]"),
                 (r"ENC\[AES256_GCM,[^\]]*type:(\w+)\]", "ENC[$1]"),
                 (r"\bv1:[A-Za-z0-9+/]{43}=", "[SEAL]"),
+                (r"\b[0-9a-f]{40}\b", "[COMMIT]"),
+                (r"commit [0-9a-f]{10}\b", "commit [SHORT]"),
                 (r"AGE-SECRET-KEY-1\w+", "[A PRIVATE KEY]"),
             ]
             .map(|(pattern, word)| (Regex::new(pattern).unwrap(), word))

@@ -338,9 +338,15 @@ fn python() -> &'static str {
     })
 }
 
-/// A sealed text without its seal, as sops leaves it, in any file type; in JSON the field must not
-/// be the last.
+/// A sealed text without its seal, as sops leaves it, in any file type.
 pub(crate) fn without_seal(text: &str) -> String {
+    if let Some((before, rest)) = text.split_once("\"mvx_seal\"") {
+        let (_, behind) = rest.split_once("=\"").unwrap();
+        return match behind.strip_prefix(',') {
+            Some(behind) => before.trim_end().to_owned() + behind,
+            None => before.trim_end().trim_end_matches(',').to_owned() + behind,
+        };
+    }
     let lines = text.split_inclusive('\n');
     lines.filter(|line| !line.contains("mvx_seal")).collect()
 }

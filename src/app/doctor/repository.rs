@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use super::{Check, Checks};
+use crate::app::people::today;
 use crate::app::{App, many, recipients};
 use crate::git;
-use crate::io::{clock, file};
+use crate::io::file;
 use crate::rules::{Dialect, RULES_FILE, RecipientKind, RecipientSpec, Rules, SOPS_FILE};
 
 impl App<'_> {
@@ -102,13 +103,12 @@ fn check_recipient(shown: &str, spec: &RecipientSpec, checks: &mut Checks<'_>) {
         checks.problem(
             "expired",
             format!("{place}: the access of `{name}` ended on {day}"),
-            ["take it out of the rules, and seal its files again for the others".to_owned()],
+            ["take it out of the rules; then `mvx recipients sync` locks it out".to_owned()],
         );
     }
 }
 
 /// The last day of somebody's access, if it is over; days end in UTC.
 pub(super) fn over(spec: &RecipientSpec) -> Option<jiff::civil::Date> {
-    let today = clock::now().to_zoned(jiff::tz::TimeZone::UTC).date();
-    spec.expires.filter(|last| *last < today)
+    spec.expires.filter(|last| *last < today())
 }

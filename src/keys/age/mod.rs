@@ -46,6 +46,8 @@ pub struct AgeKeys {
     sources: Vec<Source>,
     /// Plugins that identities name and PATH does not have.
     missing: Mutex<BTreeSet<String>>,
+    /// Held while a plugin runs: a device has one button, and a person one pair of eyes.
+    turn: Mutex<()>,
 }
 
 impl AgeKeys {
@@ -56,6 +58,7 @@ impl AgeKeys {
             machine,
             prompt,
             missing: Mutex::default(),
+            turn: Mutex::default(),
         }
     }
 
@@ -155,6 +158,7 @@ impl AgeKeys {
         }
         let wanted = recipient::plugin_of(&entry.recipient);
         plugins.sort_by_key(|(name, _)| Some(*name) != wanted);
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let mut failure = None;
         for (name, identities) in plugins {
             match plugin::open(&entry.enc, name, &identities, &self.prompt) {
@@ -178,6 +182,8 @@ impl KeyProvider for AgeKeys {
 
     fn wrap(&self, recipient: &str, key: &[u8]) -> Result<String, WrapError> {
         let recipient: Recipient = recipient.parse().map_err(WrapError::new)?;
+        let turn = || self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = recipient.plugin().map(|_| turn());
         recipient.wrap(key, &self.prompt).map_err(WrapError::new)
     }
 

@@ -447,11 +447,13 @@ fn what_was_tampered_with_is_not_shown() {
     "), @r###"
     $ mvx decrypt swapped.yaml
     mvx: error: swapped.yaml: a: the value does not authenticate; it was changed, moved or sealed with another key
-    mvx: hint: `git diff` and `git log -p -- swapped.yaml` show who changed it; `git checkout -- swapped.yaml` restores the last commit
+    mvx: hint: `mvx repair swapped.yaml` shows what differs from the last good version in git, and mends it
+    mvx: hint: `git log -p -- swapped.yaml` shows who changed it
     [25]
     $ mvx decrypt removed.yaml
     mvx: error: removed.yaml: the MAC does not match: values were added, removed, swapped or changed after the file was sealed
-    mvx: hint: `git diff` and `git log -p -- removed.yaml` show who changed it; `git checkout -- removed.yaml` restores the last commit
+    mvx: hint: `mvx repair removed.yaml` shows what differs from the last good version in git, and mends it
+    mvx: hint: `git log -p -- removed.yaml` shows who changed it
     [51]
     $ mvx decrypt clear.yaml
     mvx: error: clear.yaml: a: the selector says that this value is encrypted, but it stands in clear
@@ -471,7 +473,7 @@ fn what_was_tampered_with_is_not_shown() {
     mvx: hint: `git log -p -- cut.yaml` shows when the `sops` block was last changed
     [4]
     $ mvx decrypt --json swapped.yaml
-    {"code":"value-not-authentic","exit":25,"message":"a: the value does not authenticate; it was changed, moved or sealed with another key","place":"swapped.yaml","causes":[],"hints":["`git diff` and `git log -p -- swapped.yaml` show who changed it; `git checkout -- swapped.yaml` restores the last commit"]}
+    {"code":"value-not-authentic","exit":25,"message":"a: the value does not authenticate; it was changed, moved or sealed with another key","place":"swapped.yaml","causes":[],"hints":["`mvx repair swapped.yaml` shows what differs from the last good version in git, and mends it","`git log -p -- swapped.yaml` shows who changed it"]}
     [25]
     "###);
 }

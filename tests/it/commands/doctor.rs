@@ -85,6 +85,7 @@ fn a_file_that_opens() {
       ok       ruled by line 8 of .sops-rules.toml, `secrets/dev/**`, environment dev
       ok       it is sealed for exactly those whom the rules name
       ok       its values and its MAC are authentic
+      ok       its seal is valid: names, types, comments and recipients are as mvx wrote them
 
     no problem was found
     $ git add -f secrets; mvx doctor --explain secrets/dev/a.enc.yaml
@@ -99,6 +100,7 @@ fn a_file_that_opens() {
       ok       ruled by line 8 of .sops-rules.toml, `secrets/dev/**`, environment dev
       ok       it is sealed for exactly those whom the rules name
       ok       its values and its MAC are authentic
+      ok       its seal is valid: names, types, comments and recipients are as mvx wrote them
       .sops-rules.toml calls it `secrets/dev/a.enc.yaml`, and the first rule that matches holds:
         line 8: `secrets/dev/**`: matches
       what was tried for ana:
@@ -108,7 +110,7 @@ fn a_file_that_opens() {
 
     no problem was found
     $ mvx doctor --json secrets/dev/a.enc.yaml | tr ',' '\n' | grep -c ok
-    11
+    12
     "###);
 }
 
@@ -237,7 +239,7 @@ fn the_machine_and_its_repository() {
       note     .sops.yaml: sops goes by it, and mvx by .sops-rules.toml
                hint: change both, or remove the one that nobody uses
       problem  .sops-rules.toml: line 2: the access of `eve` ended on 2026-01-31
-               hint: take it out of the rules, and seal its files again for the others
+               hint: take it out of the rules; then `mvx recipients sync` locks it out
       note     .sops-rules.toml: nobody is called `recovery`: if every key is lost, so is every secret
                hint: `mvx keys recovery` makes one for paper, and says how to add it
     "###);
@@ -388,6 +390,7 @@ fn where_a_file_stands() {
                  path = "/link.enc.yaml"
                  recipients = ["team"]
       ok       its values and its MAC are authentic
+      ok       its seal is valid: names, types, comments and recipients are as mvx wrote them
 
     3 problems
     [1]

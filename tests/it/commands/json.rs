@@ -61,10 +61,16 @@ fn answers_are_what_the_help_says() {
         "set, unset, mv",
         "mvx --json unset secrets/dev/a.enc.yaml d",
     );
+    compare(
+        "seal show, seal accept",
+        "mvx --json seal show secrets/dev/a.enc.yaml",
+    );
+    compare("repair", "mvx --json repair secrets/dev/a.enc.yaml");
     compare("ls", "mvx --json ls");
     compare("keys generate", "mvx --json keys generate -o ~/other.txt");
     compare("keys list", "mvx --json keys list");
     compare("keys public", "mvx --json keys public");
+    compare("recipients list", "mvx --json recipients list");
     compare(
         "keys recovery",
         "mvx --json keys recovery --generate-passphrase",

@@ -6,6 +6,7 @@ mod dice;
 mod ivs;
 mod oddities;
 mod refusals;
+mod seal;
 mod small_changes;
 mod values;
 mod vectors;
@@ -23,6 +24,7 @@ use crate::support::{Outcome, Run, Sandbox, repository};
 
 /// Throw-away recipients; the identities are in the fixtures.
 pub(crate) const ANA: &str = "age10qzyc23jq2xqlxxx9rwdmzz4xyz4dwk3xtahz8fq6ptdeftpw5mscpnswl";
+pub(crate) const BEN: &str = "age14huuej0f28s4dan9dg26y4pv443e2tqmv6mkarp6fn3c5wcts3eq9lf7g5";
 
 /// A sandbox in which both programs run with the same key.
 pub(crate) struct Pair {

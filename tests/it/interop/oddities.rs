@@ -138,7 +138,7 @@ fn an_empty_binary_file_is_read() {
 }
 
 /// The data key of a file that is sealed for the first identity of the fixtures.
-fn data_key(text: &str) -> Vec<u8> {
+pub(super) fn data_key(text: &str) -> Vec<u8> {
     let keys = String::from_utf8(fixture("k1.txt")).unwrap();
     let secret = keys.lines().find(|line| line.starts_with("AGE-")).unwrap();
     let identity: age::x25519::Identity = secret.parse().unwrap();
