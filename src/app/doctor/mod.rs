@@ -174,7 +174,9 @@ impl<'a> Checks<'a> {
 
     /// What went wrong, as it would be told elsewhere. `subject` is not named once more.
     fn failure(&mut self, check: &'static str, subject: &Path, failure: impl Into<Failure>) {
-        let failure = failure.into();
+        let mut failure = failure.into();
+        // that is what is being done
+        failure.hints.retain(|hint| !hint.contains("mvx doctor"));
         let text = said(&failure, subject);
         self.add(check, Level::Problem, text, failure.hints);
     }

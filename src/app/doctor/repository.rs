@@ -87,8 +87,9 @@ fn is_recovery(spec: &RecipientSpec) -> bool {
 
 /// Whether a key of the register is one, and its time is not over.
 fn check_recipient(shown: &str, spec: &RecipientSpec, checks: &mut Checks<'_>) {
-    let name = recipients::name(spec);
     let place = format!("{shown}: line {}", spec.line);
+    // what is no key may be anything, a private one among others, and is not shown
+    let name = spec.display_name();
     if matches!(spec.kind, RecipientKind::Age | RecipientKind::Ssh)
         && let Err(failure) = recipients::check(&spec.value)
     {

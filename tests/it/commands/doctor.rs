@@ -437,3 +437,45 @@ fn key_groups_are_told_one_by_one() {
     let answer = json(&repo, both);
     assert_eq!(answer["files"][0]["opens"], true, "{answer}");
 }
+
+#[test]
+fn a_seal_that_is_not_there() {
+    let repo = Repo::bare();
+    repo.hold("sops/k1.txt");
+    repo.write(
+        "t1.enc.yaml",
+        fs::read(fixture("sops/t1.enc.yaml")).unwrap(),
+    );
+    let answer = json(&repo, "mvx doctor --json t1.enc.yaml");
+    assert_eq!(answer["files"][0]["opens"], true, "{answer}");
+    assert_eq!(answer["files"][0]["seal"], "missing", "{answer}");
+    assert_eq!(checks(&answer, "seal")[0].0, "note");
+    repo.write(
+        ".sops-rules.toml",
+        format!(
+            "version = 1\nseal = \"required\"\n[recipients.bob]\nage = \"{BOB}\"\n\
+         [[files]]\npath = \"*.enc.yaml\"\nrecipients = [\"bob\"]\n"
+        ),
+    );
+    let answer = json(&repo, "mvx doctor --json t1.enc.yaml");
+    assert_eq!(answer["files"][0]["opens"], false, "{answer}");
+    assert!(checks(&answer, "values")[0].1.contains("seal"), "{answer}");
+}
+
+#[test]
+fn a_private_key_in_the_rules_is_not_shown() {
+    let repo = Repo::bare();
+    let key = fs::read_to_string(fixture("identity/ci.txt")).unwrap();
+    let key = key.lines().last().unwrap();
+    repo.write(".sops.yaml", format!("creation_rules:\n  - age: {key}\n"));
+    repo.write("a.yaml", "a: 1\n");
+    for line in [
+        "mvx doctor",
+        "mvx doctor --json",
+        "mvx doctor --explain a.yaml",
+    ] {
+        let outcome = repo.shell(line);
+        assert!(!outcome.to_string().contains(&key[16..40]), "{outcome}");
+        assert!(outcome.stdout().contains("private key"), "{outcome}");
+    }
+}
