@@ -193,7 +193,7 @@ pub struct KnownKeys {
 }
 
 /// A data key and whose entries opened it.
-type Unwrapped = (DataKey, Vec<String>);
+pub(super) type Unwrapped = (DataKey, Vec<String>);
 
 impl KnownKeys {
     fn find(&self, groups: &[Vec<Wrapped>]) -> Option<Unwrapped> {

@@ -21,6 +21,7 @@ pub mod policy;
 pub mod readers;
 pub mod recipients;
 pub mod recovery;
+pub mod register;
 pub mod repair;
 pub mod rewrite;
 pub mod seals;

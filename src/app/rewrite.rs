@@ -16,7 +16,7 @@ use crate::app::{App, SystemRandomness, inventory, now, recipients};
 use crate::error::{At as _, Exit, Failure};
 use crate::io::random;
 use crate::io::write::{self, Access};
-use crate::keys::KeyProvider as _;
+use crate::keys::{KeyProvider as _, short};
 use crate::rules::{Extras, Policy, RecipientKind, RecipientSpec};
 use crate::secret::DataKey;
 use crate::sops::metadata::KeyEntry;
@@ -37,6 +37,8 @@ pub struct Request<'a> {
     pub drop: &'a [String],
     /// Whether the files are only compared with the rules: nothing is opened.
     pub compare_only: bool,
+    /// Files that this public key can open, or shall, and no others.
+    pub about: Option<&'a str>,
     /// How a public key was called that the rules do not name any more.
     pub former: &'a [(String, String)],
 }
@@ -60,15 +62,31 @@ pub struct Change {
     /// The file.
     pub file: PathBuf,
     /// Who can open it afterwards and could not before.
-    pub added: Vec<String>,
+    pub added: Vec<Party>,
     /// Whose entry goes.
-    pub removed: Vec<String>,
+    pub removed: Vec<Party>,
     /// Whether it gets a new data key.
     pub new_key: bool,
     /// Whether somebody holds an identity here that opens it afterwards.
     pub stays_open: bool,
     /// The key paths of its encrypted values, where somebody loses access.
     pub secrets: Vec<String>,
+}
+
+/// One who gains or loses access.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Party {
+    /// The name in the rules, where they have one.
+    pub name: Option<String>,
+    /// The public key or resource.
+    pub key: String,
+}
+
+impl Party {
+    /// How messages call it.
+    pub fn shown(&self) -> String {
+        self.name.clone().unwrap_or_else(|| short(&self.key))
+    }
 }
 
 /// A file that is left as it is.
@@ -202,6 +220,13 @@ impl App<'_> {
             Readers::Vouched(specs) => (vec![specs], None),
             Readers::Unknown => return Ok(Step::Uncovered),
         };
+        if let Some(key) = request.about {
+            let has = |entry: &KeyEntry| is_same_key(&entry.recipient(), key);
+            let shall = |spec: &RecipientSpec| is_same_key(&spec.value, key);
+            if !groups.iter().flatten().any(has) && !wanted.iter().flatten().any(shall) {
+                return Ok(Step::Nothing);
+            }
+        }
         let ([entries], [wanted]) = (groups.as_slice(), wanted.as_slice()) else {
             let same = groups.len() == wanted.len()
                 && sealed.metadata.threshold()? == threshold
@@ -287,17 +312,25 @@ impl App<'_> {
         request: &Request<'_>,
     ) -> Change {
         let takes_access = difference.takes_access();
-        let called = |entry: &KeyEntry| {
+        let party = |entry: &KeyEntry| {
             let key = entry.recipient();
             let mut former = request.former.iter();
             let former = former.find(|(_, known)| is_same_key(known, &key));
-            former.map_or_else(|| self.name_of(path, &key), |(name, _)| name.clone())
+            let former = former.map(|(name, _)| name.clone());
+            Party {
+                name: former.or_else(|| self.register_name(path, &key)),
+                key,
+            }
         };
-        let mut removed: Vec<String> = difference.surplus.iter().map(called).collect();
+        let mut removed: Vec<Party> = difference.surplus.iter().map(party).collect();
         removed.dedup();
+        let added = difference.missing.iter().map(|spec| Party {
+            name: spec.name.clone(),
+            key: spec.value.clone(),
+        });
         Change {
             file: path.into(),
-            added: difference.missing.iter().map(recipients::name).collect(),
+            added: added.collect(),
             removed: if takes_access { removed } else { Vec::new() },
             new_key: request.new_keys || takes_access,
             stays_open: self.opens_any(wanted),

@@ -275,7 +275,7 @@ fn from_sops(context: &Context, app: &App<'_>) -> Result<Exit, Failure> {
 }
 
 /// A name that the rules can use: small letters, digits, dashes.
-fn slug(name: &str) -> String {
+pub(super) fn slug(name: &str) -> String {
     let first = name
         .split_whitespace()
         .next()

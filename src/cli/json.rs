@@ -78,8 +78,32 @@ const SHAPES: &[(&str, &str)] = &[
         r#"{"found": [{"path": "a.yaml", "what": "plaintext", "of": "a.enc.yaml", "content": "same", "why": null, "git": "ignored", "may_go": true, "removed": false, "hints": ["…"]}]}"#,
     ),
     (
+        "recipients sync",
+        r#"{"written": [{"file": "a.enc.yaml", "added": [{"name": "carol", "key": "age1…"}], "removed": [{"name": null, "key": "age1…"}], "new_key": true}], "unchanged": 2, "uncovered": ["b.enc.yaml"], "left": [{"file": "c.enc.yaml", "code": "no-identity", "message": "…"}]}"#,
+    ),
+    (
+        "recipients sync --check, --dry-run",
+        r#"{"would_write": [{"file": "a.enc.yaml", "added": [{"name": "carol", "key": "age1…"}], "removed": [{"name": null, "key": "age1…"}], "new_key": true}], "unchanged": 2, "uncovered": ["b.enc.yaml"], "left": [{"file": "c.enc.yaml", "code": "no-identity", "message": "…"}]}"#,
+    ),
+    (
+        "recipients add",
+        r#"{"rules": ".sops-rules.toml", "name": "carol", "key": "age1…", "written": [{"file": "a.enc.yaml", "added": [{"name": "carol", "key": "age1…"}], "removed": [{"name": null, "key": "age1…"}], "new_key": true}], "unchanged": 2, "uncovered": ["b.enc.yaml"], "left": [{"file": "c.enc.yaml", "code": "no-identity", "message": "…"}]}"#,
+    ),
+    (
+        "recipients remove",
+        r#"{"rules": ".sops-rules.toml", "name": "carol", "key": "age1…", "groups_removed": ["guests"], "to_change": [{"file": "a.enc.yaml", "keys": ["db.port"]}], "written": [{"file": "a.enc.yaml", "added": [{"name": "carol", "key": "age1…"}], "removed": [{"name": null, "key": "age1…"}], "new_key": true}], "unchanged": 2, "uncovered": ["b.enc.yaml"], "left": [{"file": "c.enc.yaml", "code": "no-identity", "message": "…"}]}"#,
+    ),
+    (
+        "recipients request",
+        r#"{"name": "carol", "public_key": "age1…", "command": "mvx recipients add …"}"#,
+    ),
+    (
+        "rekey",
+        r#"{"written": [{"file": "a.enc.yaml", "added": [{"name": "carol", "key": "age1…"}], "removed": [{"name": null, "key": "age1…"}], "new_key": true}], "unchanged": 2, "uncovered": ["b.enc.yaml"], "left": [{"file": "c.enc.yaml", "code": "no-identity", "message": "…"}]}"#,
+    ),
+    (
         "keys recovery",
-        r#"{"public_key": "age1…", "identity": "-----BEGIN AGE ENCRYPTED FILE-----…", "page": "…"}"#,
+        r#"{"public_key": "age1…", "identity": "-----BEGIN AGE ENCRYPTED FILE-----…", "page": "…", "added": {"rules": ".sops-rules.toml", "name": "recovery", "key": "age1…", "written": [], "unchanged": 2, "uncovered": [], "left": []}}"#,
     ),
     ("help COMMAND", r#"{"topic": "get", "text": "…"}"#),
     (

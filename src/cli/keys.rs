@@ -145,7 +145,7 @@ fn public(context: &Context) -> Result<Exit, Failure> {
     Ok(Exit::OK)
 }
 
-fn none() -> Failure {
+pub(super) fn none() -> Failure {
     Failure::new(Exit::NO, "no-identity", "this machine holds no identity")
         .hint("`mvx keys generate` makes one")
         .hint("`mvx help environment` lists where mvx looks for keys")

@@ -1,6 +1,9 @@
 //! `mvx recipients`.
 
+pub(super) mod add;
 mod list;
+mod remove;
+mod request;
 mod sync;
 
 use super::Context;
@@ -10,8 +13,10 @@ use crate::error::{Exit, Failure};
 #[command(after_help = "\
 Examples:
   mvx recipients list
-  mvx recipients list secrets/prod/stripe.enc.yaml
-  mvx recipients sync")]
+  mvx recipients request                         on the newcomer's machine
+  mvx recipients add carol age1… --group team    on yours
+  mvx recipients remove bob
+  mvx recipients sync --check")]
 pub(super) struct Recipients {
     #[command(subcommand)]
     command: Command,
@@ -23,6 +28,20 @@ enum Command {
     ///
     /// Needs no identity.
     List(list::List),
+    /// Enter somebody into the rules, and give them the files
+    ///
+    /// The rules' text is edited where it has to be: comments and layout stay. Files that the rules
+    /// open to the newcomer are wrapped for them, and keep their data key. If one of them cannot be
+    /// opened here, nothing is written at all.
+    Add(add::Add),
+    /// Take somebody out of the rules, and lock the files
+    ///
+    /// The name goes from the register, from all groups and from all rules. Every file that it could
+    /// read gets a new data key, and the values in it are listed: who has read a value knows it
+    /// still, and git's history keeps what the old key opens. Change those values.
+    Remove(remove::Remove),
+    /// Print what a colleague runs to give you access
+    Request(request::Request),
     /// Bring the recipients of files in line with the rules
     ///
     /// Every file that is to be written is opened before the first one is; if one cannot be, nothing
@@ -35,6 +54,9 @@ impl Recipients {
     pub(super) fn run(&self, context: &Context) -> Result<Exit, Failure> {
         match &self.command {
             Command::List(list) => list.run(context),
+            Command::Add(add) => add.run(context),
+            Command::Remove(remove) => remove.run(context),
+            Command::Request(request) => request.run(context),
             Command::Sync(sync) => sync.run(context),
         }
     }

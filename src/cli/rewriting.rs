@@ -7,10 +7,11 @@ use serde_json::{Value, json};
 
 use super::Context;
 use crate::app::files::shell_word;
-use crate::app::rewrite::{Blocked, Change, Done, Plan, Request};
+use crate::app::rewrite::{Blocked, Change, Done, Party, Plan, Request};
 use crate::app::{App, many};
 use crate::error::{Exit, Failure};
 use crate::io::terminal;
+use crate::keys::open::list;
 
 // How much is asked and shown before anything is done.
 #[derive(clap::Args)]
@@ -32,10 +33,6 @@ pub(super) struct Answer {
     pub(super) json: Vec<(&'static str, Value)>,
     /// How the command ends.
     pub(super) outcome: Result<Exit, Failure>,
-    /// Nothing was done: it was only shown, or nobody agreed.
-    pub(super) is_only_a_plan: bool,
-    /// The files that were written, or would be.
-    pub(super) changes: Vec<Change>,
 }
 
 /// How a command speaks of its work.
@@ -96,7 +93,7 @@ fn show(
             context.ui.line(line)?;
         }
         for change in &plan.changes {
-            context.ui.line(&describe(change))?;
+            context.ui.line(&plan_line(change))?;
         }
     }
     warn_of_lock_out(context, plan);
@@ -127,8 +124,6 @@ fn show(
     Ok(Answer {
         json,
         outcome: Ok(exit),
-        is_only_a_plan: true,
-        changes: plan.changes.clone(),
     })
 }
 
@@ -140,7 +135,7 @@ fn agree(context: &Context, plan: &Plan, words: &Words<'_>) -> Result<(), Failur
         context.ui.note(line);
     }
     for change in plan.changes.iter().take(SHOWN) {
-        context.ui.note(&describe(change));
+        context.ui.note(&plan_line(change));
     }
     if plan.changes.len() > SHOWN {
         let more = many(plan.changes.len() - SHOWN, "file more", "files more");
@@ -149,7 +144,7 @@ fn agree(context: &Context, plan: &Plan, words: &Words<'_>) -> Result<(), Failur
             .note(&format!("and {more}; `--dry-run` shows them all"));
     }
     let question = match (plan.changes.len(), words.question) {
-        (0, question) => format!("{question}?"),
+        (0, question) => format!("{}?", question.trim_end_matches(" and")),
         (1, question) => format!("{question} this file?"),
         (count, question) => format!("{question} these {count} files?"),
     };
@@ -172,7 +167,7 @@ fn agree(context: &Context, plan: &Plan, words: &Words<'_>) -> Result<(), Failur
 /// Says what was done and what is left.
 fn report(context: &Context, plan: Plan, done: Done, words: &Words<'_>) -> Answer {
     for change in &done.written {
-        context.ui.note(&describe(change));
+        context.ui.note(&done_line(change));
     }
     let all_well = plan.blocked.is_empty() && done.left.is_empty();
     if plan.changes.is_empty() && all_well {
@@ -202,8 +197,6 @@ fn report(context: &Context, plan: Plan, done: Done, words: &Words<'_>) -> Answe
             Err(listed(&left, message)
                 .hint("run it again when that is seen to: what is done stays"))
         },
-        is_only_a_plan: false,
-        changes: done.written,
     }
 }
 
@@ -268,18 +261,24 @@ fn warn_of_lock_out(context: &Context, plan: &Plan) {
     }
 }
 
-/// `a.enc.yaml: carol added, bob removed, new data key`.
-fn describe(change: &Change) -> String {
-    let list = |names: &[String], what: &str| {
-        let names = crate::keys::open::list(names.to_vec(), "and");
-        format!("{names} {what}")
-    };
+/// `a.enc.yaml: add carol, remove bob, new data key`.
+fn plan_line(change: &Change) -> String {
+    describe(change, "add", "remove")
+}
+
+/// `a.enc.yaml: added carol, removed bob, new data key`.
+fn done_line(change: &Change) -> String {
+    describe(change, "added", "removed")
+}
+
+fn describe(change: &Change, add: &str, remove: &str) -> String {
+    let list = |parties: &[Party]| list(parties.iter().map(Party::shown).collect(), "and");
     let mut parts = Vec::new();
     if !change.added.is_empty() {
-        parts.push(list(&change.added, "added"));
+        parts.push(format!("{add} {}", list(&change.added)));
     }
     if !change.removed.is_empty() {
-        parts.push(list(&change.removed, "removed"));
+        parts.push(format!("{remove} {}", list(&change.removed)));
     }
     if change.new_key {
         parts.push("new data key".into());
@@ -313,8 +312,9 @@ fn others(plan: &Plan, unchanged: &str) -> String {
         count => Some(format!("{count} are {unchanged}")),
     };
     let uncovered = (!plan.uncovered.is_empty()).then(|| uncovered(&plan.uncovered));
-    let parts = unchanged.into_iter().chain(uncovered);
-    parts.map(|part| format!("; {part}")).collect()
+    let parts: Vec<String> = unchanged.into_iter().chain(uncovered).collect();
+    let before = if parts.is_empty() { "" } else { "; " };
+    format!("{before}{}", parts.join("; "))
 }
 
 fn uncovered(files: &[PathBuf]) -> String {
@@ -342,11 +342,17 @@ fn fields(plan: &Plan) -> Vec<(&'static str, Value)> {
 }
 
 fn changes_json(changes: &[Change]) -> Value {
+    let parties = |parties: &[Party]| -> Value {
+        let parties = parties.iter();
+        parties
+            .map(|party| json!({ "name": party.name, "key": party.key }))
+            .collect()
+    };
     let changes = changes.iter().map(|change| {
         json!({
             "file": change.file,
-            "added": change.added,
-            "removed": change.removed,
+            "added": parties(&change.added),
+            "removed": parties(&change.removed),
             "new_key": change.new_key,
         })
     });

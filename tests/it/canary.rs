@@ -12,7 +12,7 @@ use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE};
 use clap::CommandFactory;
 
-use crate::repo::{Repo, fixture};
+use crate::repo::{CAROL, Repo, fixture};
 
 /// A number that is in the files.
 const NUMBER: &str = "739204518263";
@@ -76,6 +76,20 @@ fn commands_that_succeed() {
     hunt.plain("secrets/dev/app.yaml", &hunt.text_of("app.yaml"));
     hunt.run("mvx clean --dry-run --json secrets", Nothing);
     hunt.run("mvx clean --yes secrets new.env", Nothing);
+    for line in [
+        "mvx recipients list",
+        "mvx recipients list --json",
+        "mvx rekey --yes",
+        "mvx rekey --json secrets/dev/app.enc.yaml",
+        "mvx recipients add carol CAROL --group team --yes",
+        "mvx recipients remove carol --dry-run",
+        "mvx recipients remove carol --yes --json",
+        "mvx recipients sync --yes",
+        "mvx recipients request",
+    ] {
+        let line = line.replace("CAROL", CAROL);
+        assert_eq!(hunt.run(&line, Nothing), Some(0), "{line}");
+    }
     hunt.run(
         "EDITOR=~/editor.sh mvx edit secrets/dev/new.enc.yaml",
         Nothing,

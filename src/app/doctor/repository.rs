@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::{Check, Checks};
+use crate::app::files::shell_word;
 use crate::app::people::today;
 use crate::app::{App, many, recipients};
 use crate::git;
@@ -104,7 +105,10 @@ fn check_recipient(shown: &str, spec: &RecipientSpec, checks: &mut Checks<'_>) {
         checks.problem(
             "expired",
             format!("{place}: the access of `{name}` ended on {day}"),
-            ["take it out of the rules; then `mvx recipients sync` locks it out".to_owned()],
+            [format!(
+                "`mvx recipients remove {}` takes it out, and locks its files",
+                shell_word(Path::new(name))
+            )],
         );
     }
 }

@@ -129,10 +129,7 @@ impl App<'_> {
                     "the access of {} is over",
                     list(told.expired.clone(), "and")
                 ),
-                [
-                    "take them out of the rules; then `mvx recipients sync FILE` locks them out"
-                        .to_owned(),
-                ],
+                ["`mvx recipients remove NAME` takes one out, and locks their files".to_owned()],
             );
         }
         let Some(sealed) = sealed else {

@@ -12,6 +12,11 @@ use crate::error::{Exit, Failure};
 use crate::keys::short;
 
 #[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  mvx recipients list
+  mvx recipients list secrets/prod
+  mvx recipients list --json | jq -r '.recipients[] | select(.expired) | .name'")]
 pub(super) struct List {
     /// Files or directories; everyone in the rules, and the whole repository, when left out
     #[arg(value_name = "FILE")]

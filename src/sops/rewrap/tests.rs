@@ -7,8 +7,7 @@ use crate::secret::DataKey;
 use crate::sops::cipher::Randomness;
 use crate::sops::cipher::tests::Counter;
 use crate::sops::envelope::Envelope;
-use crate::sops::open::Check;
-use crate::sops::open::{open, plaintext};
+use crate::sops::open::{Check, open, plaintext};
 use crate::sops::signet::SealState;
 use crate::stores::Format;
 

@@ -239,7 +239,7 @@ fn the_machine_and_its_repository() {
       note     .sops.yaml: sops goes by it, and mvx by .sops-rules.toml
                hint: change both, or remove the one that nobody uses
       problem  .sops-rules.toml: line 2: the access of `eve` ended on 2026-01-31
-               hint: take it out of the rules; then `mvx recipients sync` locks it out
+               hint: `mvx recipients remove eve` takes it out, and locks its files
       note     .sops-rules.toml: nobody is called `recovery`: if every key is lost, so is every secret
                hint: `mvx keys recovery` makes one for paper, and says how to add it
     "###);
