@@ -9,6 +9,7 @@ pub mod edit;
 mod editor;
 pub mod encrypt;
 pub mod files;
+pub mod import;
 pub mod init;
 pub mod inventory;
 pub mod load;

@@ -138,6 +138,9 @@ impl Init {
         ui.note(&format!(
             "or put a file into secrets/{first}, and `mvx encrypt secrets/{first}`"
         ));
+        ui.note(&format!(
+            "or bring in what there is: `mvx import .env --to secrets/{first}/app.enc.yaml`"
+        ));
         Ok(Exit::OK)
     }
 

@@ -17,6 +17,14 @@ const SHAPES: &[(&str, &str)] = &[
         r#"{"rules": ".sops-rules.toml", "from": ".sops.yaml", "recipients": 2, "files": 1, "left_out": ["…"]}"#,
     ),
     (
+        "import",
+        r#"{"file": "a.enc.yaml", "made": true, "changed": true, "recipients": ["ana"], "inputs": [{"file": ".env", "kind": "env", "dialect": "node", "values": 2, "warnings": [{"line": 3, "key": "A", "code": "reference", "message": "…"}], "left_out": ["B"], "missing": 1, "git_history": null, "removed": false, "gitignore": ".gitignore"}], "keys": [{"key": "A", "status": "new", "input": 0, "line": 3}], "twice": [{"key": "A", "same": true}]}"#,
+    ),
+    (
+        "import --from git-crypt",
+        r#"{"tool": "git-crypt", "imported": [{"file": "a.yaml", "written": "a.enc.yaml", "done": true, "also_marked": false, "in_history_since": null, "removed": false, "gitignore": null}], "passed_over": ["b.yaml"], "marks": [{"file": ".gitattributes", "line": 1}]}"#,
+    ),
+    (
         "encrypt",
         r#"{"encrypted": [{"file": "a.yaml", "written": "a.enc.yaml", "encrypted_text": null, "values_encrypted": 2, "values_in_clear": 0, "recipients": ["ana"], "plaintext_removed": false}]}"#,
     ),

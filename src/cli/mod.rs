@@ -29,6 +29,7 @@ mod exit_codes;
 mod generate;
 mod get;
 mod help;
+mod import;
 mod init;
 mod json;
 mod keys;
@@ -132,6 +133,16 @@ enum Command {
     /// this machine, or a new one. A recovery key belongs on paper, away from every machine: it opens
     /// the files on the day when all other keys are lost.
     Init(init::Init),
+    /// Import secrets from .env files and other tools into a secret file
+    ///
+    /// Reads .env files as the program does that uses them (--dialect), JSON, YAML, INI, what doppler
+    /// and 1Password's op print, and work trees of git-crypt and transcrypt. A secret file that exists
+    /// keeps its own values and their ciphertext; where the two differ, it asks, or takes the imported
+    /// value with --overwrite. --dry-run shows all that, by name.
+    ///
+    /// References such as $HOME or $(command) are kept as they stand: nothing is expanded or run.
+    /// Afterwards the file is opened again and every value is compared; only then may the plaintext go.
+    Import(import::Import),
     /// Encrypt files for the recipients that the rules name
     ///
     /// `stripe.yaml` becomes `stripe.enc.yaml` beside it. The plaintext stays until you say yes or
@@ -228,6 +239,7 @@ impl Command {
     fn run(&self, context: &Context) -> Result<Exit, Failure> {
         match self {
             Self::Init(init) => init.run(context),
+            Self::Import(import) => import.run(context),
             Self::Encrypt(encrypt) => encrypt.run(context),
             Self::Decrypt(decrypt) => decrypt.run(context),
             Self::Edit(edit) => edit.run(context),

@@ -39,7 +39,7 @@ pub use policy::{Considered, Policy, Source};
 pub use profile::Profile;
 pub use recipient::{Extras, RecipientKind, RecipientSpec};
 pub use scan::{Allowance, ScanRule, ScanRules};
-pub use secrets::{Criticality, SecretPolicy};
+pub use secrets::{Criticality, SecretPolicy, key_matches};
 pub use starter::{StarterRecipient, starter};
 pub use translate::{Translation, agree, translate};
 

@@ -98,6 +98,71 @@ fn commands_that_succeed() {
 }
 
 #[test]
+fn commands_that_import() {
+    let hunt = Hunt::new();
+    for name in ["a.yaml", "a.json", "a.env", "a.ini"] {
+        let path = format!("plain/{name}");
+        hunt.plain(&path, &hunt.text_of(name));
+        let run = |line: &str| {
+            hunt.run(&line.replace("FILE", &path), Nothing);
+        };
+        run("mvx import FILE --to secrets/dev/all.enc.yaml --dry-run");
+        run("mvx import FILE --to secrets/dev/all.enc.yaml");
+        run("mvx import --json FILE new.env --to secrets/dev/all.enc.yaml");
+        run("mvx import --json FILE --to secrets/dev/all.enc.yaml --overwrite");
+        run("mvx import FILE --to secrets/dev/one.enc.json --at x");
+        run("mvx import FILE --to secrets/dev/one.enc.env");
+        run("mvx import - --from yaml --to secrets/dev/x.enc.yaml < FILE");
+        for dialect in mvx::import::Dialect::ALL {
+            let line = format!(
+                "mvx import FILE --to x --from env --dialect {}",
+                dialect.name()
+            );
+            run(&line);
+        }
+        for kind in ["json", "yaml", "ini", "doppler", "1password"] {
+            run(&format!(
+                "mvx import FILE --to secrets/dev/x.enc.yaml --from {kind}"
+            ));
+        }
+        run("mvx import FILE --to secrets/dev/all.enc.yaml --rm --gitignore");
+    }
+    let value = hunt.new.trim_end_matches('=').to_owned();
+    for (number, text) in [
+        "KEY='VALUE",
+        "KEY=\"VALUE\" VALUE",
+        "KEY=`VALUE",
+        "VALUE",
+        "export VALUE",
+        "KEY=$(VALUE",
+        "KEY=${VALUE}",
+        "KEY=VALUE;VALUE",
+        "{\"A\": {\"raw\": \"VALUE\", \"computed\": 1}}",
+        "{\"fields\": [\"VALUE\"]}",
+        "[\"VALUE\"]",
+    ]
+    .iter()
+    .enumerate()
+    {
+        let path = format!("plain/broken{number}");
+        hunt.plain(&path, &text.replace("VALUE", &value));
+        for dialect in mvx::import::Dialect::ALL {
+            let name = dialect.name();
+            hunt.run(
+                &format!(
+                    "mvx import {path} --to secrets/dev/no.enc.yaml --dry-run --dialect {name}"
+                ),
+                Nothing,
+            );
+        }
+        hunt.run(
+            &format!("mvx import {path} --to secrets/dev/no.enc.yaml --dry-run --json"),
+            Nothing,
+        );
+    }
+}
+
+#[test]
 fn commands_that_encrypt() {
     let hunt = Hunt::new();
     for name in ["a.yaml", "a.json", "a.env", "a.ini", "a.bin"] {
@@ -427,7 +492,7 @@ impl Hunt {
 
     /// No command is left out, also none that will be added. Some have no file to look at.
     fn every_command_was_run(&self) {
-        let elsewhere = ["encrypt", "init", "keys", "help", "gen"];
+        let elsewhere = ["encrypt", "import", "init", "keys", "help", "gen"];
         let lines = self.lines.borrow();
         for command in mvx::cli::Cli::command().get_subcommands() {
             let name = command.get_name();

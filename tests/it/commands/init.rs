@@ -31,6 +31,7 @@ fn a_first_day_without_a_key() {
     mvx: .gitignore: plaintext is ignored from now on
     mvx: next: `mvx edit secrets/dev/app.enc.yaml` makes the first secret file
     mvx: or put a file into secrets/dev, and `mvx encrypt secrets/dev`
+    mvx: or bring in what there is: `mvx import .env --to secrets/dev/app.enc.yaml`
     $ cat .sops-rules.toml
     # Who opens which secret files of this repository: mvx's rules.
     # A mistake in here is an error that names the line. `mvx ls` shows what they come to.
@@ -217,6 +218,7 @@ fn a_recovery_key_is_made_outside() {
     mvx: .gitignore: plaintext is ignored from now on
     mvx: next: `mvx edit secrets/dev/app.enc.yaml` makes the first secret file
     mvx: or put a file into secrets/dev, and `mvx encrypt secrets/dev`
+    mvx: or bring in what there is: `mvx import .env --to secrets/dev/app.enc.yaml`
     $ ls -l ~/recovery.txt | cut -c1-10
     -rw-------
     $ grep -c recovery .sops-rules.toml
@@ -244,6 +246,7 @@ fn outside_of_git() {
     mvx: this is no git repository yet: `git init` makes it one
     mvx: next: `mvx edit secrets/dev/app.enc.yaml` makes the first secret file
     mvx: or put a file into secrets/dev, and `mvx encrypt secrets/dev`
+    mvx: or bring in what there is: `mvx import .env --to secrets/dev/app.enc.yaml`
     $ mvx init --yes --no-recovery
     mvx: error: .sops-rules.toml: there are rules already; they were left alone
     mvx: hint: edit the file to add recipients or paths; `mvx ls` shows what it covers

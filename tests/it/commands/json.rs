@@ -47,6 +47,19 @@ fn answers_are_what_the_help_says() {
     compare("encrypt --dry-run", "mvx --json encrypt --dry-run secrets");
     compare("encrypt", "mvx --json encrypt --rm secrets/dev/a.yaml");
     compare("decrypt", "mvx --json decrypt secrets/dev/a.enc.yaml");
+    repo.write("x.env", "A=1\nB=2\nA=$HOME\n");
+    repo.write("y.env", "A=1\n");
+    compare(
+        "import",
+        "mvx --json import x.env y.env --to secrets/dev/b.enc.yaml --except B --gitignore",
+    );
+    repo.write(".gitattributes", "secrets/dev/*.key filter=git-crypt\n");
+    repo.write("secrets/dev/a.key", "1");
+    repo.write("secrets/dev/b.key", "1");
+    compare(
+        "import --from git-crypt",
+        "mvx -q encrypt secrets/dev/b.key; mvx --json import --from git-crypt --yes",
+    );
     compare(
         "edit",
         "EDITOR='sed -i s/1/2/' mvx --json edit secrets/dev/a.enc.yaml",

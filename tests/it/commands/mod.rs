@@ -7,6 +7,7 @@ mod edit;
 mod encrypt;
 mod get;
 mod help;
+mod import;
 mod init;
 mod json;
 mod keys;

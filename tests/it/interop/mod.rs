@@ -3,6 +3,7 @@
 mod chains;
 mod comments;
 mod dice;
+mod imports;
 mod ivs;
 mod oddities;
 mod refusals;
