@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::app::App;
 use crate::app::files::shell_word;
+use crate::app::{App, recovery};
 use crate::error::{At as _, Exit, Failure};
 use crate::git;
 use crate::io::walk::{self, Ignored};
@@ -188,11 +188,11 @@ impl App<'_> {
             key: &request.recipient,
             owner: request.owner.as_deref(),
         }];
-        if let Some(recovery) = &request.recovery {
+        if let Some(key) = &request.recovery {
             recipients.push(StarterRecipient {
-                name: "recovery",
-                key: recovery,
-                owner: Some("offline, for the day when all other keys are lost"),
+                name: recovery::NAME,
+                key,
+                owner: Some(recovery::OWNER),
             });
         }
         let environments: Vec<&str> = request.environments.iter().map(String::as_str).collect();

@@ -83,7 +83,7 @@ const SHAPES: &[(&str, &str)] = &[
     ),
     (
         "doctor FILE",
-        r#"{"problems": 0, "version": "0.1.0", "identities": [{"source": "keys.txt", "kind": "X25519", "public_key": "age1…", "protected": false, "name": "ana"}], "checks": [{"about": "identities", "check": "key", "level": "ok", "text": "…", "hints": ["…"]}], "files": [{"file": "a.enc.yaml", "format": "yaml", "version": "3.13.3", "written_by": "mvx 0.1.0", "last_modified": "2026-11-22T09:30:00Z", "opens": true, "recipients": [{"name": "ana", "kind": "age", "id": "age1…", "group": null, "verdict": "opened", "why": "…", "attempts": [{"source": "keys.txt", "kind": "X25519", "public_key": "age1…", "outcome": "opened", "why": null}]}], "rules": {"rules": ".sops-rules.toml", "name": "a.enc.yaml", "considered": [{"line": 12, "pattern": "*.enc.yaml", "matched": true}], "environment": "dev", "missing": ["bob"], "extra": ["…"], "expired": ["…"]}, "checks": [{"about": "file", "check": "values", "level": "ok", "text": "…", "hints": ["…"]}]}]}"#,
+        r#"{"problems": 0, "version": "0.1.0", "identities": [{"source": "keys.txt", "kind": "X25519", "public_key": "age1…", "protected": false, "name": "ana"}], "checks": [{"about": "identities", "check": "key", "level": "ok", "text": "…", "hints": ["…"]}], "files": [{"file": "a.enc.yaml", "format": "yaml", "version": "3.13.3", "written_by": "mvx 0.1.0", "last_modified": "2026-11-22T09:30:00Z", "opens": true, "seal": "valid", "recipients": [{"name": "ana", "kind": "age", "id": "age1…", "group": null, "verdict": "opened", "why": "…", "attempts": [{"source": "keys.txt", "kind": "X25519", "public_key": "age1…", "outcome": "opened", "why": null}]}], "rules": {"rules": ".sops-rules.toml", "name": "a.enc.yaml", "considered": [{"line": 12, "pattern": "*.enc.yaml", "matched": true}], "environment": "dev", "missing": ["bob"], "extra": ["…"], "expired": ["…"]}, "checks": [{"about": "file", "check": "values", "level": "ok", "text": "…", "hints": ["…"]}]}]}"#,
     ),
     (
         "clean",
@@ -115,7 +115,7 @@ const SHAPES: &[(&str, &str)] = &[
     ),
     (
         "keys recovery",
-        r#"{"public_key": "age1…", "identity": "-----BEGIN AGE ENCRYPTED FILE-----…", "page": "…"}"#,
+        r#"{"public_key": "age1…", "identity": "-----BEGIN AGE ENCRYPTED FILE-----…", "page": "…", "added": {"rules": ".sops-rules.toml", "name": "recovery", "key": "age1…", "written": [], "unchanged": 2, "uncovered": [], "left": []}}"#,
     ),
     ("help COMMAND", r#"{"topic": "get", "text": "…"}"#),
     (

@@ -428,7 +428,14 @@ impl Explain for RulesError {
             Self::NoRules { .. } => "`mvx init` writes the rules".into(),
             _ => return Vec::new(),
         };
-        vec![hint]
+        match self {
+            Self::NoRule { .. } => vec![
+                hint,
+                "`mvx doctor --explain FILE` shows the rules that were compared with its name"
+                    .into(),
+            ],
+            _ => vec![hint],
+        }
     }
 }
 

@@ -136,6 +136,7 @@ fn a_new_file_begins_with_an_example() {
     mvx:   [[files]]
     mvx:   path = "/elsewhere.enc.yaml"
     mvx:   recipients = ["team"]
+    mvx: hint: `mvx doctor --explain elsewhere.enc.yaml` shows the rules that were compared with its name
     [3]
     $ EDITOR=~/editor.sh mvx edit secrets/dev/deep/new.yaml
     mvx: error: secrets/dev/deep/new.yaml: there is no such file or directory

@@ -688,6 +688,7 @@ fn requests_that_make_no_sense() {
     mvx:   [[files]]
     mvx:   path = "nowhere/**"
     mvx:   recipients = ["team"]
+    mvx: hint: `mvx doctor --explain nowhere/a.enc.yaml` shows the rules that were compared with its name
     [3]
     $ mvx import shape.env --to shape.env
     mvx: error: shape.env: a file cannot be imported into itself
@@ -807,6 +808,7 @@ fn a_work_tree_of_git_crypts() {
     mvx:   [[files]]
     mvx:   path = "other/**"
     mvx:   recipients = ["team"]
+    mvx: hint: `mvx doctor --explain other/x.key` shows the rules that were compared with its name
     [3]
     $ mvx import --from transcrypt
     mvx: error: .: no file there is marked for transcrypt
