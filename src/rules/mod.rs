@@ -4,6 +4,7 @@
 //! `.sops.yaml` is honoured. Looking for them is [`find`]'s, everything else here is pure.
 //! `docs/rules.md` is the reference of every field.
 
+pub mod edit;
 pub mod find;
 
 mod cycle;

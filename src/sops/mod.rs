@@ -11,6 +11,7 @@ pub mod number;
 pub mod open;
 pub mod previous;
 pub mod re2;
+pub mod rewrap;
 pub mod seal;
 pub mod select;
 pub mod signet;

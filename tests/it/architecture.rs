@@ -48,6 +48,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("hkdf", &["sops"]),
     ("hmac", &["sops"]),
     ("ignore", &["io", "rules", "scan"]),
+    ("qrcodegen", &["app"]),
     ("rpassword", &["io"]),
     ("rustix", &["io"]),
     ("signal_hook", &["io"]),

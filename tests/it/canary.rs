@@ -12,7 +12,7 @@ use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE};
 use clap::CommandFactory;
 
-use crate::repo::{Repo, fixture};
+use crate::repo::{CAROL, Repo, fixture};
 
 /// A number that is in the files.
 const NUMBER: &str = "739204518263";
@@ -40,6 +40,8 @@ fn commands_that_succeed() {
         };
         run("mvx ls FILE", Nothing);
         run("mvx ls --json FILE", Nothing);
+        run("mvx doctor --explain FILE", Nothing);
+        run("mvx doctor --json FILE", Nothing);
         run("mvx decrypt FILE", Stdout);
         run("mvx decrypt --json FILE", Stdout);
         run("mvx decrypt - --filename FILE < FILE", Stdout);
@@ -71,6 +73,23 @@ fn commands_that_succeed() {
     }
     hunt.run("mvx ls", Nothing);
     hunt.run("mvx ls --json", Nothing);
+    hunt.plain("secrets/dev/app.yaml", &hunt.text_of("app.yaml"));
+    hunt.run("mvx clean --dry-run --json secrets", Nothing);
+    hunt.run("mvx clean --yes secrets new.env", Nothing);
+    for line in [
+        "mvx recipients list",
+        "mvx recipients list --json",
+        "mvx rekey --yes",
+        "mvx rekey --json secrets/dev/app.enc.yaml",
+        "mvx recipients add carol CAROL --group team --yes",
+        "mvx recipients remove carol --dry-run",
+        "mvx recipients remove carol --yes --json",
+        "mvx recipients sync --yes",
+        "mvx recipients request",
+    ] {
+        let line = line.replace("CAROL", CAROL);
+        assert_eq!(hunt.run(&line, Nothing), Some(0), "{line}");
+    }
     hunt.run(
         "EDITOR=~/editor.sh mvx edit secrets/dev/new.enc.yaml",
         Nothing,
@@ -272,11 +291,18 @@ fn files_that_do_not_open() {
         ] {
             let path = format!("tampered-{name}");
             hunt.plain(&path, &tampered);
-            for command in ["decrypt FILE", "get FILE KEY", "unset FILE KEY", "ls FILE"] {
+            let commands = [
+                "decrypt FILE",
+                "get FILE KEY",
+                "unset FILE KEY",
+                "ls FILE",
+                "doctor FILE",
+            ];
+            for command in commands {
                 let line = format!("mvx {}", command.replace("FILE", &path));
                 hunt.run(
                     &line,
-                    if command.contains("ls") {
+                    if command.contains("ls") || command.contains("doctor") {
                         Nothing
                     } else {
                         Stdout
@@ -313,6 +339,9 @@ fn files_that_do_not_open() {
             Nothing,
         );
         hunt.run(&format!("{source}='{key}x' mvx keys list"), Nothing);
+        hunt.run(&format!("{source}='{key}x' mvx doctor"), Nothing);
+        let file = format!("{source}='{}' mvx doctor {sealed}", &key[..40]);
+        hunt.run(&file, Nothing);
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::repo::{BOB, Repo};
+use crate::repo::{BOB, CAROL, Repo};
 
 #[test]
 fn answers_are_what_the_help_says() {
@@ -83,6 +83,28 @@ fn answers_are_what_the_help_says() {
     compare("keys generate", "mvx --json keys generate -o ~/other.txt");
     compare("keys list", "mvx --json keys list");
     compare("keys public", "mvx --json keys public");
+    compare("recipients list", "mvx --json recipients list");
+    compare(
+        "keys recovery",
+        "mvx --json keys recovery --generate-passphrase",
+    );
+    compare("doctor", "mvx --json doctor");
+    compare("doctor FILE", "mvx --json doctor secrets/dev/a.enc.yaml");
+    repo.write("secrets/dev/a.yaml", "db: {port: 1}\n");
+    compare("clean", "mvx --json clean --dry-run secrets");
+    compare("recipients request", "mvx --json recipients request");
+    let add = format!("mvx --json recipients add carol {CAROL} --group team --yes");
+    compare(
+        "recipients sync --check, --dry-run",
+        "sed -i 's/team = .*/team = [\"me\"]/' .sops-rules.toml; mvx --json recipients sync --check",
+    );
+    compare("recipients sync", "mvx --json recipients sync --yes");
+    compare("recipients add", &add);
+    compare(
+        "recipients remove",
+        "mvx --json recipients remove carol --yes",
+    );
+    compare("rekey", "mvx --json rekey --yes");
     compare("help COMMAND", "mvx --json help get");
     compare("help exit-codes", "mvx --json help exit-codes");
     compare("help environment", "mvx --json help environment");

@@ -1,6 +1,8 @@
 //! Every command, as somebody at a terminal sees it: one file a command.
 
+mod clean;
 mod decrypt;
+mod doctor;
 mod edit;
 mod encrypt;
 mod get;
@@ -11,6 +13,8 @@ mod json;
 mod keys;
 mod ls;
 mod mv;
+mod recipients;
+mod recovery;
 mod repair;
 mod seal;
 mod set;
