@@ -880,3 +880,55 @@ fn a_work_tree_of_git_crypts() {
     ]);
     assert_eq!(session.status, 1, "{session:?}");
 }
+
+#[test]
+fn many_values_are_written_as_few_are() {
+    let repo = Repo::new();
+    let line = |number: usize| format!("KEY_{number}='value {number}'\n");
+    repo.write("all.env", (0..40).map(line).collect::<String>());
+    for part in 0..4 {
+        let lines = (part * 10..part * 10 + 10).map(line);
+        repo.write(&format!("{part}.env"), lines.collect::<String>());
+    }
+    for (name, text) in [
+        (
+            "app.yaml",
+            "# top\nA: 1 # beside\nKEY_7: old\nm:\n  - x\n# foot\n",
+        ),
+        ("flow.yaml", "{A: 1, KEY_7: old}\n"),
+        (
+            "app.json",
+            "{\n  \"KEY_7\": \"old\",\n  \"m\": {\"x\": []}\n}\n",
+        ),
+        ("line.json", "{}"),
+        ("app.env", "A=1\nKEY_7=old\n# foot\n"),
+        ("noeol.yaml", "A: 1"),
+    ] {
+        let plain = format!("secrets/dev/{name}");
+        let sealed = mvx::app::files::sealed_name(plain.as_ref());
+        let sealed = sealed.to_str().unwrap();
+        repo.seal(&plain, text);
+        let before = repo.read(sealed);
+        let import = |inputs: &[&str]| {
+            for input in inputs {
+                let line = [
+                    "import",
+                    "-q",
+                    "--overwrite",
+                    "--yes",
+                    input,
+                    "--to",
+                    sealed,
+                ];
+                let outcome = repo.mvx(line).outcome();
+                assert_eq!(outcome.code(), Some(0), "{name}: {outcome}");
+            }
+            repo.plaintext(sealed)
+        };
+        let at_once = import(&["all.env"]);
+        repo.write(sealed, before);
+        let in_parts = import(&["0.env", "1.env", "2.env", "3.env"]);
+        assert_eq!(at_once, in_parts, "{name}");
+        assert_eq!(at_once.matches("value ").count(), 40, "{name}");
+    }
+}
