@@ -178,7 +178,8 @@ impl Sealer<'_> {
         let text = splice(text, edits).ok_or_else(overlap)?;
         let tree = self.store.parse(text.as_bytes())?;
         if !stands(&tree, path, node) {
-            let why = "this file type would give back another value or type".into();
+            // A tag in YAML, for one, makes text of what stands behind it.
+            let why = "written there, it would be read as another value or type; `mvx edit FILE` shows the place".into();
             return Err(StoreError::CannotCarry {
                 path: path.to_string(),
                 why,
