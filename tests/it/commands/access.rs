@@ -447,6 +447,7 @@ fn sops_rules_are_followed_and_not_edited() {
     $ mvx recipients sync --yes elsewhere.enc.yaml
     mvx: error: elsewhere.enc.yaml: no rule of .sops.yaml covers elsewhere.enc.yaml
     mvx: hint: add a creation rule whose `path_regex` matches it; paths are relative to the rules' directory
+    mvx: hint: `mvx doctor --explain elsewhere.enc.yaml` shows the rules that were compared with its name
     [3]
     $ mvx rekey secrets/a.enc.yaml
     mvx: secrets/a.enc.yaml: new data key
