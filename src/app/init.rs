@@ -137,7 +137,7 @@ impl App<'_> {
             "there are rules already; they were left alone",
         )
         .at(self.relative(rules).display())
-        .hint("edit the file to add recipients or paths; `mvx ls` shows what it covers"))
+        .hint("`mvx recipients add` enters more people; edit the file to add paths, `mvx ls` shows what it covers"))
     }
 
     /// SOPS's rules in the working directory or above, up to `root`.

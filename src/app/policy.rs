@@ -122,6 +122,17 @@ impl App<'_> {
         *self.rules.finder.borrow_mut() = None;
     }
 
+    /// The rules in force in the working directory.
+    pub fn rules_here(&self) -> Result<Arc<Rules>, Failure> {
+        self.rules_at(&self.directory.join("any"))
+            .map_err(|mut failure| {
+                if failure.code == "no-rules" {
+                    failure.place = None;
+                }
+                failure
+            })
+    }
+
     /// The rules in force for a file.
     pub fn rules_at(&self, path: &Path) -> Result<Arc<Rules>, Failure> {
         Ok(self.rules_for(path)?.0)

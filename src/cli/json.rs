@@ -70,6 +70,10 @@ const SHAPES: &[(&str, &str)] = &[
     ),
     ("keys public", r#"{"public_keys": ["age1…"]}"#),
     (
+        "keys rotate",
+        r#"{"name": "ana", "old": "age1…", "new": "age1…", "key_file": "keys.txt", "backup": "keys.old-2026-11-22.txt", "finished": true, "still_needed": ["d.enc.yaml"], "written": [{"file": "a.enc.yaml", "added": [{"name": "carol", "key": "age1…"}], "removed": [{"name": null, "key": "age1…"}], "new_key": true}], "unchanged": 2, "uncovered": ["b.enc.yaml"], "left": [{"file": "c.enc.yaml", "code": "no-identity", "message": "…"}]}"#,
+    ),
+    (
         "recipients list",
         r#"{"recipients": [{"name": "ana", "kind": "age", "key": "age1…", "owner": "ana@example.com", "expires": "2027-01-31", "expired": false, "groups": ["team"], "rules": ".sops-rules.toml", "files": ["a.enc.yaml"]}], "drift": [{"file": "a.enc.yaml", "surplus": [{"name": null, "kind": "age", "key": "age1…"}], "missing": ["bob"]}]}"#,
     ),

@@ -46,6 +46,7 @@ impl Add {
     pub(super) fn run(&self, context: &Context) -> Result<Exit, Failure> {
         let app = context.app();
         let key = self.key.join(" ");
+        app.register()?;
         // A mistake in what was typed is told before anything is asked.
         crate::app::register::public_key(&key)?;
         let (groups, environments) = self.places(&app)?;
@@ -70,7 +71,7 @@ impl Add {
             } else {
                 app.secret_files(&[])?
             },
-            about: Some(&key),
+            about: std::slice::from_ref(&key),
             ..Request::default()
         };
         let words = Words {

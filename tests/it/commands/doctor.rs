@@ -125,7 +125,7 @@ fn a_file_for_somebody_else() {
     mvx:   it is sealed for bob (age10…wl)
     mvx: hint: `mvx doctor secrets/bob/a.enc.yaml` shows what was tried
     mvx: hint: set MVX_AGE_KEY_FILE to the file of a key that it is sealed for
-    mvx: hint: or ask one of them to add your public key (`mvx keys public`) to the rules and to seal it again
+    mvx: hint: or send one of them what `mvx recipients request` prints, to be given access
     [128]
     $ mvx doctor secrets/bob/a.enc.yaml
     identities

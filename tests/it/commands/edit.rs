@@ -195,7 +195,7 @@ fn mistakes() {
     mvx:   it is sealed for bob (age10…wl)
     mvx: hint: `mvx doctor secrets/bob/x.enc.yaml` shows what was tried
     mvx: hint: set MVX_AGE_KEY_FILE to the file of a key that it is sealed for
-    mvx: hint: or ask one of them to add your public key (`mvx keys public`) to the rules and to seal it again
+    mvx: hint: or send one of them what `mvx recipients request` prints, to be given access
     [128]
     $ EDITOR=true mvx edit secrets
     mvx: error: secrets: a directory, not a file

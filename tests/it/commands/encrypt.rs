@@ -553,7 +553,7 @@ fn whoever_locks_themselves_out_is_warned() {
     "), @r###"
     $ mvx encrypt --rm secrets/bob/a.yaml
     mvx: warning: secrets/bob/a.enc.yaml: none of your identities opens this file
-    mvx: hint: to keep access, add your public key (`mvx keys public`) to the rules, and encrypt it again
+    mvx: hint: to keep access, enter your public key with `mvx recipients add`, and encrypt it again
     mvx: secrets/bob/a.enc.yaml: 2 values encrypted, for bob
     mvx: secrets/bob/a.yaml: removed
     $ MVX_AGE_KEY_CMD='cat x' mvx encrypt -q secrets/bob/b.yaml

@@ -755,7 +755,7 @@ fn comments_go_where_the_rules_would_leave_them_readable() {
     $ mvx import k8s.env --to secrets/bob/a.enc.yaml --rm
     mvx: k8s.env: 1 value, read as most programs do
     mvx: warning: secrets/bob/a.enc.yaml: none of your identities opens this file
-    mvx: hint: to keep access, add your public key (`mvx keys public`) to the rules, and encrypt it again
+    mvx: hint: to keep access, enter your public key with `mvx recipients add`, and encrypt it again
     mvx: secrets/bob/a.enc.yaml: made, with 1 value, for bob; opened again and compared
     mvx: k8s.env: removed
     $ echo '# invented-old' > k8s.env; echo data=1 >> k8s.env
