@@ -2,7 +2,7 @@
 //! reference is followed, no command is run, and no message holds a byte of a value.
 //!
 //! [`read`] is the one way in. What a file is, [`detect`] says; what `.env` files mean to whom is
-//! [`env`]'s; [`crypt`] knows how git-crypt and transcrypt mark their files.
+//! [`mod@env`]'s; [`crypt`] knows how git-crypt and transcrypt mark their files.
 
 pub mod crypt;
 pub mod detect;

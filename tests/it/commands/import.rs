@@ -884,6 +884,56 @@ fn a_work_tree_of_git_crypts() {
 }
 
 #[test]
+fn a_work_tree_of_transcrypts() {
+    let repo = Repo::new();
+    repo.write(
+        ".gitattributes",
+        "secrets/dev/*.json filter=crypt diff=crypt merge=crypt\n",
+    );
+    repo.write("secrets/dev/app.json", "{\"a\": 1}\n");
+    repo.write("secrets/dev/list.json", "[1]\n");
+    repo.write("secrets/dev/locked.json", "U2FsdGVkX1+invented\n");
+    insta::assert_snapshot!(repo.session("
+        mvx import --from transcrypt --yes
+        rm secrets/dev/locked.json
+        mvx import --from transcrypt --yes
+        mvx decrypt secrets/dev/list.json.enc
+        mvx import --from transcrypt --yes
+        mvx import --from transcrypt --yes --overwrite
+        mvx -C / import --from transcrypt
+    "), @r###"
+    $ mvx import --from transcrypt --yes
+    mvx: error: secrets/dev/locked.json: still locked by transcrypt
+    mvx: hint: `transcrypt` decrypts the work tree's files
+    [4]
+    $ rm secrets/dev/locked.json
+    $ mvx import --from transcrypt --yes
+    mvx: secrets/dev/app.enc.json: 1 value encrypted, for ana, bob; opened again and compared
+    mvx: secrets/dev/list.json.enc: 1 value encrypted, for ana, bob; opened again and compared
+    mvx: warning: transcrypt would encrypt secrets/dev/app.enc.json once more when git adds it, because its mark covers it, too: .gitattributes line 1
+    mvx: hint: before `git add`, put a line below the mark: `*.enc.* -filter -diff -merge` (and `*.enc -filter -diff -merge`)
+    mvx: when git has the new files: `git rm --cached` the old ones, then take transcrypt's marks out: .gitattributes line 1
+    mvx: git's history keeps the old files under transcrypt's key: whoever has it reads what was secret until now
+    $ mvx decrypt secrets/dev/list.json.enc
+    [1]
+    $ mvx import --from transcrypt --yes
+    mvx: error: .: every marked file has an encrypted one beside it already
+    mvx: hint: `--overwrite` encrypts them again
+    [1]
+    $ mvx import --from transcrypt --yes --overwrite
+    mvx: secrets/dev/app.enc.json: 1 value encrypted, for ana, bob; opened again and compared
+    mvx: secrets/dev/list.json.enc: 1 value encrypted, for ana, bob; opened again and compared
+    mvx: warning: transcrypt would encrypt secrets/dev/app.enc.json once more when git adds it, because its mark covers it, too: .gitattributes line 1
+    mvx: hint: before `git add`, put a line below the mark: `*.enc.* -filter -diff -merge` (and `*.enc -filter -diff -merge`)
+    mvx: when git has the new files: `git rm --cached` the old ones, then take transcrypt's marks out: .gitattributes line 1
+    mvx: git's history keeps the old files under transcrypt's key: whoever has it reads what was secret until now
+    $ mvx -C / import --from transcrypt
+    mvx: error: .: this is no git repository, and so nothing is marked in it
+    [4]
+    "###);
+}
+
+#[test]
 fn many_values_are_written_as_few_are() {
     let repo = Repo::new();
     let line = |number: usize| format!("KEY_{number}='value {number}'\n");
