@@ -1,7 +1,7 @@
 //! Many sealed files for other readers, or under new data keys: all of them are looked at and
 //! opened before the first is written.
 //!
-//! Whom a file is wrapped for is decided here alone ([`App::readers_of`]): those whom its rule
+//! Whom a file is wrapped for is decided here alone (`App::readers_of`): those whom its rule
 //! names; where no rule covers it, those in its metadata, if a valid seal vouches for them.
 
 use std::collections::HashSet;
