@@ -5,6 +5,7 @@ mod comments;
 mod dice;
 mod ivs;
 mod oddities;
+mod people;
 mod refusals;
 mod seal;
 mod small_changes;
