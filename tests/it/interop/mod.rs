@@ -7,6 +7,7 @@ mod documents;
 mod imports;
 mod ivs;
 mod oddities;
+mod people;
 mod refusals;
 mod seal;
 mod small_changes;
