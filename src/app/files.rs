@@ -114,6 +114,26 @@ impl App<'_> {
         Ok(targets)
     }
 
+    /// The sealed files that the arguments name, each once: files as they are, of directories all
+    /// below, whether a rule covers them or not.
+    pub fn sealed_at(&self, arguments: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
+        let mut found = Vec::new();
+        let mut seen = HashSet::new();
+        for argument in arguments {
+            let paths = match file::kind(argument)? {
+                Some(Kind::Directory) => self.sealed_below(argument)?,
+                Some(_) => vec![argument.clone()],
+                None => return Err(no_such_file(argument, Wanted::Sealed)),
+            };
+            for path in paths {
+                if seen.insert(path.clone()) {
+                    found.push(path);
+                }
+            }
+        }
+        Ok(found)
+    }
+
     /// The files below a directory that a rule covers.
     fn covered(&self, directory: &Path, wanted: Wanted) -> Result<Vec<PathBuf>, Failure> {
         if wanted == Wanted::Sealed {
@@ -191,7 +211,7 @@ pub fn sealed_sibling(path: &Path) -> Option<PathBuf> {
 }
 
 /// The files below a directory, as the user would type them.
-fn files_below(directory: &Path, ignored: Ignored) -> Result<Vec<PathBuf>, Failure> {
+pub(super) fn files_below(directory: &Path, ignored: Ignored) -> Result<Vec<PathBuf>, Failure> {
     let files = walk::files(directory, ignored)?;
     let here = directory == Path::new(".");
     let typed = |path: PathBuf| match path.strip_prefix(".") {
@@ -202,7 +222,7 @@ fn files_below(directory: &Path, ignored: Ignored) -> Result<Vec<PathBuf>, Failu
 }
 
 /// Whether there is a `sops` block in a file.
-fn has_metadata(path: &Path) -> Result<bool, Failure> {
+pub(super) fn has_metadata(path: &Path) -> Result<bool, Failure> {
     let text = match file::read(path, READ_LIMIT) {
         Ok(text) => text,
         // Too large to be sealed by mvx or anyone.

@@ -113,6 +113,12 @@ impl App<'_> {
     }
 }
 
+/// The key paths of a file's encrypted values.
+pub(super) fn secrets(sealed: &Sealed) -> Vec<String> {
+    let rows = rows(sealed).into_iter().filter(|row| row.encrypted);
+    rows.map(|row| row.path.to_string()).collect()
+}
+
 fn rows(sealed: &Sealed) -> Vec<KeyRow> {
     let tree = &sealed.tree;
     tree.items

@@ -1,6 +1,10 @@
 //! A sealed file, read and opened.
 
+use std::collections::HashMap;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use sha2::{Digest as _, Sha256};
 
 use crate::app::files::{STDIN, Wanted, is_sealed_name, no_such_file, sealed_sibling};
 use crate::app::policy::format_of;
@@ -104,21 +108,21 @@ impl App<'_> {
             opened_by,
             closed: Vec::new(),
         };
-        self.judge(&file)?;
+        self.trust(&file)?;
         Ok(file)
     }
 
     /// Unwraps a file's data key with what this machine holds.
-    pub(super) fn unwrap_key(
-        &self,
-        name: &str,
-        metadata: &Metadata,
-    ) -> Result<(DataKey, Vec<String>), Failure> {
+    pub(super) fn unwrap_key(&self, name: &str, metadata: &Metadata) -> Result<Unwrapped, Failure> {
         let groups: Vec<Vec<Wrapped>> = metadata
             .groups()?
             .iter()
             .map(|group| wrapped(group))
             .collect();
+        let known = self.known_keys.get();
+        if let Some(known) = known.and_then(|known| known.find(&groups)) {
+            return Ok(known);
+        }
         let threshold = metadata.threshold()?.unwrap_or(0);
         let providers: [&dyn KeyProvider; 1] = [self.identities()];
         let outcome = unwrap_groups(&groups, threshold, &providers);
@@ -130,7 +134,12 @@ impl App<'_> {
             held.collect::<Vec<_>>().join("\n")
         });
         match outcome {
-            Ok(found) => Ok((found.key, found.recipients)),
+            Ok(found) => {
+                if let Some(known) = known {
+                    known.add(&groups, &found.key, &found.recipients);
+                }
+                Ok((found.key, found.recipients))
+            }
             Err(OpenFailure::NoIdentity(tried)) => {
                 let sealed_for = self.sealed_for(Path::new(name), &groups);
                 let causes: Vec<String> = std::iter::once(sealed_for)
@@ -173,6 +182,42 @@ impl App<'_> {
             Some(name) => format!("{name} ({})", short(recipient)),
             None => short(recipient),
         }
+    }
+}
+
+/// The data keys of files that are opened more than once, so that nobody has to touch a device
+/// twice for one file. By a hash of what wraps them.
+#[derive(Default)]
+pub struct KnownKeys {
+    keys: Mutex<HashMap<[u8; 32], Unwrapped>>,
+}
+
+/// A data key and whose entries opened it.
+pub(super) type Unwrapped = (DataKey, Vec<String>);
+
+impl KnownKeys {
+    fn find(&self, groups: &[Vec<Wrapped>]) -> Option<Unwrapped> {
+        let keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        let (key, recipients) = keys.get(&Self::name(groups))?;
+        Some((DataKey::from_bytes(key.expose())?, recipients.clone()))
+    }
+
+    fn add(&self, groups: &[Vec<Wrapped>], key: &DataKey, recipients: &[String]) {
+        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(key) = DataKey::from_bytes(key.expose()) {
+            keys.insert(Self::name(groups), (key, recipients.to_vec()));
+        }
+    }
+
+    fn name(groups: &[Vec<Wrapped>]) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        for entry in groups.iter().flatten() {
+            for text in [&entry.recipient, &entry.enc] {
+                hash.update(text.len().to_be_bytes());
+                hash.update(text);
+            }
+        }
+        hash.finalize().into()
     }
 }
 

@@ -2,20 +2,29 @@
 //! here prints or asks; questions go through the traits and parameters given from above.
 
 pub mod change;
+pub mod clean;
 pub mod decrypt;
+pub mod doctor;
 pub mod edit;
 mod editor;
 pub mod encrypt;
 pub mod files;
+pub mod import;
 pub mod init;
 pub mod inventory;
 pub mod load;
 pub mod own_keys;
+mod parallel;
+pub mod people;
 mod place;
 pub mod plaintext;
 pub mod policy;
+pub mod readers;
 pub mod recipients;
+pub mod recovery;
+pub mod register;
 pub mod repair;
+pub mod rewrite;
 pub mod seals;
 pub mod trust;
 pub mod values;
@@ -24,6 +33,7 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::app::load::KnownKeys;
 use crate::error::Failure;
 use crate::io::env::Environment;
 use crate::io::lock::{Lock, Locks};
@@ -43,7 +53,9 @@ pub struct App<'a> {
     directory: &'a Path,
     machine: Arc<dyn Machine>,
     prompt: Arc<dyn Prompt>,
-    identities: OnceCell<AgeKeys>,
+    identities: OnceCell<Arc<AgeKeys>>,
+    /// Data keys that were unwrapped, where files are opened more than once.
+    known_keys: OnceCell<Arc<KnownKeys>>,
     rules: policy::Cache,
     notes: RefCell<Vec<Note>>,
     /// How many of the notes have been taken: none is said twice.
@@ -78,6 +90,7 @@ impl<'a> App<'a> {
             machine,
             prompt,
             identities: OnceCell::new(),
+            known_keys: OnceCell::new(),
             rules: policy::Cache::default(),
             notes: RefCell::default(),
             taken: Cell::new(0),
@@ -106,8 +119,10 @@ impl<'a> App<'a> {
 
     /// This machine's age and SSH identities.
     pub fn identities(&self) -> &AgeKeys {
-        self.identities
-            .get_or_init(|| AgeKeys::new(Arc::clone(&self.machine), Arc::clone(&self.prompt)))
+        self.identities.get_or_init(|| {
+            let (machine, prompt) = (Arc::clone(&self.machine), Arc::clone(&self.prompt));
+            Arc::new(AgeKeys::new(machine, prompt))
+        })
     }
 
     /// What keys are looked for with.
@@ -145,7 +160,7 @@ impl<'a> App<'a> {
         let Report { notes, .. } = self
             .identities
             .get()
-            .map(AgeKeys::report)
+            .map(|identities| identities.report())
             .unwrap_or_default();
         for note in notes {
             self.note(note);

@@ -1,12 +1,16 @@
 //! Plaintext and git: what is written in clear inside a work tree must be ignored there.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::app::App;
 use crate::app::files::shell_word;
 use crate::error::{Exit, Failure};
 use crate::git::{self, WorkTree};
-use crate::io::file;
+use crate::io::write::{self, Access};
+use crate::io::{IoError, file};
+
+/// The longest `.gitignore` that is read, in bytes.
+const LIST_LIMIT: usize = 1 << 20;
 
 impl App<'_> {
     /// Refuses a file that git would take into a commit. `what` would be in it, and `way_out` is
@@ -47,6 +51,37 @@ impl App<'_> {
     /// Whether git leaves the file out of every commit.
     pub fn is_left_out(&self, path: &Path) -> bool {
         matches!(git::is_ignored(path), Ok(Some(true)))
+    }
+
+    /// Has git ignore a file by a line in the root's `.gitignore`; gives that list, where it was
+    /// changed, and `None` outside of a work tree or where a rule names the file already.
+    pub fn ignore(&self, path: &Path) -> Result<Option<PathBuf>, Failure> {
+        let target = file::target(path)?;
+        let Some(tree) = git::work_tree_of(file::directory_of(&target))? else {
+            return Ok(None);
+        };
+        if tree.has_ignore_rule(&target)? {
+            return Ok(None);
+        }
+        let list = tree.root().join(".gitignore");
+        let lock = self.lock(&list)?;
+        let old = match file::read_text(lock.target(), LIST_LIMIT) {
+            Ok(old) => old,
+            Err(IoError::NotFound { .. }) => String::new(),
+            Err(error) => return Err(error.into()),
+        };
+        let gap = if old.is_empty() || old.ends_with('\n') {
+            ""
+        } else {
+            "\n"
+        };
+        let line = pattern(&tree.inside(&target)?);
+        write::write(
+            &list,
+            format!("{old}{gap}{line}\n").as_bytes(),
+            Access::Shared,
+        )?;
+        Ok(Some(self.relative(&list)))
     }
 
     /// The command that has git ignore a file.

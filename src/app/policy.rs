@@ -17,6 +17,18 @@ pub use crate::rules::Policy;
 #[derive(Default)]
 pub(super) struct Cache {
     finder: RefCell<Option<Finder>>,
+    /// Rules that are about to be written.
+    assumed: RefCell<Option<Arc<Rules>>>,
+}
+
+impl Cache {
+    /// An empty one for another thread, with the same assumptions.
+    pub(super) fn fork(&self) -> Self {
+        Self {
+            finder: RefCell::default(),
+            assumed: RefCell::new(self.assumed.borrow().clone()),
+        }
+    }
 }
 
 impl App<'_> {
@@ -103,6 +115,18 @@ impl App<'_> {
         }
     }
 
+    /// From now on these rules hold in the place of those in the file that they are about to
+    /// become.
+    pub(super) fn assume(&self, rules: Rules) {
+        *self.rules.assumed.borrow_mut() = Some(Arc::new(rules));
+        *self.rules.finder.borrow_mut() = None;
+    }
+
+    /// The rules in force for a file.
+    pub fn rules_at(&self, path: &Path) -> Result<Arc<Rules>, Failure> {
+        Ok(self.rules_for(path)?.0)
+    }
+
     /// The name that the rules for a file give to a recipient, whoever may open that file now.
     pub fn register_name(&self, path: &Path, recipient: &str) -> Option<String> {
         let (rules, _) = self.rules_for(path).ok()?;
@@ -113,9 +137,15 @@ impl App<'_> {
     }
 
     /// The rules in force for a file, and what they call it.
-    fn rules_for(&self, path: &Path) -> Result<(Arc<Rules>, String), Failure> {
+    pub(super) fn rules_for(&self, path: &Path) -> Result<(Arc<Rules>, String), Failure> {
         let mut finder = self.rules.finder.borrow_mut();
-        let finder = finder.get_or_insert_with(|| Finder::new(self.directory));
+        let finder = finder.get_or_insert_with(|| {
+            let mut finder = Finder::new(self.directory);
+            if let Some(rules) = &*self.rules.assumed.borrow() {
+                finder.assume(Arc::clone(rules));
+            }
+            finder
+        });
         finder.rules_for(path).map_err(|error| {
             let place = self.relative(&error.path).display().to_string();
             let hints = error.hints();
@@ -132,7 +162,7 @@ impl App<'_> {
     }
 
     /// The rules' file as the user would type it.
-    fn shown(&self, rules: &Rules) -> String {
+    pub(super) fn shown(&self, rules: &Rules) -> String {
         let path = self.relative(&rules.origin().path);
         path.display().to_string()
     }

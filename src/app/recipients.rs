@@ -45,6 +45,24 @@ impl App<'_> {
     /// Warns where nobody on this machine can open what was just sealed: it may be meant so, and
     /// the plaintext may be about to go.
     pub(super) fn warn_if_closed(&self, path: &Path, policy: &Policy) {
+        if self.opens_any(policy.recipients()) {
+            return;
+        }
+        self.warn(
+            format!("{}: none of your identities opens this file", path.display()),
+            [
+                "to keep access, add your public key (`mvx keys public`) to the rules, and encrypt it again"
+                    .to_owned(),
+            ],
+        );
+    }
+
+    /// Whether an identity of this machine belongs to one of these recipients, or might: of some
+    /// identities the public side is not known before they are asked.
+    pub(super) fn opens_any<'a>(
+        &self,
+        recipients: impl IntoIterator<Item = &'a RecipientSpec>,
+    ) -> bool {
         let commands = [
             "MVX_AGE_KEY_CMD",
             "SOPS_AGE_KEY_CMD",
@@ -59,19 +77,14 @@ impl App<'_> {
             let mut own = held.iter().filter_map(|key| key.recipient.as_deref());
             own.any(|own| is_same_key(own, &spec.value))
         };
-        if unknown || policy.recipients().any(opens) {
-            return;
-        }
-        self.warn(
-            format!("{}: none of your identities opens this file", path.display()),
-            [
-                "to keep access, add your public key (`mvx keys public`) to the rules, and encrypt it again"
-                    .to_owned(),
-            ],
-        );
+        unknown || recipients.into_iter().any(opens)
     }
 
-    fn wrap_for(&self, key: &DataKey, recipient: &RecipientSpec) -> Result<KeyEntry, Failure> {
+    pub(super) fn wrap_for(
+        &self,
+        key: &DataKey,
+        recipient: &RecipientSpec,
+    ) -> Result<KeyEntry, Failure> {
         match recipient.kind {
             RecipientKind::Age | RecipientKind::Ssh => {
                 let enc = self.identities().wrap(&recipient.value, key.expose())?;
@@ -104,11 +117,13 @@ pub fn check(text: &str) -> Result<(), Failure> {
     .hint("`mvx keys public` prints the public key of whoever runs it"))
 }
 
-/// Whether two public keys are the same one: an SSH key's comment is not part of it.
+/// Whether two public keys are the same one: an SSH key's comment and padding are not part of it.
 pub fn is_same_key(one: &str, other: &str) -> bool {
-    let words = |text: &str| -> Vec<String> {
-        let words = text.split_ascii_whitespace().map(str::to_owned);
-        words.take(2).collect()
+    let words = |text: &'_ str| -> Vec<String> {
+        let words = text.split_ascii_whitespace().take(2);
+        words
+            .map(|word| word.trim_end_matches('=').to_owned())
+            .collect()
     };
     words(one) == words(other)
 }

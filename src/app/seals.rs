@@ -57,7 +57,8 @@ impl App<'_> {
                 Search::None => {}
                 Search::Closed => report.closed = true,
                 Search::Found(good) => {
-                    report.differences = self.compare(&good, &report.file, path).at(&name)?;
+                    report.differences =
+                        self.differences_from(&good, &report.file, path).at(&name)?;
                     report.good = Some(good);
                 }
             }

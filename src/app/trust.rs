@@ -57,7 +57,7 @@ pub enum Search {
 impl App<'_> {
     /// Refuses an opened file that lost its seal if it differs from the version that had one in
     /// more than SOPS's encryption vouches for.
-    pub(super) fn judge(&self, file: &OpenFile) -> Result<(), Failure> {
+    pub(super) fn trust(&self, file: &OpenFile) -> Result<(), Failure> {
         if file.opened.seal == SealState::Valid || file.sealed.name == STDIN {
             return Ok(());
         }
@@ -80,7 +80,9 @@ impl App<'_> {
                 "it lost its seal, and none of your identities opens the version in git that has one",
             )),
             Search::Found(good) => {
-                let found = self.compare(&good, file, path).at(path.display())?;
+                let found = self
+                    .differences_from(&good, file, path)
+                    .at(path.display())?;
                 let bad: Vec<String> = found
                     .iter()
                     .filter(|one| !one.vouched)
@@ -212,7 +214,7 @@ impl App<'_> {
 
     /// What differs between a version in git and a file; a recipient whom the rules name for it is
     /// vouched for by them.
-    pub(super) fn compare(
+    pub(super) fn differences_from(
         &self,
         good: &Good,
         file: &OpenFile,

@@ -312,7 +312,7 @@ fn agree(context: &Context, targets: &[PathBuf]) -> Result<(), Failure> {
 }
 
 /// Says that a plaintext is left, and whether git would take it.
-fn still_there(context: &Context, app: &App<'_>, path: &Path) {
+pub(super) fn still_there(context: &Context, app: &App<'_>, path: &Path) {
     let path_shown = path.display();
     if app.is_exposed(path) {
         context.ui.warn(

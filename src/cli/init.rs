@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::{Context, misuse};
+use super::{Context, misuse, recovery};
 use crate::app::files::directory_is_there;
 use crate::app::init::{Request, TakenOver};
 use crate::app::{App, many, recipients};
@@ -17,6 +17,7 @@ use crate::io::{file, terminal};
 Examples:
   mvx init
   mvx init --yes --name ana --environment dev --environment prod --recovery age1…
+  mvx init --print-recovery
   mvx init --recovery-to /media/usb/recovery.txt
   mvx init --from-sops")]
 pub(super) struct Init {
@@ -29,26 +30,36 @@ pub(super) struct Init {
     /// Your public key, instead of this machine's own
     #[arg(long, value_name = "RECIPIENT")]
     recipient: Option<String>,
+    #[command(flatten)]
+    lost: Lost,
+    /// An environment to begin with; repeatable (dev and prod when left out)
+    #[arg(long = "environment", value_name = "NAME")]
+    environments: Vec<String>,
+    /// Translate the rules of an existing .sops.yaml, which stays as it is
+    #[arg(long, conflicts_with_all = [
+        "name", "owner", "recipient", "recovery", "recovery_to", "print_recovery", "no_recovery", "environments",
+    ])]
+    from_sops: bool,
+    /// Ask nothing
+    #[arg(short, long)]
+    yes: bool,
+}
+
+// What opens the files when every other key is lost.
+#[derive(clap::Args)]
+struct Lost {
     /// The public key of a recovery identity that is kept offline
-    #[arg(long, value_name = "RECIPIENT", conflicts_with_all = ["recovery_to", "no_recovery"])]
+    #[arg(long, value_name = "RECIPIENT", conflicts_with_all = ["recovery_to", "print_recovery", "no_recovery"])]
     recovery: Option<String>,
+    /// Make a recovery identity and print it for paper, behind a passphrase that is asked for
+    #[arg(long, conflicts_with_all = ["recovery_to", "no_recovery"])]
+    print_recovery: bool,
     /// Make a recovery identity and write it to this file, outside of the repository
     #[arg(long, value_name = "FILE", conflicts_with = "no_recovery")]
     recovery_to: Option<PathBuf>,
     /// Go without a recovery key
     #[arg(long)]
     no_recovery: bool,
-    /// An environment to begin with; repeatable (dev and prod when left out)
-    #[arg(long = "environment", value_name = "NAME")]
-    environments: Vec<String>,
-    /// Translate the rules of an existing .sops.yaml, which stays as it is
-    #[arg(long, conflicts_with_all = [
-        "name", "owner", "recipient", "recovery", "recovery_to", "no_recovery", "environments",
-    ])]
-    from_sops: bool,
-    /// Ask nothing
-    #[arg(short, long)]
-    yes: bool,
 }
 
 impl Init {
@@ -58,7 +69,7 @@ impl Init {
             return from_sops(context, &app);
         }
         let root = app.init_root()?;
-        for recipient in self.recipient.iter().chain(&self.recovery) {
+        for recipient in self.recipient.iter().chain(&self.lost.recovery) {
             recipients::check(recipient)?;
         }
         for name in &self.environments {
@@ -127,6 +138,9 @@ impl Init {
         ui.note(&format!(
             "or put a file into secrets/{first}, and `mvx encrypt secrets/{first}`"
         ));
+        ui.note(&format!(
+            "or bring in what there is: `mvx import .env --to secrets/{first}/app.enc.yaml`"
+        ));
         Ok(Exit::OK)
     }
 
@@ -163,27 +177,33 @@ impl Init {
         app: &App<'_>,
         root: &std::path::Path,
     ) -> Result<Option<String>, Failure> {
-        if let Some(recipient) = &self.recovery {
+        if let Some(recipient) = &self.lost.recovery {
             return Ok(Some(recipient.clone()));
         }
-        let mut path = self.recovery_to.clone();
-        if path.is_none() && !self.no_recovery && self.may_ask() {
+        let mut path = self.lost.recovery_to.clone();
+        let mut print = self.lost.print_recovery;
+        if path.is_none() && !print && !self.lost.no_recovery && self.may_ask() {
             context.ui.note(
                 "if every key is lost, so is every secret: a recovery key on paper prevents that",
             );
-            let answer = terminal::ask_line(
-                "File for a new recovery key, such as one on a USB stick (empty: go without)",
-                Some(""),
-            )?;
-            path = Some(answer.trim())
-                .filter(|answer| !answer.is_empty())
-                .map(PathBuf::from);
+            // with --json the answer is one object, and a page is none
+            print = !context.ui.is_json()
+                && terminal::confirm("Make one now, and print it here to be put on paper?", true)?;
+            path = if print { None } else { ask_for_file()? };
+        }
+        if print {
+            let passphrase = recovery::asked()?;
+            let key = recovery::make(app, &passphrase)?;
+            recovery::print(context, &key)?;
+            context.ui.flush()?;
+            passphrase.reveal(context);
+            return Ok(Some(key.recipient));
         }
         let Some(path) = path else {
-            if !self.no_recovery {
+            if !self.lost.no_recovery {
                 context.ui.warn(
                     "there is no recovery key: whoever loses their key loses the secrets, too",
-                    &["later: `mvx keys generate -o /media/usb/recovery.txt`, and its public key into the rules"],
+                    &["`mvx keys recovery` makes one for paper, and says how to add it"],
                 );
             }
             return Ok(None);
@@ -206,6 +226,16 @@ impl Init {
         ));
         Ok(Some(key.recipient))
     }
+}
+
+/// The file for a recovery key; nothing goes without.
+fn ask_for_file() -> Result<Option<PathBuf>, Failure> {
+    let answer = terminal::ask_line(
+        "File for a new recovery key, such as one on a USB stick (empty: go without)",
+        Some(""),
+    )?;
+    let answer = answer.trim();
+    Ok((!answer.is_empty()).then(|| answer.into()))
 }
 
 fn from_sops(context: &Context, app: &App<'_>) -> Result<Exit, Failure> {
@@ -248,7 +278,7 @@ fn from_sops(context: &Context, app: &App<'_>) -> Result<Exit, Failure> {
 }
 
 /// A name that the rules can use: small letters, digits, dashes.
-fn slug(name: &str) -> String {
+pub(super) fn slug(name: &str) -> String {
     let first = name
         .split_whitespace()
         .next()

@@ -17,6 +17,14 @@ const SHAPES: &[(&str, &str)] = &[
         r#"{"rules": ".sops-rules.toml", "from": ".sops.yaml", "recipients": 2, "files": 1, "left_out": ["…"]}"#,
     ),
     (
+        "import",
+        r#"{"file": "a.enc.yaml", "made": true, "changed": true, "recipients": ["ana"], "inputs": [{"file": ".env", "kind": "env", "dialect": "node", "values": 2, "warnings": [{"line": 3, "key": "A", "code": "reference", "message": "…"}], "left_out": ["B"], "missing": 1, "git_history": null, "removed": false, "gitignore": ".gitignore"}], "keys": [{"key": "A", "status": "new", "input": 0, "line": 3}], "twice": [{"key": "A", "same": true}]}"#,
+    ),
+    (
+        "import --from git-crypt",
+        r#"{"tool": "git-crypt", "imported": [{"file": "a.yaml", "written": "a.enc.yaml", "done": true, "also_marked": false, "in_history_since": null, "removed": false, "gitignore": null}], "passed_over": ["b.yaml"], "marks": [{"file": ".gitattributes", "line": 1}]}"#,
+    ),
+    (
         "encrypt",
         r#"{"encrypted": [{"file": "a.yaml", "written": "a.enc.yaml", "encrypted_text": null, "values_encrypted": 2, "values_in_clear": 0, "recipients": ["ana"], "plaintext_removed": false}]}"#,
     ),
@@ -61,6 +69,50 @@ const SHAPES: &[(&str, &str)] = &[
         r#"{"keys": [{"source": "keys.txt", "kind": "X25519", "public_key": "age1…", "protected": false}]}"#,
     ),
     ("keys public", r#"{"public_keys": ["age1…"]}"#),
+    (
+        "recipients list",
+        r#"{"recipients": [{"name": "ana", "kind": "age", "key": "age1…", "owner": "ana@example.com", "expires": "2027-01-31", "expired": false, "groups": ["team"], "rules": ".sops-rules.toml", "files": ["a.enc.yaml"]}], "drift": [{"file": "a.enc.yaml", "surplus": [{"name": null, "kind": "age", "key": "age1…"}], "missing": ["bob"]}]}"#,
+    ),
+    (
+        "doctor",
+        r#"{"problems": 0, "version": "0.1.0", "identities": [{"source": "keys.txt", "kind": "X25519", "public_key": "age1…", "protected": false, "name": "ana"}], "checks": [{"about": "identities", "check": "key", "level": "ok", "text": "…", "hints": ["…"]}], "files": []}"#,
+    ),
+    (
+        "doctor FILE",
+        r#"{"problems": 0, "version": "0.1.0", "identities": [{"source": "keys.txt", "kind": "X25519", "public_key": "age1…", "protected": false, "name": "ana"}], "checks": [{"about": "identities", "check": "key", "level": "ok", "text": "…", "hints": ["…"]}], "files": [{"file": "a.enc.yaml", "format": "yaml", "version": "3.13.3", "written_by": "mvx 0.1.0", "last_modified": "2026-11-22T09:30:00Z", "opens": true, "recipients": [{"name": "ana", "kind": "age", "id": "age1…", "group": null, "verdict": "opened", "why": "…", "attempts": [{"source": "keys.txt", "kind": "X25519", "public_key": "age1…", "outcome": "opened", "why": null}]}], "rules": {"rules": ".sops-rules.toml", "name": "a.enc.yaml", "considered": [{"line": 12, "pattern": "*.enc.yaml", "matched": true}], "environment": "dev", "missing": ["bob"], "extra": ["…"], "expired": ["…"]}, "checks": [{"about": "file", "check": "values", "level": "ok", "text": "…", "hints": ["…"]}]}]}"#,
+    ),
+    (
+        "clean",
+        r#"{"found": [{"path": "a.yaml", "what": "plaintext", "of": "a.enc.yaml", "content": "same", "why": null, "git": "ignored", "may_go": true, "removed": false, "hints": ["…"]}]}"#,
+    ),
+    (
+        "recipients sync",
+        r#"{"written": [{"file": "a.enc.yaml", "added": [{"name": "carol", "key": "age1…"}], "removed": [{"name": null, "key": "age1…"}], "new_key": true}], "unchanged": 2, "uncovered": ["b.enc.yaml"], "left": [{"file": "c.enc.yaml", "code": "no-identity", "message": "…"}]}"#,
+    ),
+    (
+        "recipients sync --check, --dry-run",
+        r#"{"would_write": [{"file": "a.enc.yaml", "added": [{"name": "carol", "key": "age1…"}], "removed": [{"name": null, "key": "age1…"}], "new_key": true}], "unchanged": 2, "uncovered": ["b.enc.yaml"], "left": [{"file": "c.enc.yaml", "code": "no-identity", "message": "…"}]}"#,
+    ),
+    (
+        "recipients add",
+        r#"{"rules": ".sops-rules.toml", "name": "carol", "key": "age1…", "written": [{"file": "a.enc.yaml", "added": [{"name": "carol", "key": "age1…"}], "removed": [{"name": null, "key": "age1…"}], "new_key": true}], "unchanged": 2, "uncovered": ["b.enc.yaml"], "left": [{"file": "c.enc.yaml", "code": "no-identity", "message": "…"}]}"#,
+    ),
+    (
+        "recipients remove",
+        r#"{"rules": ".sops-rules.toml", "name": "carol", "key": "age1…", "groups_removed": ["guests"], "to_change": [{"file": "a.enc.yaml", "keys": ["db.port"]}], "written": [{"file": "a.enc.yaml", "added": [{"name": "carol", "key": "age1…"}], "removed": [{"name": null, "key": "age1…"}], "new_key": true}], "unchanged": 2, "uncovered": ["b.enc.yaml"], "left": [{"file": "c.enc.yaml", "code": "no-identity", "message": "…"}]}"#,
+    ),
+    (
+        "recipients request",
+        r#"{"name": "carol", "public_key": "age1…", "command": "mvx recipients add …"}"#,
+    ),
+    (
+        "rekey",
+        r#"{"written": [{"file": "a.enc.yaml", "added": [{"name": "carol", "key": "age1…"}], "removed": [{"name": null, "key": "age1…"}], "new_key": true}], "unchanged": 2, "uncovered": ["b.enc.yaml"], "left": [{"file": "c.enc.yaml", "code": "no-identity", "message": "…"}]}"#,
+    ),
+    (
+        "keys recovery",
+        r#"{"public_key": "age1…", "identity": "-----BEGIN AGE ENCRYPTED FILE-----…", "page": "…"}"#,
+    ),
     ("help COMMAND", r#"{"topic": "get", "text": "…"}"#),
     (
         "help exit-codes",

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::Context;
+use super::prompt::{Empty, new_passphrase};
 use super::ui::Table;
+use super::{Context, recovery};
 use crate::error::{Exit, Failure};
 
 #[derive(clap::Args)]
@@ -13,7 +14,8 @@ use crate::error::{Exit, Failure};
 Examples:
   mvx keys generate
   mvx keys public
-  mvx keys list")]
+  mvx keys list
+  mvx keys recovery | lpr")]
 pub(super) struct Keys {
     #[command(subcommand)]
     command: Command,
@@ -39,6 +41,12 @@ enum Command {
     ///
     /// Public keys are no secret: give yours to whoever keeps the rules.
     Public,
+    /// Make a recovery key and print it, to be kept on paper
+    ///
+    /// The page holds a new identity behind a passphrase, as text and as a QR code. mvx keeps it
+    /// nowhere. On the day when all other keys are lost it opens the files of which it is a recipient:
+    /// scan or type it into a file, and set `MVX_AGE_KEY_FILE` to its name.
+    Recovery(recovery::Recovery),
 }
 
 impl Keys {
@@ -49,13 +57,14 @@ impl Keys {
             }
             Command::List => list(context),
             Command::Public => public(context),
+            Command::Recovery(recovery) => recovery.run(context),
         }
     }
 }
 
 fn generate(context: &Context, output: Option<&PathBuf>, protect: bool) -> Result<Exit, Failure> {
     let passphrase = if protect {
-        Some(super::prompt::new_passphrase()?)
+        new_passphrase("the new key", Empty::Refused)?
     } else {
         None
     };
@@ -136,7 +145,7 @@ fn public(context: &Context) -> Result<Exit, Failure> {
     Ok(Exit::OK)
 }
 
-fn none() -> Failure {
+pub(super) fn none() -> Failure {
     Failure::new(Exit::NO, "no-identity", "this machine holds no identity")
         .hint("`mvx keys generate` makes one")
         .hint("`mvx help environment` lists where mvx looks for keys")

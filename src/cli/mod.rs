@@ -19,21 +19,28 @@
 //! `Command::run`. Help, man pages and completions all come from these. Arguments that several
 //! commands share are flattened in; they have no doc comment, or it would replace the command's.
 
+mod clean;
 mod decrypt;
 mod differences;
+mod doctor;
 mod edit;
 mod encrypt;
 mod exit_codes;
 mod generate;
 mod get;
 mod help;
+mod import;
 mod init;
 mod json;
 mod keys;
 mod ls;
 mod progress;
 mod prompt;
+mod recipients;
+mod recovery;
+mod rekey;
 mod repair;
+mod rewriting;
 mod seal;
 mod set;
 mod table;
@@ -53,6 +60,7 @@ use crate::error::{Exit, Failure};
 use crate::io::env::{self, Environment};
 use crate::io::harden;
 use crate::io::terminal::Colour;
+use crate::keys::prompt::NoPrompt;
 use crate::keys::system::System;
 use crate::stores::Format;
 use ui::Ui;
@@ -125,6 +133,16 @@ enum Command {
     /// this machine, or a new one. A recovery key belongs on paper, away from every machine: it opens
     /// the files on the day when all other keys are lost.
     Init(init::Init),
+    /// Import secrets from .env files and other tools into a secret file
+    ///
+    /// Reads .env files as the program does that uses them (--dialect), JSON, YAML, INI, what doppler
+    /// and 1Password's op print, and work trees of git-crypt and transcrypt. A secret file that exists
+    /// keeps its own values and their ciphertext; where the two differ, it asks, or takes the imported
+    /// value with --overwrite. --dry-run shows all that, by name.
+    ///
+    /// References such as $HOME or $(command) are kept as they stand: nothing is expanded or run.
+    /// Afterwards the file is opened again and every value is compared; only then may the plaintext go.
+    Import(import::Import),
     /// Encrypt files for the recipients that the rules name
     ///
     /// `stripe.yaml` becomes `stripe.enc.yaml` beside it. The plaintext stays until you say yes or
@@ -184,6 +202,32 @@ enum Command {
     Repair(repair::Repair),
     /// Make, list and show this machine's identities, which open files
     Keys(keys::Keys),
+    /// Show and change who can open which files
+    Recipients(recipients::Recipients),
+    /// Give files a new data key: the same values, encrypted anew
+    ///
+    /// Every file is opened before the first one is written, and each result is opened again. The
+    /// new key is wrapped for whom the rules name; where no rule covers a file, for those in it, if
+    /// mvx's seal on it is valid. A recipient that this version cannot wrap for is refused, unless
+    /// --drop names it.
+    ///
+    /// Values stay as they are: who has read them knows them still. `mvx set` changes a value.
+    Rekey(rekey::Rekey),
+    /// Say why this machine opens a file or not, and what is wrong with it
+    ///
+    /// Without a file, looks at the machine: its identities and who can read them, editor, plugins,
+    /// repository and rules. With files, tells for each recipient what was tried, whether values and
+    /// MAC are authentic, and whether the file is as the rules say. Nothing is changed, and no value
+    /// is shown. Ends with 1 where there is a problem.
+    Doctor(doctor::Doctor),
+    /// Find and remove plaintext that was left behind
+    ///
+    /// Looks for plaintext beside encrypted files, for what editors and merges left of either, and for
+    /// temporary files, drafts and locks of runs that were killed. What is the same as an encrypted
+    /// file's content is removed after a yes; what differs, or cannot be compared, only if you name
+    /// it; what git tracks stays. Without a PATH, looks below the working directory, and where mvx
+    /// keeps things for a while.
+    Clean(clean::Clean),
     /// Explain a command or a topic
     Help(help::Help),
     /// Write man pages or shell completions
@@ -195,6 +239,7 @@ impl Command {
     fn run(&self, context: &Context) -> Result<Exit, Failure> {
         match self {
             Self::Init(init) => init.run(context),
+            Self::Import(import) => import.run(context),
             Self::Encrypt(encrypt) => encrypt.run(context),
             Self::Decrypt(decrypt) => decrypt.run(context),
             Self::Edit(edit) => edit.run(context),
@@ -206,6 +251,10 @@ impl Command {
             Self::Seal(seal) => seal.run(context),
             Self::Repair(repair) => repair.run(context),
             Self::Keys(keys) => keys.run(context),
+            Self::Recipients(recipients) => recipients.run(context),
+            Self::Rekey(rekey) => rekey.run(context),
+            Self::Doctor(doctor) => doctor.run(context),
+            Self::Clean(clean) => clean.run(context),
             Self::Help(help) => help.run(context),
             Self::Gen(generate) => generate.run(context),
         }
@@ -220,6 +269,17 @@ impl Context {
             &self.directory,
             Arc::new(System::new(Arc::clone(&self.environment))),
             Arc::new(prompt::Terminal),
+        )
+        .verbose(self.ui.verbose())
+    }
+
+    /// The use cases where nobody is to be asked.
+    fn app_without_questions(&self) -> App<'_> {
+        App::new(
+            &self.environment,
+            &self.directory,
+            Arc::new(System::new(Arc::clone(&self.environment))),
+            Arc::new(NoPrompt),
         )
         .verbose(self.ui.verbose())
     }

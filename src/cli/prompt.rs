@@ -1,5 +1,6 @@
 //! Questions of the key providers, asked at the terminal.
 
+use crate::app::recovery;
 use crate::error::{Exit, Failure};
 use crate::io::terminal;
 use crate::keys::prompt::Prompt;
@@ -31,17 +32,22 @@ impl Prompt for Terminal {
     }
 }
 
-/// A new passphrase, typed twice.
-pub(super) fn new_passphrase() -> Result<Passphrase, Failure> {
-    let first = terminal::ask_passphrase("Passphrase for the new key")?;
-    if first.expose().chars().count() < 8 {
-        return Err(Failure::new(
-            Exit::USAGE,
-            "passphrase-short",
-            "a passphrase has 8 characters at least; nothing was made",
-        )
-        .hint("four random words are easy to remember and hard to guess"));
+/// Whether nothing may be typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Empty {
+    /// It may.
+    Allowed,
+    /// It is too short like any other.
+    Refused,
+}
+
+/// A new passphrase for `what`, typed twice; `None` where nothing was typed and that is allowed.
+pub(super) fn new_passphrase(what: &str, empty: Empty) -> Result<Option<Passphrase>, Failure> {
+    let first = terminal::ask_passphrase(&format!("Passphrase for {what}"))?;
+    if empty == Empty::Allowed && first.expose().is_empty() {
+        return Ok(None);
     }
+    let first = recovery::sound(first)?;
     let second = terminal::ask_passphrase("The same again")?;
     if first.expose() != second.expose() {
         return Err(Failure::new(
@@ -50,5 +56,5 @@ pub(super) fn new_passphrase() -> Result<Passphrase, Failure> {
             "the two passphrases differ; nothing was made",
         ));
     }
-    Ok(first)
+    Ok(Some(first))
 }

@@ -32,7 +32,7 @@ use crate::io::IoError;
 use crate::io::env::Environment;
 use crate::io::stdio::Stdout;
 use crate::io::terminal::{self, Colour};
-use crate::secret::Cleartext;
+use crate::secret::{Cleartext, Passphrase};
 
 pub use super::progress::Progress;
 pub use super::table::Table;
@@ -98,6 +98,14 @@ impl Ui {
         Ok(())
     }
 
+    /// Hands on what was printed so far, before a question about it is asked.
+    pub fn flush(&self) -> Result<(), Failure> {
+        match self.stdout.borrow_mut().as_mut() {
+            Some(stdout) => Ok(stdout.flush()?),
+            None => Ok(()),
+        }
+    }
+
     /// Prints a line of the answer for people: names in it are made safe.
     pub fn line(&self, text: &str) -> Result<(), Failure> {
         self.answer(safe(text).as_bytes())?;
@@ -111,6 +119,32 @@ impl Ui {
         } else {
             self.line(text)
         }
+    }
+
+    /// Prints a finding as part of the answer: a word for how much it matters, what was found, and
+    /// what to do about it. Colour marks the word.
+    pub fn finding(&self, mark: Mark, text: &str, hints: &[String]) -> Result<(), Failure> {
+        let (word, style) = match mark {
+            Mark::Ok => ("ok", GREEN),
+            Mark::Note => ("note", YELLOW),
+            Mark::Problem => ("problem", RED),
+            Mark::Keep => ("keep", YELLOW),
+            Mark::Remove => ("remove", RED),
+        };
+        let gap = " ".repeat("problem".len() - word.len());
+        let word = if self.colour.stdout {
+            format!("{style}{word}{RESET}")
+        } else {
+            word.to_owned()
+        };
+        self.answer(format!("  {word}{gap}  {}\n", safe(text)).as_bytes())?;
+        for hint in hints {
+            for (number, line) in hint.lines().enumerate() {
+                let lead = if number == 0 { "hint: " } else { "  " };
+                self.line(format!("           {lead}{line}").trim_end())?;
+            }
+        }
+        Ok(())
     }
 
     /// Prints the answer as JSON, on one line.
@@ -131,6 +165,17 @@ impl Ui {
     pub fn note(&self, text: &str) {
         if !self.quiet && !self.json {
             self.talk(&talk_text("", None, text, self.colour.stderr));
+        }
+    }
+
+    /// Shows a passphrase that was made for the person, once: it is talk, so that it does not get
+    /// where the answer goes, and it is the one thing that `-q` does not silence.
+    pub fn reveal(&self, what: &str, passphrase: &Passphrase) {
+        let text = passphrase.expose();
+        if self.json {
+            self.talk(&format!("{}\n", serde_json::json!({ what: text })));
+        } else {
+            self.talk(&talk_text(what, Some(CYAN), text, self.colour.stderr));
         }
     }
 
@@ -178,10 +223,7 @@ impl Ui {
     /// Ends a command: hands on the rest of the answer, prints the failure if there is one, and
     /// turns the outcome into the exit status.
     pub fn end(&self, outcome: Result<Exit, Failure>) -> ExitCode {
-        let flushed = match self.stdout.borrow_mut().as_mut() {
-            Some(stdout) => stdout.flush().map_err(Failure::from),
-            None => Ok(()),
-        };
+        let flushed = self.flush();
         let exit = match (outcome, flushed) {
             (Ok(exit), Ok(())) => exit,
             // the command's own failure says more than that its answer could not be printed
@@ -213,6 +255,21 @@ impl Ui {
         }
         *bar = line;
     }
+}
+
+/// How much a finding matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// Not at all: it is as it should be.
+    Ok,
+    /// It is worth knowing.
+    Note,
+    /// It is to be seen to.
+    Problem,
+    /// It stays.
+    Keep,
+    /// It goes.
+    Remove,
 }
 
 /// Which streams are coloured.
@@ -283,10 +340,15 @@ fn failure_text(failure: &Failure, json: bool, colour: bool) -> String {
 /// The hints, with the file that it is about in the place of the word `FILE`: what is shown can be
 /// typed.
 fn hints(failure: &Failure) -> Vec<String> {
-    let Some(place) = failure.place.as_deref().filter(|place| *place != STDIN) else {
-        return failure.hints.clone();
-    };
-    let file = shell_word(Path::new(place));
+    match failure.place.as_deref().filter(|place| *place != STDIN) {
+        Some(place) => name_file(&failure.hints, Path::new(place)),
+        None => failure.hints.clone(),
+    }
+}
+
+/// The hints with `path` in the place of the word `FILE`.
+pub(super) fn name_file(hints: &[String], path: &Path) -> Vec<String> {
+    let file = shell_word(path);
     let bounded = |text: &str, at: usize| {
         let inside = |c: char| c.is_alphanumeric() || c == '_';
         let (before, after) = (text.get(..at), text.get(at + 4..));
@@ -306,7 +368,7 @@ fn hints(failure: &Failure) -> Vec<String> {
         }
         text + hint.get(done..).unwrap_or_default()
     };
-    failure.hints.iter().map(named).collect()
+    hints.iter().map(named).collect()
 }
 
 /// `mvx: WORD: TEXT`; further lines of the text are set in, so that none of them can pass for
@@ -347,6 +409,7 @@ const ERASE: &str = "\r\x1b[K";
 // ECMA-48, select graphic rendition
 const BOLD: &str = "\x1b[1m";
 const RED: &str = "\x1b[1;31m";
+const GREEN: &str = "\x1b[32m";
 const YELLOW: &str = "\x1b[1;33m";
 const CYAN: &str = "\x1b[36m";
 const RESET: &str = "\x1b[0m";

@@ -1,7 +1,9 @@
-//! What mvx asks git: where the work tree begins, and what git would leave out of a commit. The
-//! only user of git libraries.
+//! What mvx asks git: where the work tree begins, what git would leave out of a commit, what it says
+//! of a file's attributes, and what its history holds. The only user of git libraries.
 
+mod attributes;
 pub mod author;
+pub mod committed;
 pub mod history;
 
 use std::path::{Path, PathBuf};
@@ -133,19 +135,18 @@ impl WorkTree {
     /// is not tracked all the same. What is ignored only as long as nobody adds it by force, or
     /// tracked already, is not kept out.
     pub fn is_ignored(&self, path: &Path) -> Result<bool, GitError> {
+        Ok(self.has_ignore_rule(path)? && !self.is_tracked(path)?)
+    }
+
+    /// Whether an ignore rule names the file at `path`, tracked or not.
+    pub fn has_ignore_rule(&self, path: &Path) -> Result<bool, GitError> {
         let inside = self.inside(path)?;
-        let unreadable = |source| GitError::Unreadable {
-            root: self.root.clone(),
-            source,
-        };
-        if !self
-            .repository
+        self.repository
             .is_path_ignored(&inside)
-            .map_err(unreadable)?
-        {
-            return Ok(false);
-        }
-        Ok(!self.is_tracked(path)?)
+            .map_err(|source| GitError::Unreadable {
+                root: self.root.clone(),
+                source,
+            })
     }
 
     /// Whether git has the file at `path` in its index.
@@ -287,6 +288,7 @@ mod tests {
         let found = work_tree_of(&tree.at(".gitignore")).unwrap().unwrap();
         assert!(!found.is_ignored(&tree.at("tracked.env")).unwrap());
         assert!(found.is_ignored(&tree.at("other.env")).unwrap());
+        assert!(found.has_ignore_rule(&tree.at("tracked.env")).unwrap());
         assert!(found.is_tracked(&tree.at("tracked.env")).unwrap());
         assert!(!found.is_tracked(&tree.at("other.env")).unwrap());
     }

@@ -57,6 +57,10 @@ pub const VARIABLES: &[(&str, &str)] = &[
         "in memory: plaintext while it is edited, and locks",
     ),
     ("TMPDIR", "the same where there is no memory file system"),
+    (
+        "PATH",
+        "where editors, key commands and age plugins are found",
+    ),
     ("HOME", "the home directory"),
     ("USERPROFILE", "the home directory on Windows"),
     ("APPDATA", "holds mvx\\ on Windows"),

@@ -28,6 +28,21 @@ pub fn no_core_dumps() {
     }
 }
 
+/// Whether the system writes no core dump of this process.
+pub fn core_dumps_are_off() -> bool {
+    #[cfg(target_os = "linux")]
+    if let Ok(behavior) = rustix::process::dumpable_behavior() {
+        return behavior == rustix::process::DumpableBehavior::NotDumpable;
+    }
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, getrlimit};
+        getrlimit(Resource::Core).current == Some(0)
+    }
+    #[cfg(not(unix))]
+    true
+}
+
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use rustix::process::{DumpableBehavior, dumpable_behavior};
@@ -36,5 +51,6 @@ mod tests {
     fn the_process_cannot_be_dumped() {
         super::no_core_dumps();
         assert_eq!(dumpable_behavior().unwrap(), DumpableBehavior::NotDumpable);
+        assert!(super::core_dumps_are_off());
     }
 }

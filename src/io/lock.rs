@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 use sha2::{Digest, Sha256};
 
 use crate::io::env::Environment;
-use crate::io::{IoError, file};
+use crate::io::{IoError, file, stale};
 
 /// Where this user's locks are.
 pub struct Locks {
@@ -85,6 +85,40 @@ impl Locks {
                 Err(TryLockError::Error(source)) => return Err(failed(source)),
             }
         }
+    }
+
+    /// The sidecars that nobody holds: of processes that were killed.
+    pub fn left_over(&self) -> Vec<PathBuf> {
+        let entries = fs::read_dir(self.base.join("locks"));
+        let mut found: Vec<PathBuf> = entries
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|entry| entry.path())
+            .filter(|path| stale::take(path).is_some())
+            .collect();
+        found.sort();
+        found
+    }
+
+    /// Removes a sidecar of [`Self::left_over`]; an error if it is held meanwhile, or none.
+    pub fn remove_left_over(&self, sidecar: &Path) -> Result<(), IoError> {
+        let failed = |source| IoError::write(sidecar, source);
+        let ours = sidecar.parent() == Some(&self.base.join("locks"));
+        // removed while locked, as when a lock is let go
+        let Some(_held) = ours.then(|| stale::take(sidecar)).flatten() else {
+            return Err(failed(io::ErrorKind::ResourceBusy.into()));
+        };
+        fs::remove_file(sidecar).map_err(failed)
+    }
+
+    /// What is wrong with the directory of the locks, where there is one.
+    pub fn trouble(&self) -> Option<IoError> {
+        let directory = self.base.join("locks");
+        [&self.base, &directory]
+            .into_iter()
+            .filter(|step| matches!(file::kind(step), Ok(Some(_))))
+            .find_map(|step| check_owner(step).err())
     }
 
     /// The directory of the sidecars, made if need be, and nobody else's.
@@ -177,13 +211,15 @@ fn sidecar_name(path: &Path) -> String {
     name
 }
 
+/// The directory that holds this user's locks in the one for temporary files.
 #[cfg(unix)]
-fn own_name() -> String {
+pub(crate) fn own_name() -> String {
     format!("mvx-{}", rustix::process::geteuid().as_raw())
 }
 
+/// The directory that holds this user's locks in the one for temporary files.
 #[cfg(not(unix))]
-fn own_name() -> String {
+pub(crate) fn own_name() -> String {
     "mvx".into()
 }
 
@@ -309,6 +345,30 @@ mod tests {
         symlink(elsewhere.path(), &base).unwrap();
         let outcome = locks(directory.path()).hold(&directory.path().join("a"), SHORT);
         assert!(matches!(outcome, Err(IoError::UnsafeDirectory { .. })));
+    }
+
+    #[test]
+    fn sidecars_that_nobody_holds_are_found_and_removed() {
+        let directory = tempfile::tempdir().unwrap();
+        let locks = locks(directory.path());
+        assert!(locks.left_over().is_empty());
+        let held = locks.hold(&directory.path().join("a"), SHORT).unwrap();
+        let then = std::time::SystemTime::now() - Duration::from_mins(5);
+        let sidecars = directory.path().join("mvx/locks");
+        let left = sidecars.join("0123456789abcdef0123456789abcdef");
+        fs::write(&left, "4711").unwrap();
+        for entry in fs::read_dir(&sidecars).unwrap() {
+            let file = File::options().write(true).open(entry.unwrap().path());
+            file.unwrap().set_modified(then).unwrap();
+        }
+        assert_eq!(locks.left_over(), std::slice::from_ref(&left));
+        assert!(locks.remove_left_over(&held.sidecar).is_err());
+        assert!(locks.remove_left_over(&directory.path().join("a")).is_err());
+        locks.remove_left_over(&left).unwrap();
+        assert!(locks.left_over().is_empty() && held.sidecar.exists());
+        assert!(locks.trouble().is_none());
+        fs::set_permissions(sidecars, fs::Permissions::from_mode(0o777)).unwrap();
+        assert!(locks.trouble().is_some());
     }
 
     #[test]

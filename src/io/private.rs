@@ -10,7 +10,7 @@
     reason = "this directory is the module's own"
 )]
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -18,7 +18,7 @@ use tempfile::TempDir;
 
 use crate::io::env::Environment;
 use crate::io::signals::{self, CleanUp};
-use crate::io::{IoError, write};
+use crate::io::{IoError, lock, look, stale, write};
 
 /// A directory that nobody else can look into and that does not outlive the process.
 pub struct PrivateDirectory {
@@ -26,19 +26,14 @@ pub struct PrivateDirectory {
     path: PathBuf,
     in_memory: bool,
     _clean_up: CleanUp,
+    /// Shows that it is in use.
+    _held: Option<File>,
 }
 
 impl PrivateDirectory {
     /// Makes one in `$XDG_RUNTIME_DIR`, else `/dev/shm`, else the directory for temporary files.
     pub fn create(environment: &Environment) -> Result<Self, IoError> {
-        let shared_memory = cfg!(target_os = "linux").then(|| PathBuf::from("/dev/shm"));
-        let in_memory = environment
-            .runtime_directory()
-            .map(Path::to_owned)
-            .into_iter()
-            .chain(shared_memory)
-            .filter(|parent| is_memory(parent));
-        for parent in in_memory {
+        for parent in memory(environment).filter(|parent| is_memory(parent)) {
             if let Ok(directory) = Self::create_in(&parent, true) {
                 return Ok(directory);
             }
@@ -71,7 +66,7 @@ impl PrivateDirectory {
 
     fn create_in(parent: &Path, in_memory: bool) -> Result<Self, IoError> {
         let mut builder = tempfile::Builder::new();
-        builder.prefix("mvx-");
+        builder.prefix(PREFIX).rand_bytes(RANDOM);
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
@@ -88,6 +83,7 @@ impl PrivateDirectory {
         })?;
         Ok(Self {
             directory: Some(directory),
+            _held: stale::hold(&path),
             path,
             in_memory,
             _clean_up: clean_up,
@@ -110,6 +106,81 @@ impl Drop for PrivateDirectory {
         self.remove().ok();
     }
 }
+
+/// The private directories of this user whose process is gone: a kill -9 or a power cut left them,
+/// with what was being edited.
+pub fn left_over(environment: &Environment) -> Vec<PathBuf> {
+    let mut found: Vec<PathBuf> = parents(environment)
+        .iter()
+        .filter_map(|parent| fs::read_dir(parent).ok())
+        .flat_map(|entries| entries.flatten().map(|entry| entry.path()))
+        .filter(|path| take_left_over(path).is_some())
+        .collect();
+    found.sort();
+    found.dedup();
+    found
+}
+
+/// The files in a directory that was left over. What is deeper in it, an editor put there.
+pub fn files_in(directory: &Path) -> Result<Vec<PathBuf>, IoError> {
+    let entries = fs::read_dir(directory).map_err(|source| IoError::read(directory, source))?;
+    let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    files.sort();
+    Ok(files)
+}
+
+/// Overwrites and removes a directory of [`left_over`]; an error if it is in use, or none of
+/// mvx's.
+pub fn remove_left_over(environment: &Environment, path: &Path) -> Result<(), IoError> {
+    let failed = |source| IoError::write(path, source);
+    let ours = path.parent().is_some_and(|parent| {
+        parents(environment)
+            .iter()
+            .any(|known| known.as_path() == parent)
+    });
+    let Some(_held) = ours.then(|| take_left_over(path)).flatten() else {
+        return Err(failed(io::ErrorKind::ResourceBusy.into()));
+    };
+    overwrite_below(path);
+    fs::remove_dir_all(path).map_err(failed)
+}
+
+/// Takes hold of a directory that looks like one of [`PrivateDirectory`]'s and is left over.
+fn take_left_over(path: &Path) -> Option<File> {
+    let name = path.file_name()?.to_str()?;
+    let random = name.strip_prefix(PREFIX)?;
+    let made_here = random.len() == RANDOM && random.chars().all(|c| c.is_ascii_alphanumeric());
+    // the locks have a directory whose name may look the same
+    if !made_here || name == lock::own_name() {
+        return None;
+    }
+    let look = look::look(path).ok()??;
+    let private = look.mode.is_some_and(|mode| mode & 0o777 == 0o700);
+    let directory = look.kind == Some(crate::io::file::Kind::Directory) && look.link.is_none();
+    if directory && private {
+        stale::take(path)
+    } else {
+        None
+    }
+}
+
+/// Where the system may have memory file systems.
+fn memory(environment: &Environment) -> impl Iterator<Item = PathBuf> {
+    let shared_memory = cfg!(target_os = "linux").then(|| PathBuf::from("/dev/shm"));
+    let own = environment.runtime_directory().map(Path::to_owned);
+    own.into_iter().chain(shared_memory)
+}
+
+/// Wherever a private directory may have been made.
+fn parents(environment: &Environment) -> Vec<PathBuf> {
+    memory(environment)
+        .chain([environment.temporary_directory()])
+        .collect()
+}
+
+/// How a private directory's name begins, and how many random letters and digits follow.
+const PREFIX: &str = "mvx-";
+const RANDOM: usize = 6;
 
 /// Writes zeros over every regular file below `directory`, an editor's own copies too. Best
 /// effort, and never through a link to a file elsewhere.
@@ -219,6 +290,45 @@ mod tests {
         drop(directory);
         assert_eq!(fs::read(outside).unwrap(), b"stays");
         assert_eq!(fs::read(linked).unwrap(), b"stays");
+    }
+
+    fn made_earlier(path: &Path) {
+        let then = std::time::SystemTime::now() - std::time::Duration::from_mins(5);
+        File::open(path).unwrap().set_modified(then).unwrap();
+    }
+
+    #[test]
+    fn a_directory_that_outlived_its_process_is_found_and_removed() {
+        let parent = tempfile::tempdir().unwrap();
+        let environment = Environment::of([("TMPDIR", parent.path())]);
+        let found = || -> Vec<PathBuf> {
+            let mut found = left_over(&environment);
+            found.retain(|path| path.starts_with(parent.path()));
+            found
+        };
+        let used = on_disk(parent.path());
+        made_earlier(used.path());
+        // as a kill -9 leaves it: the directory stays, the lock ends
+        let left = parent.path().join("mvx-Ab3dEf");
+        let make = |path: &Path, mode: u32| {
+            fs::create_dir(path).unwrap();
+            fs::write(path.join("a.yaml"), "db: invented").unwrap();
+            let mode = std::os::unix::fs::PermissionsExt::from_mode(mode);
+            fs::set_permissions(path, mode).unwrap();
+        };
+        make(&left, 0o700);
+        assert!(found().is_empty(), "made just now");
+        made_earlier(&left);
+        for name in ["mvx-shared", "mvx-long-name", "other"] {
+            make(&parent.path().join(name), 0o755);
+            made_earlier(&parent.path().join(name));
+        }
+        assert_eq!(found(), std::slice::from_ref(&left));
+        assert_eq!(files_in(&left).unwrap(), [left.join("a.yaml")]);
+        assert!(remove_left_over(&environment, used.path()).is_err());
+        assert!(remove_left_over(&environment, &parent.path().join("other")).is_err());
+        remove_left_over(&environment, &left).unwrap();
+        assert!(found().is_empty() && !left.exists() && used.path().exists());
     }
 
     #[cfg(target_os = "linux")]

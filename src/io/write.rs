@@ -15,7 +15,7 @@ use std::path::Path;
 
 use crate::io::file::{self, Kind};
 use crate::io::lock::Lock;
-use crate::io::{IoError, signals};
+use crate::io::{IoError, signals, stale};
 
 /// Who may read what is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +71,19 @@ pub fn write_if_unchanged(
     )
 }
 
+/// Whether a file is one of mvx's own temporary files that was left behind when the process was
+/// killed or the machine stopped: the file that was being written is as it was.
+pub fn is_left_over(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let random = name
+        .strip_prefix(TEMPORARY_PREFIX)
+        .and_then(|rest| rest.strip_suffix(TEMPORARY_SUFFIX));
+    let ours = random.is_some_and(|random| {
+        random.len() == TEMPORARY_RANDOM && random.chars().all(|c| c.is_ascii_alphanumeric())
+    });
+    ours && stale::take(path).is_some()
+}
+
 /// What to do with a file that is there already.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Existing {
@@ -110,8 +123,8 @@ fn put(
     let mut clean_up = None;
     let mut temporary = tempfile::Builder::new()
         .prefix(TEMPORARY_PREFIX)
-        .suffix(".tmp")
-        .rand_bytes(12)
+        .suffix(TEMPORARY_SUFFIX)
+        .rand_bytes(TEMPORARY_RANDOM)
         .make_in(directory, |name| {
             let doomed = name.to_owned();
             clean_up = Some(
@@ -123,6 +136,8 @@ fn put(
             create(name, mode)
         })
         .map_err(failed)?;
+    // shows that it is in use; best effort
+    temporary.as_file().try_lock().ok();
     fill(temporary.as_file_mut()).map_err(failed)?;
     if let (Access::Shared, Some(old)) = (access, &old) {
         keep_owner_and_mode(temporary.as_file(), old).map_err(failed)?;
@@ -183,6 +198,10 @@ fn keep_owner_and_mode(_file: &File, _old: &fs::Metadata) -> io::Result<()> {
 
 /// How the temporary's name begins, so that one that a power cut left behind is recognised.
 const TEMPORARY_PREFIX: &str = ".mvx-";
+/// How it ends.
+const TEMPORARY_SUFFIX: &str = ".tmp";
+/// How many random letters and digits stand between the two.
+const TEMPORARY_RANDOM: usize = 12;
 
 #[cfg(all(test, unix))]
 mod tests {
@@ -365,6 +384,29 @@ mod tests {
         assert!(matches!(error, IoError::AlreadyExists { .. }));
         assert_eq!(fs::read(&path).unwrap(), b"first");
         assert_eq!(place.names(), ["a"]);
+    }
+
+    #[test]
+    fn a_temporary_that_was_left_behind_is_recognised() {
+        let place = Place::new();
+        let made_earlier = |path: &Path| {
+            let then = std::time::SystemTime::now() - Duration::from_mins(5);
+            let file = OpenOptions::new().write(true).open(path).unwrap();
+            file.set_modified(then).unwrap();
+            file
+        };
+        let left = place.file(".mvx-0123456789Ab.tmp", "half", 0o600);
+        assert!(!is_left_over(&left), "made just now");
+        drop(made_earlier(&left));
+        assert!(is_left_over(&left));
+        let held = made_earlier(&left);
+        held.try_lock().unwrap();
+        assert!(!is_left_over(&left), "in use");
+        for name in [".mvx-short.tmp", ".mvx-0123456789Ab.txt", "a.tmp"] {
+            let other = place.file(name, "", 0o600);
+            drop(made_earlier(&other));
+            assert!(!is_left_over(&other), "{name}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! [`machine::Machine`], everything it asks of a person through [`prompt::Prompt`].
 
 pub mod age;
+pub mod diagnose;
 pub mod machine;
 pub mod open;
 pub mod prompt;

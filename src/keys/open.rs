@@ -96,11 +96,13 @@ impl Explain for OpenFailure {
     fn hints(&self) -> Vec<String> {
         match self {
             Self::NoIdentity(tried) if tried.identities == 0 => vec![
+                WHAT_WAS_TRIED.to_owned(),
                 "if you have a key, set MVX_AGE_KEY_FILE to its file; if not, `mvx keys generate` makes one"
                     .to_owned(),
                 "then ask somebody who can open the file to add your public key (`mvx keys public`) to the rules and to seal it again".to_owned(),
             ],
             Self::NoIdentity(_) => vec![
+                WHAT_WAS_TRIED.to_owned(),
                 "set MVX_AGE_KEY_FILE to the file of a key that it is sealed for".to_owned(),
                 "or ask one of them to add your public key (`mvx keys public`) to the rules and to seal it again".to_owned(),
             ],
@@ -173,6 +175,8 @@ impl Error for Line {
         Some(self.next.as_deref()?)
     }
 }
+
+const WHAT_WAS_TRIED: &str = "`mvx doctor FILE` shows what was tried";
 
 /// The most recipients that a message names.
 const MAX_NAMED: usize = 8;

@@ -139,7 +139,8 @@ fn a_failure_lists_recipients_reasons_and_sources_a_line_each() {
         (failure.exit(), failure.code()),
         (Exit::NO_IDENTITY, "no-identity")
     );
-    assert!(failure.hints()[0].contains("MVX_AGE_KEY_FILE"));
+    assert!(failure.hints()[0].contains("mvx doctor FILE"));
+    assert!(failure.hints()[1].contains("MVX_AGE_KEY_FILE"));
 }
 
 #[test]

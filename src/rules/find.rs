@@ -81,6 +81,12 @@ impl Finder {
         Ok(rules)
     }
 
+    /// Takes these rules for what stands in their file, which is not read.
+    pub fn assume(&mut self, rules: Arc<Rules>) {
+        let path = absolute(&self.working_directory, &rules.origin().path);
+        self.loaded.insert(path, rules);
+    }
+
     fn search(&self, directory: &Path) -> Option<PathBuf> {
         let mut ways = within_repository(directory);
         for above in within_repository(&self.working_directory) {

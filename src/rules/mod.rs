@@ -4,6 +4,7 @@
 //! `.sops.yaml` is honoured. Looking for them is [`find`]'s, everything else here is pure.
 //! `docs/rules.md` is the reference of every field.
 
+pub mod edit;
 pub mod find;
 
 mod cycle;
@@ -38,7 +39,7 @@ pub use policy::{Considered, Policy, Source};
 pub use profile::Profile;
 pub use recipient::{Extras, RecipientKind, RecipientSpec};
 pub use scan::{Allowance, ScanRule, ScanRules};
-pub use secrets::{Criticality, SecretPolicy};
+pub use secrets::{Criticality, SecretPolicy, key_matches};
 pub use starter::{StarterRecipient, starter};
 pub use translate::{Translation, agree, translate};
 

@@ -105,10 +105,15 @@ fn named(fields: &mut Fields, field: &str) -> Result<Vec<(Lined<String>, Node)>,
     entries.map(name).collect()
 }
 
+/// Whether this may be the name of a recipient, a group, a profile or a destination.
+pub(super) fn is_name(name: &str) -> bool {
+    let sound = |c: char| c.is_alphanumeric() || "-_.@".contains(c);
+    !name.is_empty() && name.chars().all(sound)
+}
+
 fn name(entry: Entry) -> Result<(Lined<String>, Node), RulesError> {
     let Entry { name, line, node } = entry;
-    let sound = |c: char| c.is_alphanumeric() || "-_.@".contains(c);
-    if name.is_empty() || !name.chars().all(sound) {
+    if !is_name(&name) {
         return Err(RulesError::BadName { line, name });
     }
     Ok((Lined { line, value: name }, node))

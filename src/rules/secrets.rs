@@ -145,7 +145,7 @@ pub(super) fn policy(
 /// Whether a glob over key paths matches: `*` stands for anything but a dot, `**` for anything,
 /// `?` for one character but a dot. A glob without a dot is compared with the last name alone, so
 /// that `STRIPE_*` finds `payments.STRIPE_KEY`. Documents are not told apart.
-fn key_matches(glob: &str, key: &KeyPath) -> bool {
+pub fn key_matches(glob: &str, key: &KeyPath) -> bool {
     let whole = KeyPath {
         document: 1,
         segments: key.segments.clone(),

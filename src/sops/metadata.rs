@@ -148,6 +148,33 @@ impl Metadata {
         }
     }
 
+    /// Replaces the recipients of a file with one key group. Lists keep their place among the other
+    /// fields, which stay.
+    pub fn replace_recipients(&mut self, group: &[KeyEntry]) {
+        let mut new = lists(group);
+        // A single group needs none of them, and without top-level lists it stood in there.
+        let in_groups = entries(&self.fields).is_ok_and(|entries| entries.is_empty());
+        self.fields.retain_mut(|(name, value)| {
+            if name == "key_groups" {
+                return false;
+            }
+            if !is_key_list(name, value) {
+                return !(in_groups && name == "shamir_threshold");
+            }
+            match new.iter().position(|(kind, _)| kind == name) {
+                Some(at) => {
+                    *value = new.swap_remove(at).1;
+                    true
+                }
+                // sops 3.12 and older write empty lists.
+                None => *value == Meta::Null || *value == Meta::List(Vec::new()),
+            }
+        });
+        for (kind, list) in new {
+            self.set(&kind, list);
+        }
+    }
+
     /// Sets a field in place; a new one comes before the first field that sorts after it.
     pub fn set(&mut self, name: &str, value: Meta) {
         if let Some((_, old)) = self.fields.iter_mut().find(|(field, _)| field == name) {
@@ -370,6 +397,15 @@ fn entries(fields: &[(String, Meta)]) -> Result<Vec<KeyEntry>, MetadataError> {
     };
     entries.sort_by_key(|entry| order(&entry.kind));
     Ok(entries)
+}
+
+/// Whether a field holds recipients, also of a kind that mvx does not know.
+fn is_key_list(name: &str, value: &Meta) -> bool {
+    let wraps = |entry: &Meta| match entry {
+        Meta::Map(fields) => fields.iter().any(|(name, _)| name == "enc"),
+        _ => false,
+    };
+    KEY_LISTS.contains(&name) || matches!(value, Meta::List(list) if list.iter().any(wraps))
 }
 
 /// A group's recipients as lists by kind, in alphabetical order.

@@ -12,6 +12,7 @@ pub mod open;
 pub mod previous;
 mod proof;
 pub mod re2;
+pub mod rewrap;
 pub mod seal;
 pub mod select;
 pub mod signet;

@@ -415,7 +415,7 @@ impl Sealer<'_> {
 
     /// Sets time, MAC, spelling, and a blank in the seal's place, which is returned: the seal is of
     /// the finished text.
-    fn stamp(
+    pub(crate) fn stamp(
         &mut self,
         metadata: &mut Metadata,
         cipher: &Cipher,

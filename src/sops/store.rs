@@ -1,8 +1,10 @@
 //! What the format asks of a store: a file type's text, read into a [`Tree`] and edited in place.
 
+use std::collections::HashMap;
+
 use thiserror::Error;
 
-use crate::document::{Edit, Item, Meta, Style, Tree, Value};
+use crate::document::{Edit, Item, Kind, Meta, Style, Tree, Value};
 use crate::error::{Exit, Explain};
 use crate::keypath::KeyPath;
 use crate::secret::Cleartext;
@@ -17,6 +19,55 @@ pub enum NewNode {
     Map(Vec<(String, NewNode)>),
     /// A list.
     List(Vec<NewNode>),
+}
+
+impl NewNode {
+    /// A second copy, for the few places that must hand a node on.
+    #[must_use]
+    pub fn duplicate(&self) -> Self {
+        match self {
+            Self::Value(value) => Self::Value(value.duplicate()),
+            Self::Null => Self::Null,
+            Self::Map(entries) => {
+                let entries = entries.iter();
+                Self::Map(
+                    entries
+                        .map(|(name, node)| (name.clone(), node.duplicate()))
+                        .collect(),
+                )
+            }
+            Self::List(items) => Self::List(items.iter().map(Self::duplicate).collect()),
+        }
+    }
+
+    /// Whether a file that has this node has all of `wanted`. The order of names does not matter,
+    /// and a float without a fraction may be an integer: JSON knows one kind of number.
+    pub fn holds(&self, wanted: &Self) -> bool {
+        match (self, wanted) {
+            (Self::Value(found), Self::Value(wanted)) => {
+                let same_kind = found.kind == wanted.kind
+                    || (found.kind, wanted.kind) == (Kind::Int, Kind::Float);
+                same_kind && found.bytes == wanted.bytes
+            }
+            (Self::Null, Self::Null) => true,
+            (Self::Map(found), Self::Map(wanted)) => {
+                let found: HashMap<&str, &Self> =
+                    found.iter().map(|(name, node)| (&**name, node)).collect();
+                found.len() == wanted.len()
+                    && wanted.iter().all(|(name, wanted)| {
+                        found.get(&**name).is_some_and(|node| node.holds(wanted))
+                    })
+            }
+            (Self::List(found), Self::List(wanted)) => {
+                found.len() == wanted.len()
+                    && found
+                        .iter()
+                        .zip(wanted)
+                        .all(|(one, other)| one.holds(other))
+            }
+            _ => false,
+        }
+    }
 }
 
 /// A text for an item's place, and the style under which the store will read it again.

@@ -25,13 +25,14 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
     ("render", &[BASE, PURE, &["io"]]),
     ("scan", &[BASE, PURE, &["io"]]),
     ("git", &[BASE, &["io"]]),
+    ("import", &[BASE, PURE]),
     ("app", &[BASE, PURE, &["io"], CAPABILITIES]),
     ("cli", &[BASE, PURE, &["io"], CAPABILITIES, &["app"]]),
 ];
 
 const PURE: &[&str] = &["document", "sops", "stores"];
 
-const CAPABILITIES: &[&str] = &["git", "keys", "ledger", "render", "rules", "scan"];
+const CAPABILITIES: &[&str] = &["git", "import", "keys", "ledger", "render", "rules", "scan"];
 
 /// Libraries that only some modules may use, so that each can be replaced in one place.
 const LIBRARIES: &[(&str, &[&str])] = &[
@@ -47,6 +48,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("hkdf", &["sops"]),
     ("hmac", &["sops"]),
     ("ignore", &["io", "rules", "scan"]),
+    ("qrcodegen", &["app"]),
     ("rpassword", &["io"]),
     ("rustix", &["io"]),
     ("signal_hook", &["io"]),

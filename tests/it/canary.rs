@@ -12,7 +12,7 @@ use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE};
 use clap::CommandFactory;
 
-use crate::repo::{Repo, fixture};
+use crate::repo::{CAROL, Repo, fixture};
 
 /// A number that is in the files.
 const NUMBER: &str = "739204518263";
@@ -40,6 +40,8 @@ fn commands_that_succeed() {
         };
         run("mvx ls FILE", Nothing);
         run("mvx ls --json FILE", Nothing);
+        run("mvx doctor --explain FILE", Nothing);
+        run("mvx doctor --json FILE", Nothing);
         run("mvx decrypt FILE", Stdout);
         run("mvx decrypt --json FILE", Stdout);
         run("mvx decrypt - --filename FILE < FILE", Stdout);
@@ -71,11 +73,93 @@ fn commands_that_succeed() {
     }
     hunt.run("mvx ls", Nothing);
     hunt.run("mvx ls --json", Nothing);
+    hunt.plain("secrets/dev/app.yaml", &hunt.text_of("app.yaml"));
+    hunt.run("mvx clean --dry-run --json secrets", Nothing);
+    hunt.run("mvx clean --yes secrets new.env", Nothing);
+    for line in [
+        "mvx recipients list",
+        "mvx recipients list --json",
+        "mvx rekey --yes",
+        "mvx rekey --json secrets/dev/app.enc.yaml",
+        "mvx recipients add carol CAROL --group team --yes",
+        "mvx recipients remove carol --dry-run",
+        "mvx recipients remove carol --yes --json",
+        "mvx recipients sync --yes",
+        "mvx recipients request",
+    ] {
+        let line = line.replace("CAROL", CAROL);
+        assert_eq!(hunt.run(&line, Nothing), Some(0), "{line}");
+    }
     hunt.run(
         "EDITOR=~/editor.sh mvx edit secrets/dev/new.enc.yaml",
         Nothing,
     );
     hunt.every_command_was_run();
+}
+
+#[test]
+fn commands_that_import() {
+    let hunt = Hunt::new();
+    for name in ["a.yaml", "a.json", "a.env", "a.ini"] {
+        let path = format!("plain/{name}");
+        hunt.plain(&path, &hunt.text_of(name));
+        let run = |line: &str| {
+            hunt.run(&line.replace("FILE", &path), Nothing);
+        };
+        run("mvx import FILE --to secrets/dev/all.enc.yaml --dry-run");
+        run("mvx import FILE --to secrets/dev/all.enc.yaml");
+        run("mvx import --json FILE new.env --to secrets/dev/all.enc.yaml");
+        run("mvx import --json FILE --to secrets/dev/all.enc.yaml --overwrite");
+        run("mvx import FILE --to secrets/dev/one.enc.json --at x");
+        run("mvx import FILE --to secrets/dev/one.enc.env");
+        run("mvx import - --from yaml --to secrets/dev/x.enc.yaml < FILE");
+        for dialect in mvx::import::Dialect::ALL {
+            let line = format!(
+                "mvx import FILE --to x --from env --dialect {}",
+                dialect.name()
+            );
+            run(&line);
+        }
+        for kind in ["json", "yaml", "ini", "doppler", "1password"] {
+            run(&format!(
+                "mvx import FILE --to secrets/dev/x.enc.yaml --from {kind}"
+            ));
+        }
+        run("mvx import FILE --to secrets/dev/all.enc.yaml --rm --gitignore");
+    }
+    let value = hunt.new.trim_end_matches('=').to_owned();
+    for (number, text) in [
+        "KEY='VALUE",
+        "KEY=\"VALUE\" VALUE",
+        "KEY=`VALUE",
+        "VALUE",
+        "export VALUE",
+        "KEY=$(VALUE",
+        "KEY=${VALUE}",
+        "KEY=VALUE;VALUE",
+        "{\"A\": {\"raw\": \"VALUE\", \"computed\": 1}}",
+        "{\"fields\": [\"VALUE\"]}",
+        "[\"VALUE\"]",
+    ]
+    .iter()
+    .enumerate()
+    {
+        let path = format!("plain/broken{number}");
+        hunt.plain(&path, &text.replace("VALUE", &value));
+        for dialect in mvx::import::Dialect::ALL {
+            let name = dialect.name();
+            hunt.run(
+                &format!(
+                    "mvx import {path} --to secrets/dev/no.enc.yaml --dry-run --dialect {name}"
+                ),
+                Nothing,
+            );
+        }
+        hunt.run(
+            &format!("mvx import {path} --to secrets/dev/no.enc.yaml --dry-run --json"),
+            Nothing,
+        );
+    }
 }
 
 #[test]
@@ -207,11 +291,18 @@ fn files_that_do_not_open() {
         ] {
             let path = format!("tampered-{name}");
             hunt.plain(&path, &tampered);
-            for command in ["decrypt FILE", "get FILE KEY", "unset FILE KEY", "ls FILE"] {
+            let commands = [
+                "decrypt FILE",
+                "get FILE KEY",
+                "unset FILE KEY",
+                "ls FILE",
+                "doctor FILE",
+            ];
+            for command in commands {
                 let line = format!("mvx {}", command.replace("FILE", &path));
                 hunt.run(
                     &line,
-                    if command.contains("ls") {
+                    if command.contains("ls") || command.contains("doctor") {
                         Nothing
                     } else {
                         Stdout
@@ -248,6 +339,9 @@ fn files_that_do_not_open() {
             Nothing,
         );
         hunt.run(&format!("{source}='{key}x' mvx keys list"), Nothing);
+        hunt.run(&format!("{source}='{key}x' mvx doctor"), Nothing);
+        let file = format!("{source}='{}' mvx doctor {sealed}", &key[..40]);
+        hunt.run(&file, Nothing);
     }
 }
 
@@ -398,7 +492,7 @@ impl Hunt {
 
     /// No command is left out, also none that will be added. Some have no file to look at.
     fn every_command_was_run(&self) {
-        let elsewhere = ["encrypt", "init", "keys", "help", "gen"];
+        let elsewhere = ["encrypt", "import", "init", "keys", "help", "gen"];
         let lines = self.lines.borrow();
         for command in mvx::cli::Cli::command().get_subcommands() {
             let name = command.get_name();

@@ -16,6 +16,7 @@ mod canary;
 mod child;
 mod command_line;
 mod commands;
+mod env_readers;
 mod interop;
 mod panics;
 mod processes;

@@ -16,6 +16,9 @@ pub(crate) const ANA: &str = "age1rj29hg53klg82pve46rc8cwjfhyukcxpqdl2gg67slm4kg
 /// The public key of `fixtures/sops/k1.txt`, which is Bob's here.
 pub(crate) const BOB: &str = "age10qzyc23jq2xqlxxx9rwdmzz4xyz4dwk3xtahz8fq6ptdeftpw5mscpnswl";
 
+/// The public key of `fixtures/sops/k2.txt`, which is Carol's here. She is not in the rules.
+pub(crate) const CAROL: &str = "age14huuej0f28s4dan9dg26y4pv443e2tqmv6mkarp6fn3c5wcts3eq9lf7g5";
+
 /// A git repository of Ana's in a sandbox.
 pub(crate) struct Repo {
     pub(crate) sandbox: Sandbox,
@@ -167,7 +170,7 @@ impl Repo {
             .into()
         });
         let mut text = text.replace(self.sandbox.root().to_str().unwrap(), "[SANDBOX]");
-        for (key, name) in [(ANA, "[ANA]"), (BOB, "[BOB]")] {
+        for (key, name) in [(ANA, "[ANA]"), (BOB, "[BOB]"), (CAROL, "[CAROL]")] {
             text = text.replace(key, name);
         }
         for (pattern, word) in patterns {

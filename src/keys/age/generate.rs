@@ -1,8 +1,12 @@
 //! A new X25519 identity, in the file format of `age-keygen`.
 
+use std::sync::Arc;
+
 use age::secrecy::ExposeSecret;
 
 use crate::keys::age::envelope::{self, AgeError};
+use crate::keys::age::locked::Locked;
+use crate::keys::prompt::Prompt;
 use crate::secret::{Cleartext, Passphrase};
 
 /// A new identity: the key file's text, and the public side to hand out.
@@ -11,6 +15,35 @@ pub struct Generated {
     pub recipient: String,
     /// What the key file holds.
     pub text: Cleartext,
+}
+
+impl Generated {
+    /// The identity alone, on one line: the shortest text that an age identity file can have.
+    pub fn bare(&self) -> Cleartext {
+        let text = self.text.as_str().unwrap_or_default();
+        let line = text.lines().find(|line| !line.starts_with('#'));
+        line.unwrap_or_default().into()
+    }
+}
+
+/// The public key of the identity in an armoured age file that a passphrase protects; `None` where
+/// it does not open, or holds another number of identities than one.
+pub fn opens(armour: &str, passphrase: &Passphrase) -> Option<String> {
+    let prompt: Arc<dyn Prompt> = Arc::new(Known(Passphrase::new(passphrase.expose().to_owned())));
+    let locked = Locked::file(armour.as_bytes(), "on paper").ok()?;
+    match locked.open(&prompt).ok()? {
+        [only] => only.recipient.clone(),
+        _ => None,
+    }
+}
+
+/// Answers with the passphrase that is known.
+struct Known(Passphrase);
+
+impl Prompt for Known {
+    fn passphrase(&self, _what: &str) -> Option<Passphrase> {
+        Some(Passphrase::new(self.0.expose().to_owned()))
+    }
 }
 
 /// The scrypt work factor (logarithm of N) of a protected key file: what age itself uses, 256

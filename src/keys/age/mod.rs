@@ -5,6 +5,7 @@
 //! key reads no other file and starts no program.
 
 mod bech32_long;
+mod diagnose;
 mod envelope;
 mod generate;
 mod identity;
@@ -13,6 +14,8 @@ mod plugin;
 mod recipient;
 mod source;
 
+#[cfg(test)]
+mod diagnose_tests;
 #[cfg(test)]
 mod interop_tests;
 #[cfg(test)]
@@ -32,7 +35,7 @@ use crate::keys::prompt::Prompt;
 use crate::keys::{Effort, Held, KeyProvider, Kind, Report, Unwrapped, WrapError, Wrapped};
 
 pub use envelope::{AgeError, MAX_WORK_FACTOR};
-pub use generate::{Generated, WORK_FACTOR, generate, protect};
+pub use generate::{Generated, WORK_FACTOR, generate, opens, protect};
 pub use recipient::{Recipient, RecipientError};
 pub use source::default_key_file;
 
@@ -43,6 +46,8 @@ pub struct AgeKeys {
     sources: Vec<Source>,
     /// Plugins that identities name and PATH does not have.
     missing: Mutex<BTreeSet<String>>,
+    /// Held while a plugin runs: a device has one button, and a person one pair of eyes.
+    turn: Mutex<()>,
 }
 
 impl AgeKeys {
@@ -53,6 +58,7 @@ impl AgeKeys {
             machine,
             prompt,
             missing: Mutex::default(),
+            turn: Mutex::default(),
         }
     }
 
@@ -152,6 +158,7 @@ impl AgeKeys {
         }
         let wanted = recipient::plugin_of(&entry.recipient);
         plugins.sort_by_key(|(name, _)| Some(*name) != wanted);
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let mut failure = None;
         for (name, identities) in plugins {
             match plugin::open(&entry.enc, name, &identities, &self.prompt) {
@@ -175,6 +182,8 @@ impl KeyProvider for AgeKeys {
 
     fn wrap(&self, recipient: &str, key: &[u8]) -> Result<String, WrapError> {
         let recipient: Recipient = recipient.parse().map_err(WrapError::new)?;
+        let turn = || self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = recipient.plugin().map(|_| turn());
         recipient.wrap(key, &self.prompt).map_err(WrapError::new)
     }
 

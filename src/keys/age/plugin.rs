@@ -56,6 +56,11 @@ pub(super) fn open(
         .map_err(|error| error.of_plugin(name))
 }
 
+/// Whether the program of a plugin is on PATH.
+pub(super) fn is_installed(name: &str) -> bool {
+    age::plugin::IdentityPluginV1::new(name, &[], age::NoCallbacks).is_ok()
+}
+
 fn clean(text: &str) -> String {
     text.chars().filter(|c| printable(*c)).collect()
 }

@@ -15,6 +15,18 @@ use crate::secret::Cleartext;
 /// How long a key command may take.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// The variables that name identities, in the order in which they are looked at.
+pub(super) const SOURCE_VARIABLES: [&str; 8] = [
+    "MVX_AGE_KEY",
+    "MVX_AGE_KEY_FILE",
+    "MVX_AGE_KEY_CMD",
+    "SOPS_AGE_KEY",
+    "SOPS_AGE_KEY_FILE",
+    "SOPS_AGE_KEY_CMD",
+    "SOPS_AGE_SSH_PRIVATE_KEY_FILE",
+    "SOPS_AGE_SSH_PRIVATE_KEY_CMD",
+];
+
 /// A place that may hold identities. It is looked at when its turn comes, and once.
 pub(super) struct Source {
     /// The effort that looking at it takes.
@@ -192,6 +204,22 @@ impl Source {
                 .iter()
                 .map(|(_, loaded)| Arc::clone(loaded))
                 .collect(),
+        }
+    }
+
+    /// The variable or the path, as it is told to people.
+    pub(super) fn name(&self) -> String {
+        match &self.origin {
+            Origin::Variable { name, .. } | Origin::Command { name, .. } => (*name).to_owned(),
+            Origin::File { path, .. } => path.display().to_string(),
+        }
+    }
+
+    /// The file, where it is one and its name is no secret.
+    pub(super) fn path(&self) -> Option<&Path> {
+        match &self.origin {
+            Origin::File { path, .. } if !is_key(path.as_os_str()) => Some(path),
+            _ => None,
         }
     }
 

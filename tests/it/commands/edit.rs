@@ -193,6 +193,7 @@ fn mistakes() {
     $ EDITOR=true mvx edit secrets/bob/x.enc.yaml
     mvx: error: secrets/bob/x.enc.yaml: your one identity does not open this file
     mvx:   it is sealed for bob (age10…wl)
+    mvx: hint: `mvx doctor secrets/bob/x.enc.yaml` shows what was tried
     mvx: hint: set MVX_AGE_KEY_FILE to the file of a key that it is sealed for
     mvx: hint: or ask one of them to add your public key (`mvx keys public`) to the rules and to seal it again
     [128]

@@ -25,12 +25,13 @@ fn a_first_day_without_a_key() {
     insta::assert_snapshot!(session, @r###"
     $ mvx init --yes --name ana --owner ana@example.com
     mvx: warning: there is no recovery key: whoever loses their key loses the secrets, too
-    mvx: hint: later: `mvx keys generate -o /media/usb/recovery.txt`, and its public key into the rules
+    mvx: hint: `mvx keys recovery` makes one for paper, and says how to add it
     mvx: [SANDBOX]/home/.config/mvx/keys.txt: a new identity, yours; keep it to yourself
     mvx: .sops-rules.toml: written
     mvx: .gitignore: plaintext is ignored from now on
     mvx: next: `mvx edit secrets/dev/app.enc.yaml` makes the first secret file
     mvx: or put a file into secrets/dev, and `mvx encrypt secrets/dev`
+    mvx: or bring in what there is: `mvx import .env --to secrets/dev/app.enc.yaml`
     $ cat .sops-rules.toml
     # Who opens which secret files of this repository: mvx's rules.
     # A mistake in here is an error that names the line. `mvx ls` shows what they come to.
@@ -217,6 +218,7 @@ fn a_recovery_key_is_made_outside() {
     mvx: .gitignore: plaintext is ignored from now on
     mvx: next: `mvx edit secrets/dev/app.enc.yaml` makes the first secret file
     mvx: or put a file into secrets/dev, and `mvx encrypt secrets/dev`
+    mvx: or bring in what there is: `mvx import .env --to secrets/dev/app.enc.yaml`
     $ ls -l ~/recovery.txt | cut -c1-10
     -rw-------
     $ grep -c recovery .sops-rules.toml
@@ -244,6 +246,7 @@ fn outside_of_git() {
     mvx: this is no git repository yet: `git init` makes it one
     mvx: next: `mvx edit secrets/dev/app.enc.yaml` makes the first secret file
     mvx: or put a file into secrets/dev, and `mvx encrypt secrets/dev`
+    mvx: or bring in what there is: `mvx import .env --to secrets/dev/app.enc.yaml`
     $ mvx init --yes --no-recovery
     mvx: error: .sops-rules.toml: there are rules already; they were left alone
     mvx: hint: edit the file to add recipients or paths; `mvx ls` shows what it covers
@@ -285,6 +288,8 @@ fn the_dialogue() {
         Await("ana@example.com"),
         Type("\r"),
         Await("if every key is lost"),
+        Await("Make one now"),
+        Type("n\r"),
         Await("File for a new recovery key"),
         Type(&format!("{}\r", recovery.display())),
         Await("the recovery key; print it"),
@@ -304,6 +309,37 @@ fn the_dialogue() {
 }
 
 #[test]
+fn a_recovery_key_is_printed_on_the_first_day() {
+    let repo = Repo::bare();
+    let session = repo.mvx(["init", "--name", "ana"]).on_terminal(&[
+        Await("Make one now"),
+        Type("\r"),
+        Await("Passphrase for the recovery key"),
+        Type("open sesame\r"),
+        Await("The same again: "),
+        Type("open sesame\r"),
+        Await("RECOVERY KEY of work"),
+        Await("To use it"),
+        Await(".sops-rules.toml: written"),
+    ]);
+    assert_eq!(session.status, 0, "{session:?}");
+    let page = session.screen.replace('\r', "");
+    let begin = page.find("-----BEGIN").unwrap();
+    let end = page.find("END AGE ENCRYPTED FILE-----").unwrap();
+    fs::write(
+        repo.home("paper.txt"),
+        &page[begin..end + "END AGE ENCRYPTED FILE-----".len()],
+    )
+    .unwrap();
+    repo.seal("secrets/dev/a.yaml", "a: invented\n");
+    repo.hold_nothing();
+    let run = repo.mvx(["get", "secrets/dev/a.enc.yaml", "a"]);
+    let run = run.env("MVX_AGE_KEY_FILE", repo.home("paper.txt"));
+    let session = run.on_terminal(&[Await("Passphrase for"), Type("open sesame\r")]);
+    assert!(session.screen.contains("invented"), "{session:?}");
+}
+
+#[test]
 fn a_dialogue_broken_off_leaves_nothing() {
     let repo = Repo::bare();
     repo.hold_nothing();
@@ -312,7 +348,17 @@ fn a_dialogue_broken_off_leaves_nothing() {
         &[
             Await("Your name in the rules"),
             Type("x\r"),
+            Await("Make one now"),
+            Type("n\r"),
             Await("File for a new recovery key"),
+            Type("\u{3}"),
+        ],
+        &[
+            Await("Your name in the rules"),
+            Type("x\r"),
+            Await("Make one now"),
+            Type("\r"),
+            Await("Passphrase for the recovery key"),
             Type("\u{3}"),
         ],
     ] {
@@ -324,6 +370,8 @@ fn a_dialogue_broken_off_leaves_nothing() {
     let session = repo.mvx(["init"]).on_terminal(&[
         Await("Your name in the rules"),
         Type("\r"),
+        Await("Make one now"),
+        Type("n\r"),
         Await("File for a new recovery key"),
         Type("\r"),
         Await("there is no recovery key"),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::repo::{BOB, Repo};
+use crate::repo::{BOB, CAROL, Repo};
 
 #[test]
 fn answers_are_what_the_help_says() {
@@ -47,6 +47,19 @@ fn answers_are_what_the_help_says() {
     compare("encrypt --dry-run", "mvx --json encrypt --dry-run secrets");
     compare("encrypt", "mvx --json encrypt --rm secrets/dev/a.yaml");
     compare("decrypt", "mvx --json decrypt secrets/dev/a.enc.yaml");
+    repo.write("x.env", "A=1\nB=2\nA=$HOME\n");
+    repo.write("y.env", "A=1\n");
+    compare(
+        "import",
+        "mvx --json import x.env y.env --to secrets/dev/b.enc.yaml --except B --gitignore",
+    );
+    repo.write(".gitattributes", "secrets/dev/*.key filter=git-crypt\n");
+    repo.write("secrets/dev/a.key", "1");
+    repo.write("secrets/dev/b.key", "1");
+    compare(
+        "import --from git-crypt",
+        "mvx -q encrypt secrets/dev/b.key; mvx --json import --from git-crypt --yes",
+    );
     compare(
         "edit",
         "EDITOR='sed -i s/1/2/' mvx --json edit secrets/dev/a.enc.yaml",
@@ -70,6 +83,28 @@ fn answers_are_what_the_help_says() {
     compare("keys generate", "mvx --json keys generate -o ~/other.txt");
     compare("keys list", "mvx --json keys list");
     compare("keys public", "mvx --json keys public");
+    compare("recipients list", "mvx --json recipients list");
+    compare(
+        "keys recovery",
+        "mvx --json keys recovery --generate-passphrase",
+    );
+    compare("doctor", "mvx --json doctor");
+    compare("doctor FILE", "mvx --json doctor secrets/dev/a.enc.yaml");
+    repo.write("secrets/dev/a.yaml", "db: {port: 1}\n");
+    compare("clean", "mvx --json clean --dry-run secrets");
+    compare("recipients request", "mvx --json recipients request");
+    let add = format!("mvx --json recipients add carol {CAROL} --group team --yes");
+    compare(
+        "recipients sync --check, --dry-run",
+        "sed -i 's/team = .*/team = [\"me\"]/' .sops-rules.toml; mvx --json recipients sync --check",
+    );
+    compare("recipients sync", "mvx --json recipients sync --yes");
+    compare("recipients add", &add);
+    compare(
+        "recipients remove",
+        "mvx --json recipients remove carol --yes",
+    );
+    compare("rekey", "mvx --json rekey --yes");
     compare("help COMMAND", "mvx --json help get");
     compare("help exit-codes", "mvx --json help exit-codes");
     compare("help environment", "mvx --json help environment");

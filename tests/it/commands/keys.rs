@@ -133,6 +133,7 @@ fn a_machine_without_keys_says_how_to_get_one() {
       generate  Make an age identity
       list      List the identities that this machine holds, and where they come from
       public    Print the public keys of this machine's identities
+      recovery  Make a recovery key and print it, to be kept on paper
 
     Options:
       -h, --help  Print help
@@ -148,6 +149,7 @@ fn a_machine_without_keys_says_how_to_get_one() {
       mvx keys generate
       mvx keys public
       mvx keys list
+      mvx keys recovery | lpr
     [2]
     $ mvx keys make
     mvx: error: there is no command `make`

@@ -1,15 +1,20 @@
 //! Every command, as somebody at a terminal sees it: one file a command.
 
+mod clean;
 mod decrypt;
+mod doctor;
 mod edit;
 mod encrypt;
 mod get;
 mod help;
+mod import;
 mod init;
 mod json;
 mod keys;
 mod ls;
 mod mv;
+mod recipients;
+mod recovery;
 mod repair;
 mod seal;
 mod set;

@@ -4,6 +4,7 @@ mod chains;
 mod comments;
 mod dice;
 mod documents;
+mod imports;
 mod ivs;
 mod oddities;
 mod refusals;

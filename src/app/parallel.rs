@@ -1,0 +1,91 @@
+//! The same work for many files, on all cores.
+
+use std::num::NonZero;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
+use std::{cell, thread};
+
+use crate::app::{App, Note};
+
+/// As many as there is ever something to do for: files are small, and the disk is one.
+const MOST_THREADS: usize = 16;
+
+impl App<'_> {
+    /// Runs `work` once for each item; the answers are in the order of the items. `done` is told,
+    /// on this thread, when one more is finished.
+    ///
+    /// The first item is worked on here alone: what has to be asked is asked then, and known to
+    /// the threads.
+    pub(super) fn for_each<I: Sync, T: Send>(
+        &self,
+        items: &[I],
+        work: impl Fn(&App<'_>, &I) -> T + Sync,
+        mut done: impl FnMut(),
+    ) -> Vec<T> {
+        let Some((first, others)) = items.split_first() else {
+            return Vec::new();
+        };
+        let mut answers = vec![Some(work(self, first))];
+        done();
+        answers.extend(others.iter().map(|_| None));
+        let cores = thread::available_parallelism().map_or(1, NonZero::get);
+        let workers: Vec<App<'_>> = (0..cores.min(others.len()).min(MOST_THREADS))
+            .map(|_| self.fork())
+            .collect();
+        let next = AtomicUsize::new(0);
+        let (sender, receiver) = mpsc::channel();
+        let notes: Vec<Vec<Note>> = thread::scope(|scope| {
+            let running: Vec<_> = workers
+                .into_iter()
+                .map(|worker| {
+                    let (sender, next, work) = (sender.clone(), &next, &work);
+                    scope.spawn(move || {
+                        loop {
+                            let at = next.fetch_add(1, Ordering::Relaxed);
+                            let Some(item) = others.get(at) else { break };
+                            if sender.send((at + 1, work(&worker, item))).is_err() {
+                                break;
+                            }
+                        }
+                        worker.notes.take()
+                    })
+                })
+                .collect();
+            drop(sender);
+            for (at, answer) in receiver {
+                if let Some(place) = answers.get_mut(at) {
+                    *place = Some(answer);
+                }
+                done();
+            }
+            let end = |thread: thread::ScopedJoinHandle<'_, _>| match thread.join() {
+                Ok(notes) => notes,
+                // A bug is told as one, on this thread.
+                Err(panic) => std::panic::resume_unwind(panic),
+            };
+            running.into_iter().map(end).collect()
+        });
+        for note in notes.into_iter().flatten() {
+            self.leave(note);
+        }
+        answers.into_iter().flatten().collect()
+    }
+
+    /// A run for another thread: the same machine and the same identities.
+    fn fork(&self) -> Self {
+        // Made here, so that all share them.
+        self.identities();
+        Self {
+            environment: self.environment,
+            directory: self.directory,
+            machine: Arc::clone(&self.machine),
+            prompt: Arc::clone(&self.prompt),
+            identities: self.identities.clone(),
+            known_keys: self.known_keys.clone(),
+            rules: self.rules.fork(),
+            notes: cell::RefCell::default(),
+            taken: cell::Cell::new(0),
+            verbose: self.verbose,
+        }
+    }
+}

@@ -1,0 +1,486 @@
+//! Many sealed files for other readers, or under new data keys: all of them are looked at and
+//! opened before the first is written.
+//!
+//! Whom a file is wrapped for is decided here alone ([`App::readers_of`]): those whom its rule
+//! names; where no rule covers it, those in its metadata, if a valid seal vouches for them.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use crate::app::files::shell_word;
+use crate::app::load::{OpenFile, Sealed};
+use crate::app::readers::{Difference, distinct, field, is_for};
+use crate::app::recipients::is_same_key;
+use crate::app::{App, SystemRandomness, inventory, now, recipients};
+use crate::error::{At as _, Exit, Failure};
+use crate::io::random;
+use crate::io::write::{self, Access};
+use crate::keys::{KeyProvider as _, short};
+use crate::rules::{Extras, Policy, RecipientKind, RecipientSpec};
+use crate::secret::DataKey;
+use crate::sops::metadata::KeyEntry;
+use crate::sops::seal::Sealer;
+use crate::sops::signet::SealState;
+
+/// What is to be done.
+#[derive(Default)]
+pub struct Request<'a> {
+    /// The sealed files.
+    pub files: Vec<PathBuf>,
+    /// Those of them that somebody named, and that no rule may leave out.
+    pub named: &'a [PathBuf],
+    /// Whether every file gets a new data key, and not only those that somebody can no longer
+    /// open.
+    pub new_keys: bool,
+    /// Recipients that are given up because this version cannot wrap for them, by name or key.
+    pub drop: &'a [String],
+    /// Whether the files are only compared with the rules: nothing is opened.
+    pub compare_only: bool,
+    /// Files that this public key can open, or shall, and no others.
+    pub about: Option<&'a str>,
+    /// How a public key was called that the rules do not name any more.
+    pub former: &'a [(String, String)],
+}
+
+/// What would be done.
+#[derive(Default)]
+pub struct Plan {
+    /// The files that would be written.
+    pub changes: Vec<Change>,
+    /// How many are as they should be.
+    pub unchanged: usize,
+    /// Files that no rule covers; they are left alone.
+    pub uncovered: Vec<PathBuf>,
+    /// Files that should be written and cannot be, and why.
+    pub blocked: Vec<Blocked>,
+}
+
+/// A file that is written.
+#[derive(Clone)]
+pub struct Change {
+    /// The file.
+    pub file: PathBuf,
+    /// Who can open it afterwards and could not before.
+    pub added: Vec<Party>,
+    /// Whose entry goes.
+    pub removed: Vec<Party>,
+    /// Whether it gets a new data key.
+    pub new_key: bool,
+    /// Whether somebody holds an identity here that opens it afterwards.
+    pub stays_open: bool,
+    /// The key paths of its encrypted values, where somebody loses access.
+    pub secrets: Vec<String>,
+}
+
+/// One who gains or loses access.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Party {
+    /// The name in the rules, where they have one.
+    pub name: Option<String>,
+    /// The public key or resource.
+    pub key: String,
+}
+
+impl Party {
+    /// How messages call it.
+    pub fn shown(&self) -> String {
+        self.name.clone().unwrap_or_else(|| short(&self.key))
+    }
+}
+
+/// A file that is left as it is.
+pub struct Blocked {
+    /// The file.
+    pub file: PathBuf,
+    /// Why.
+    pub failure: Failure,
+}
+
+/// What became of a plan.
+#[derive(Default)]
+pub struct Done {
+    /// The files that were written.
+    pub written: Vec<Change>,
+    /// Those that were not.
+    pub left: Vec<Blocked>,
+}
+
+/// What is to be done with one file.
+enum Step {
+    /// It is as it should be.
+    Nothing,
+    /// No rule covers it.
+    Uncovered,
+    /// It would be written; it was not opened.
+    Differs(Box<Change>),
+    /// It can be written.
+    Ready(Box<Ready>),
+}
+
+/// A file that was opened, and what is to become of it.
+struct Ready {
+    change: Change,
+    file: OpenFile,
+    difference: Difference,
+    wanted: Vec<RecipientSpec>,
+}
+
+impl App<'_> {
+    /// Looks at every file and opens those that are to be written. Nothing is written; a file's
+    /// values are forgotten before the next one is looked at.
+    pub fn plan(&self, request: &Request<'_>, done: impl FnMut()) -> Plan {
+        self.known_keys.get_or_init(Default::default);
+        let trial = Trial::default();
+        let look = |app: &App<'_>, file: &PathBuf| match app.step(file, request, &trial) {
+            Ok(Step::Ready(ready)) => Ok(Step::Differs(Box::new(ready.change))),
+            other => other,
+        };
+        let steps = self.for_each(&request.files, look, done);
+        let mut plan = Plan::default();
+        for (file, step) in request.files.iter().zip(steps) {
+            match step {
+                Ok(Step::Nothing | Step::Ready(_)) => plan.unchanged += 1,
+                Ok(Step::Uncovered) => plan.uncovered.push(file.clone()),
+                Ok(Step::Differs(change)) => plan.changes.push(*change),
+                Err(failure) => plan.blocked.push(Blocked {
+                    file: file.clone(),
+                    failure,
+                }),
+            }
+        }
+        plan
+    }
+
+    /// Writes the files of a plan. Each is read and looked at once more under its lock; what cannot
+    /// be written is left as it is, and the others are written all the same.
+    pub fn carry_out(&self, plan: &Plan, request: &Request<'_>, done: impl FnMut()) -> Done {
+        let trial = Trial::default();
+        let write = |app: &App<'_>, change: &Change| app.rewrite(&change.file, request, &trial);
+        let mut outcome = Done::default();
+        let written = self.for_each(&plan.changes, write, done);
+        for (change, written) in plan.changes.iter().zip(written) {
+            match written {
+                Ok(Some(change)) => outcome.written.push(change),
+                // Somebody else has done it meanwhile.
+                Ok(None) => {}
+                Err(failure) => outcome.left.push(Blocked {
+                    file: change.file.clone(),
+                    failure,
+                }),
+            }
+        }
+        outcome
+    }
+
+    fn rewrite(
+        &self,
+        path: &Path,
+        request: &Request<'_>,
+        trial: &Trial,
+    ) -> Result<Option<Change>, Failure> {
+        let lock = self.lock(path)?;
+        let Step::Ready(ready) = self.step(path, request, trial)? else {
+            return Ok(None);
+        };
+        let Ready {
+            change,
+            file,
+            difference,
+            wanted,
+        } = *ready;
+        let now = now();
+        let mut random = SystemRandomness::default();
+        let new_key = change.new_key.then(random::data_key).transpose()?;
+        let key = new_key.as_ref().unwrap_or(&file.key);
+        let group = self.group(key, &difference, &wanted, change.new_key)?;
+        let mut sealer = Sealer {
+            store: file.store(),
+            key,
+            now: &now,
+            random: &mut random,
+        };
+        let text = if change.new_key {
+            sealer.rekey(file.view(), &group)
+        } else {
+            sealer.rewrap(file.view(), &group)
+        };
+        let text = text.at(path.display())?;
+        let old = file.sealed.original.as_bytes();
+        write::write_if_unchanged(&lock, old, text.as_bytes(), Access::Shared)?;
+        Ok(Some(change))
+    }
+
+    /// What is to be done with a file, and the file opened if it is to be written.
+    fn step(&self, path: &Path, request: &Request<'_>, trial: &Trial) -> Result<Step, Failure> {
+        let sealed = self.read_sealed(path, None)?;
+        let groups = sealed.metadata.groups().at(path.display())?;
+        let (wanted, threshold) = match self.readers_of(path, &groups, request)? {
+            Readers::Named(policy) => (policy.groups, policy.threshold),
+            Readers::Vouched(specs) => (vec![specs], None),
+            Readers::Unknown => return Ok(Step::Uncovered),
+        };
+        if let Some(key) = request.about {
+            let has = |entry: &KeyEntry| is_same_key(&entry.recipient(), key);
+            let shall = |spec: &RecipientSpec| is_same_key(&spec.value, key);
+            if !groups.iter().flatten().any(has) && !wanted.iter().flatten().any(shall) {
+                return Ok(Step::Nothing);
+            }
+        }
+        let ([entries], [wanted]) = (groups.as_slice(), wanted.as_slice()) else {
+            let same = groups.len() == wanted.len()
+                && sealed.metadata.threshold()? == threshold
+                && (groups.iter().zip(&wanted))
+                    .all(|(entries, wanted)| Difference::between(entries, wanted).is_none());
+            if same && !request.new_keys {
+                return Ok(Step::Nothing);
+            }
+            return Err(key_groups().at(path.display()));
+        };
+        let wanted = self.without_given_up(wanted, request, trial);
+        let wanted = wanted.at(path.display())?;
+        let difference = Difference::between(entries, &wanted);
+        if difference.is_none() && !request.new_keys {
+            return Ok(Step::Nothing);
+        }
+        let change = self.change(path, &sealed, &difference, &wanted, request);
+        if request.compare_only {
+            return Ok(Step::Differs(Box::new(change)));
+        }
+        for spec in &wanted {
+            let stays = || difference.kept.iter().find(|entry| is_for(spec, entry));
+            if change.new_key || stays().is_none_or(|entry| difference.is_twice(entry)) {
+                self.reach(spec, trial).at(path.display())?;
+            }
+        }
+        let file = self.open_sealed(sealed)?;
+        self.must_be_vouched(path, &file)?;
+        Ok(Step::Ready(Box::new(Ready {
+            change,
+            file,
+            difference,
+            wanted,
+        })))
+    }
+
+    /// Whom a file is to be wrapped for: the only place where this is decided.
+    fn readers_of(
+        &self,
+        path: &Path,
+        groups: &[Vec<KeyEntry>],
+        request: &Request<'_>,
+    ) -> Result<Readers, Failure> {
+        if let Some(policy) = self.policy_if_any(path)? {
+            return Ok(Readers::Named(Box::new(policy)));
+        }
+        if !request.new_keys {
+            if request.named.iter().any(|named| named == path) {
+                // Says which rules there are, and what to add.
+                self.policy_for(path, &[])?;
+            }
+            return Ok(Readers::Unknown);
+        }
+        // Its seal is looked at when it is opened, `must_be_vouched`.
+        Ok(match groups {
+            [entries] => Readers::Vouched(vouched(entries, request.drop).at(path.display())?),
+            _ => return Err(key_groups().at(path.display())),
+        })
+    }
+
+    /// Fails for a file that no rule covers and whose recipients no seal vouches for: one of them
+    /// may have been planted.
+    fn must_be_vouched(&self, path: &Path, file: &OpenFile) -> Result<(), Failure> {
+        if self.is_covered(path)? || file.opened.seal == SealState::Valid {
+            return Ok(());
+        }
+        Err(Failure::new(
+            Exit::RULES,
+            "not-vouched",
+            "no rule covers it and it has no seal, so that nothing vouches for its recipients",
+        )
+        .at(path.display())
+        .hint("cover it with a [[files]] table in the rules; `mvx init` writes new ones"))
+    }
+
+    /// What a file's rewriting comes to.
+    fn change(
+        &self,
+        path: &Path,
+        sealed: &Sealed,
+        difference: &Difference,
+        wanted: &[RecipientSpec],
+        request: &Request<'_>,
+    ) -> Change {
+        let takes_access = difference.takes_access();
+        let party = |entry: &KeyEntry| {
+            let key = entry.recipient();
+            let mut former = request.former.iter();
+            let former = former.find(|(_, known)| is_same_key(known, &key));
+            let former = former.map(|(name, _)| name.clone());
+            Party {
+                name: former.or_else(|| self.register_name(path, &key)),
+                key,
+            }
+        };
+        let mut removed: Vec<Party> = difference.surplus.iter().map(party).collect();
+        removed.dedup();
+        let added = difference.missing.iter().map(|spec| Party {
+            name: spec.name.clone(),
+            key: spec.value.clone(),
+        });
+        Change {
+            file: path.into(),
+            added: added.collect(),
+            removed: if takes_access { removed } else { Vec::new() },
+            new_key: request.new_keys || takes_access,
+            stays_open: self.opens_any(wanted),
+            secrets: if takes_access {
+                inventory::secrets(sealed)
+            } else {
+                Vec::new()
+            },
+        }
+    }
+
+    /// The entries of a rewritten file: those that stay, in their order, then new ones.
+    fn group(
+        &self,
+        key: &DataKey,
+        difference: &Difference,
+        wanted: &[RecipientSpec],
+        new_key: bool,
+    ) -> Result<Vec<KeyEntry>, Failure> {
+        let mut group = Vec::new();
+        for entry in &difference.kept {
+            let spec = wanted.iter().find(|spec| is_for(spec, entry));
+            group.push(match spec {
+                Some(spec) if new_key || difference.is_twice(entry) => self.wrap_for(key, spec)?,
+                _ => entry.clone(),
+            });
+        }
+        for spec in &difference.missing {
+            group.push(self.wrap_for(key, spec)?);
+        }
+        if group.is_empty() {
+            return Err(Failure::new(
+                Exit::RULES,
+                "no-recipients",
+                "nobody would be left who could open it",
+            ));
+        }
+        Ok(group)
+    }
+
+    /// Fails where a recipient cannot be wrapped for: its kind is not known to this version, or its
+    /// plugin is not there. Each is tried once, on nothing.
+    fn reach(&self, spec: &RecipientSpec, trial: &Trial) -> Result<(), Failure> {
+        if trial.passed(&spec.value) {
+            return Ok(());
+        }
+        if !matches!(spec.kind, RecipientKind::Age | RecipientKind::Ssh) {
+            return Err(unreachable(&recipients::name(spec), spec.kind.field()));
+        }
+        self.identities().wrap(&spec.value, &[0; DataKey::LEN])?;
+        trial.pass(&spec.value);
+        Ok(())
+    }
+
+    /// Leaves out whom the request gives up. Who can be reached is not given up this way: that
+    /// would be a file that is not as the rules say, and nobody would know why.
+    fn without_given_up(
+        &self,
+        wanted: &[RecipientSpec],
+        request: &Request<'_>,
+        trial: &Trial,
+    ) -> Result<Vec<RecipientSpec>, Failure> {
+        let mut left = Vec::new();
+        for spec in distinct(wanted) {
+            let given_up = request.drop.iter().any(|dropped| {
+                spec.name.as_ref() == Some(dropped) || is_same_key(dropped, &spec.value)
+            });
+            if !given_up {
+                left.push(spec.clone());
+            } else if self.reach(spec, trial).is_ok() {
+                let name = recipients::name(spec);
+                let message =
+                    format!("`{name}` can be wrapped for, and is not given up by `--drop`");
+                return Err(Failure::new(Exit::USAGE, "reachable", message)
+                    .hint("`mvx recipients remove NAME` takes it from the rules and the files"));
+            }
+        }
+        Ok(left)
+    }
+}
+
+/// Recipients that were wrapped for, on nothing.
+#[derive(Default)]
+struct Trial {
+    passed: Mutex<HashSet<String>>,
+}
+
+impl Trial {
+    fn passed(&self, recipient: &str) -> bool {
+        let passed = self.passed.lock().unwrap_or_else(PoisonError::into_inner);
+        passed.contains(recipient)
+    }
+
+    fn pass(&self, recipient: &str) {
+        let mut passed = self.passed.lock().unwrap_or_else(PoisonError::into_inner);
+        passed.insert(recipient.into());
+    }
+}
+
+/// Who is to read a file.
+enum Readers {
+    /// Those whom its rule names.
+    Named(Box<Policy>),
+    /// Those who can read it now, if its seal is valid.
+    Vouched(Vec<RecipientSpec>),
+    /// Nobody can tell.
+    Unknown,
+}
+
+/// Those in a file's metadata, as rules would name them.
+fn vouched(entries: &[KeyEntry], drop: &[String]) -> Result<Vec<RecipientSpec>, Failure> {
+    let mut specs = Vec::new();
+    for entry in entries {
+        let value = entry.recipient();
+        if entry.kind != field(RecipientKind::Age) {
+            if drop.contains(&value) {
+                continue;
+            }
+            return Err(unreachable(&value, &entry.kind));
+        }
+        let kind = if value.starts_with("ssh-") {
+            RecipientKind::Ssh
+        } else {
+            RecipientKind::Age
+        };
+        specs.push(RecipientSpec {
+            name: None,
+            kind,
+            value,
+            owner: None,
+            expires: None,
+            extras: Extras::default(),
+            line: 0,
+        });
+    }
+    Ok(specs)
+}
+
+fn unreachable(name: &str, kind: &str) -> Failure {
+    let message = format!(
+        "it needs a new data key, or a first entry, for `{name}`; this version cannot wrap for keys of the kind {kind}"
+    );
+    Failure::new(Exit::RULES, "recipient-kind", message).hint(format!(
+        "`mvx rekey --drop {} FILE` goes on without it",
+        shell_word(Path::new(name))
+    ))
+}
+
+fn key_groups() -> Failure {
+    let message = "files with several key groups are opened and kept, but not made by this version";
+    Failure::new(Exit::RULES, "key-groups", message)
+        .hint("`sops updatekeys FILE` and `sops rotate -i FILE` rewrite it")
+}

@@ -1,0 +1,174 @@
+//! `mvx recipients add`.
+
+use serde_json::json;
+
+use crate::app::App;
+use crate::app::register::Newcomer;
+use crate::app::rewrite::Request;
+use crate::cli::Context;
+use crate::cli::rewriting::{Caution, Words, object, rewrite};
+use crate::error::{Exit, Failure};
+use crate::io::terminal;
+use crate::keys::open::list;
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  mvx recipients add carol age1… --group team --owner carol@example.com
+  mvx recipients add ci age1… --environment prod --yes
+  mvx recipients add temp ssh-ed25519 AAAA… --group team --expires 2027-01-31")]
+pub(super) struct Add {
+    /// The name in the rules
+    name: String,
+    /// The public key: `age1…`, or an SSH key with or without its comment
+    #[arg(required = true, num_args = 1..)]
+    key: Vec<String>,
+    /// A group that gets the name; repeatable
+    #[arg(long = "group", value_name = "GROUP")]
+    groups: Vec<String>,
+    /// An environment whose rules get the name; repeatable
+    #[arg(long = "environment", value_name = "NAME")]
+    environments: Vec<String>,
+    /// Who answers for the key, such as a mail address
+    #[arg(long)]
+    owner: Option<String>,
+    /// The last day of access, such as 2027-01-31
+    #[arg(long, value_name = "DAY")]
+    expires: Option<String>,
+    /// Change the rules alone; `mvx recipients sync` does the files later
+    #[arg(long)]
+    no_sync: bool,
+    #[command(flatten)]
+    caution: Caution,
+}
+
+impl Add {
+    pub(super) fn run(&self, context: &Context) -> Result<Exit, Failure> {
+        let app = context.app();
+        let key = self.key.join(" ");
+        // A mistake in what was typed is told before anything is asked.
+        crate::app::register::public_key(&key)?;
+        let (groups, environments) = self.places(&app)?;
+        let newcomer = Newcomer {
+            name: self.name.clone(),
+            key,
+            owner: self.owner.clone(),
+            expires: self.expires.clone(),
+            groups,
+            environments,
+        };
+        let (change, key) = app.enter(&newcomer)?;
+        let besides = [format!(
+            "{}: add {} to {}",
+            change.file.display(),
+            self.name,
+            places(&newcomer)
+        )];
+        let request = Request {
+            files: if self.no_sync {
+                Vec::new()
+            } else {
+                app.secret_files(&[])?
+            },
+            about: Some(&key),
+            ..Request::default()
+        };
+        let words = Words {
+            unchanged: "not concerned",
+            question: if self.no_sync {
+                "Write the rules"
+            } else {
+                "Write the rules and"
+            },
+            besides: &besides,
+            asks: true,
+        };
+        let answer = rewrite(context, &app, &request, &self.caution, &words, || {
+            app.write_rules(&change)?;
+            context.ui.note(&format!(
+                "{}: {} added to {}",
+                change.file.display(),
+                self.name,
+                places(&newcomer)
+            ));
+            Ok(())
+        })
+        .map_err(if_not_openable)?;
+        if self.no_sync {
+            context
+                .ui
+                .note("`mvx recipients sync` wraps the files for them");
+        }
+        if context.ui.is_json() {
+            let mut fields = vec![
+                ("rules", json!(change.file)),
+                ("name", json!(self.name)),
+                ("key", json!(key)),
+            ];
+            fields.extend(answer.json);
+            context.ui.json(&object(fields))?;
+        }
+        answer.outcome
+    }
+
+    /// The groups and environments that get the name: as given, or as somebody chooses.
+    fn places(&self, app: &App<'_>) -> Result<(Vec<String>, Vec<String>), Failure> {
+        if !self.groups.is_empty() || !self.environments.is_empty() {
+            return Ok((self.groups.clone(), self.environments.clone()));
+        }
+        let rules = app.register()?;
+        let groups = rules.groups();
+        let environments = rules.environments();
+        let may_ask = !self.caution.yes && terminal::is_stdin() && terminal::is_stderr();
+        if groups.is_empty() && environments.is_empty() {
+            // The rules name people themselves: only their author knows where this one belongs.
+            return Ok((Vec::new(), Vec::new()));
+        }
+        if !may_ask {
+            let groups = groups.iter().map(|group| format!("--group {}", group.name));
+            let environments = environments
+                .iter()
+                .map(|name| format!("--environment {name}"));
+            let all: Vec<String> = groups.chain(environments).collect();
+            let message = format!("what may `{}` read?", self.name);
+            return Err(Failure::new(Exit::USAGE, "usage", message)
+                .hint(format!("say {}", list(all, "or"))));
+        }
+        let choices: Vec<String> = groups
+            .iter()
+            .map(|group| format!("the group {} ({})", group.name, group.members.join(", ")))
+            .chain(
+                environments
+                    .iter()
+                    .map(|name| format!("the environment {name}")),
+            )
+            .collect();
+        let shown: Vec<&str> = choices.iter().map(String::as_str).collect();
+        let chosen = terminal::choose(&format!("What may {} read?", self.name), &shown)?;
+        if let Some(group) = groups.get(chosen) {
+            return Ok((vec![group.name.clone()], Vec::new()));
+        }
+        let environment = environments.get(chosen - groups.len()).copied();
+        let environments = environment.map(str::to_owned).into_iter();
+        Ok((Vec::new(), environments.collect()))
+    }
+}
+
+/// `the register, team and the environment dev`.
+fn places(newcomer: &Newcomer) -> String {
+    let groups = newcomer.groups.iter().cloned();
+    let environments = newcomer.environments.iter();
+    let environments = environments.map(|name| format!("the environment {name}"));
+    let all = std::iter::once("the register".to_owned());
+    list(all.chain(groups).chain(environments).collect(), "and")
+}
+
+/// Where files cannot be opened here, the rules can be changed all the same.
+pub(super) fn if_not_openable(failure: Failure) -> Failure {
+    if failure.code == "files-left" || failure.exit == Exit::NO_IDENTITY {
+        return failure.hint(
+            "`--no-sync` changes the rules alone, for somebody else to run `mvx recipients sync`",
+        );
+    }
+    failure
+}

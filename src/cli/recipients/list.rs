@@ -1,0 +1,142 @@
+//! `mvx recipients list`.
+
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use crate::app::many;
+use crate::app::people::{Drift, People, Person};
+use crate::cli::Context;
+use crate::cli::ui::Table;
+use crate::error::{Exit, Failure};
+use crate::keys::short;
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  mvx recipients list
+  mvx recipients list secrets/prod
+  mvx recipients list --json | jq -r '.recipients[] | select(.expired) | .name'")]
+pub(super) struct List {
+    /// Files or directories; everyone in the rules, and the whole repository, when left out
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
+}
+
+impl List {
+    pub(super) fn run(&self, context: &Context) -> Result<Exit, Failure> {
+        let app = context.app();
+        let people = app.people(&self.files)?;
+        context.notes(&app);
+        for failure in &people.failures {
+            context.ui.problem(failure);
+        }
+        if context.ui.is_json() {
+            let shown = |path: &PathBuf| app.relative(path);
+            let recipients: Vec<_> = people
+                .people
+                .iter()
+                .map(|person| {
+                    json!({
+                        "name": person.name,
+                        "kind": person.kind,
+                        "key": person.key,
+                        "owner": person.owner,
+                        "expires": person.expires.map(|day| day.to_string()),
+                        "expired": person.expired,
+                        "groups": person.groups,
+                        "rules": person.rules.as_ref().map(shown),
+                        "files": person.files,
+                    })
+                })
+                .collect();
+            let drift: Vec<_> = people.drift.iter().map(drift_json).collect();
+            context
+                .ui
+                .json(&json!({ "recipients": recipients, "drift": drift }))?;
+        } else {
+            self.print(context, &people)?;
+        }
+        Ok(people
+            .failures
+            .first()
+            .map_or(Exit::OK, |failure| failure.exit))
+    }
+
+    fn print(&self, context: &Context, people: &People) -> Result<(), Failure> {
+        if people.people.is_empty() && people.failures.is_empty() {
+            context
+                .ui
+                .note("there are neither rules nor secret files here; `mvx init` writes the rules");
+            return Ok(());
+        }
+        let titles = ["NAME", "KIND", "KEY", "OWNER", "EXPIRES", "GROUPS", "FILES"];
+        let mut table = Table::new(titles);
+        for person in &people.people {
+            let name = person.name.clone();
+            let unnamed = person.rules.is_none() && people.has_rules();
+            let name =
+                name.unwrap_or_else(|| if unnamed { "(not in the rules)" } else { "" }.into());
+            let expires = match (person.expires, person.expired) {
+                (Some(day), true) => format!("{day} (past)"),
+                (Some(day), false) => day.to_string(),
+                (None, _) => String::new(),
+            };
+            table.row([
+                name.as_str(),
+                &person.kind,
+                &short(&person.key),
+                person.owner.as_deref().unwrap_or_default(),
+                &expires,
+                &person.groups.join(", "),
+                &self.files_of(person),
+            ]);
+        }
+        context.ui.table(&table)?;
+        for drift in &people.drift {
+            context.ui.answer(b"\n")?;
+            context.ui.heading(&drift.file.display().to_string())?;
+            let mut table = Table::new(["", ""]).indented();
+            for reader in &drift.surplus {
+                let key = short(&reader.id);
+                let who = reader.name.as_ref().map(|name| format!("{name} ({key})"));
+                table.row([
+                    who.unwrap_or(key).as_str(),
+                    "can open it, and the rules do not name it",
+                ]);
+            }
+            for name in &drift.missing {
+                table.row([
+                    name.as_str(),
+                    "is named by the rules, and cannot open it yet",
+                ]);
+            }
+            context.ui.table(&table)?;
+        }
+        if !people.drift.is_empty() {
+            context.ui.note(&format!(
+                "{} not as the rules say; `mvx recipients sync` brings them in line",
+                many(people.drift.len(), "file is", "files are")
+            ));
+        }
+        Ok(())
+    }
+
+    /// How many files a person can open; which ones, where files were asked about.
+    fn files_of(&self, person: &Person) -> String {
+        if self.files.is_empty() {
+            return person.files.len().to_string();
+        }
+        let files = person.files.iter().map(|file| file.display().to_string());
+        files.collect::<Vec<_>>().join(", ")
+    }
+}
+
+fn drift_json(drift: &Drift) -> serde_json::Value {
+    let surplus: Vec<_> = drift
+        .surplus
+        .iter()
+        .map(|reader| json!({ "name": reader.name, "kind": reader.kind, "key": reader.id }))
+        .collect();
+    json!({ "file": drift.file, "surplus": surplus, "missing": drift.missing })
+}

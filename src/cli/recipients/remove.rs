@@ -1,0 +1,156 @@
+//! `mvx recipients remove`.
+
+use serde_json::{Value, json};
+
+use super::add::if_not_openable;
+use crate::app::many;
+use crate::app::register::Leaver;
+use crate::app::rewrite::{Change, Request};
+use crate::cli::Context;
+use crate::cli::rewriting::{Caution, Words, object, rewrite};
+use crate::error::{Exit, Failure};
+use crate::keys::open::list;
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  mvx recipients remove bob
+  mvx recipients remove bob --dry-run
+  mvx recipients remove bob --yes --json | jq -r '.to_change[].file'")]
+pub(super) struct Remove {
+    /// The name in the rules, or the public key
+    name: String,
+    /// Change the rules alone; `mvx recipients sync` does the files later
+    #[arg(long)]
+    no_sync: bool,
+    #[command(flatten)]
+    caution: Caution,
+}
+
+impl Remove {
+    pub(super) fn run(&self, context: &Context) -> Result<Exit, Failure> {
+        let app = context.app();
+        let (change, leaver) = app.strike(&self.name)?;
+        let name = &leaver.name;
+        let former = [(name.clone(), leaver.key.clone())];
+        let mut request = Request {
+            files: app.secret_files(&[])?,
+            about: Some(&leaver.key),
+            former: &former,
+            compare_only: true,
+            ..Request::default()
+        };
+        // What they could read is known without opening it, also of files that stay as they are.
+        let readable = app.plan(&request, || {}).changes;
+        let readable: Vec<Change> = readable
+            .into_iter()
+            .filter(|change| change.removed.iter().any(|gone| gone.key == leaver.key))
+            .collect();
+        request.compare_only = false;
+        if self.no_sync {
+            request.files.clear();
+        }
+        if leaver.is_own {
+            context.ui.warn(
+                &format!("{name} is you: it is a key of this machine"),
+                &["`mvx keys rotate` gives you another key and keeps your access"],
+            );
+        }
+        let besides = [format!(
+            "{}: remove {name} from the register, all groups and all rules{}",
+            change.file.display(),
+            with_groups(&leaver)
+        )];
+        let words = Words {
+            unchanged: "not concerned",
+            question: if self.no_sync {
+                "Write the rules"
+            } else {
+                "Write the rules and"
+            },
+            besides: &besides,
+            asks: true,
+        };
+        let answer = rewrite(context, &app, &request, &self.caution, &words, || {
+            app.write_rules(&change)?;
+            context.ui.note(&format!(
+                "{}: {name} removed from the register, all groups and all rules{}",
+                change.file.display(),
+                with_groups(&leaver)
+            ));
+            Ok(())
+        })
+        .map_err(if_not_openable)?;
+        if context.ui.is_json() {
+            let mut fields = vec![
+                ("rules", json!(change.file)),
+                ("name", json!(name)),
+                ("key", json!(leaver.key)),
+                ("groups_removed", json!(leaver.groups)),
+                ("to_change", to_change(&readable)),
+            ];
+            fields.extend(answer.json);
+            context.ui.json(&object(fields))?;
+        } else {
+            self.print(context, &leaver, &readable)?;
+        }
+        answer.outcome
+    }
+
+    /// Lists what the one who left knows still.
+    fn print(
+        &self,
+        context: &Context,
+        leaver: &Leaver,
+        readable: &[Change],
+    ) -> Result<(), Failure> {
+        let name = &leaver.name;
+        for change in readable {
+            context.ui.heading(&change.file.display().to_string())?;
+            for secret in &change.secrets {
+                context.ui.line(&format!("  {secret}"))?;
+            }
+        }
+        let values: usize = readable.iter().map(|change| change.secrets.len()).sum();
+        if values == 0 {
+            context.ui.note(&format!(
+                "{name} could read none of the secret files that are here now"
+            ));
+            return Ok(());
+        }
+        if self.no_sync {
+            context.ui.warn(
+                &format!(
+                    "{name} can still open {}",
+                    many(readable.len(), "file", "files")
+                ),
+                &["`mvx recipients sync` locks them"],
+            );
+        }
+        context.ui.warn(
+            &format!(
+                "{name} could read {}, listed above, and git's history and every clone still hold them",
+                many(values, "value", "values")
+            ),
+            &["change each where it is used, and then here with `mvx set`"],
+        );
+        Ok(())
+    }
+}
+
+fn with_groups(leaver: &Leaver) -> String {
+    if leaver.groups.is_empty() {
+        return String::new();
+    }
+    format!(
+        ", and with it {}, in which nobody else was",
+        list(leaver.groups.clone(), "and")
+    )
+}
+
+fn to_change(readable: &[Change]) -> Value {
+    let files = readable.iter();
+    files
+        .map(|change| json!({ "file": change.file, "keys": change.secrets }))
+        .collect()
+}
