@@ -112,19 +112,16 @@ impl Outliner {
         let (now, later) = piece.split_at(base64_length(piece));
         run.length += now.len() as u64;
         self.read += now.len() as u64;
-        match &mut run.last {
-            Some(last) => keep_last(last, now),
-            None => {
-                self.text.push(now);
-                if self.text.len() - run.at > LARGE {
-                    let mut last = Vec::new();
-                    keep_last(
-                        &mut last,
-                        self.text.as_bytes().get(run.at..).unwrap_or_default(),
-                    );
-                    self.text.truncate(run.at);
-                    run.last = Some(last);
-                }
+        if let Some(last) = &mut run.last {
+            keep_last(last, now);
+        } else {
+            self.text.push(now);
+            let so_far = self.text.as_bytes().get(run.at..).unwrap_or_default();
+            if so_far.len() > LARGE {
+                let mut last = Vec::new();
+                keep_last(&mut last, so_far);
+                self.text.truncate(run.at);
+                run.last = Some(last);
             }
         }
         if later.is_empty() {
@@ -236,7 +233,7 @@ mod tests {
 
     fn file(length: usize, padding: &str) -> String {
         let data: String = (0..length)
-            .map(|i| char::from(b'A' + (i % 26) as u8))
+            .map(|i| char::from(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"[i % 26]))
             .collect();
         format!(
             "{{\"sops\": {{\"mac\": \"{PREFIX}AAAA,iv:\"}}, \"data\": \"{PREFIX}{data}{padding},iv:AA==\"}}\n"

@@ -11,6 +11,7 @@ mod import;
 mod init;
 mod json;
 mod keys;
+mod large;
 mod ls;
 mod mv;
 mod recipients;

@@ -5,6 +5,7 @@ mod comments;
 mod dice;
 mod imports;
 mod ivs;
+mod large;
 mod oddities;
 mod refusals;
 mod seal;
