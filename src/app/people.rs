@@ -72,9 +72,7 @@ impl App<'_> {
         };
         let mut registers: Vec<Arc<Rules>> = Vec::new();
         if arguments.is_empty() {
-            let root = git::repository_root(self.directory())?;
-            let root = root.unwrap_or_else(|| self.directory().to_owned());
-            match self.rules_at(&root.join("any")) {
+            match self.rules_here() {
                 Ok(rules) => people.enrol(&rules, &mut registers),
                 Err(failure) if failure.code == "no-rules" => {}
                 Err(failure) => return Err(failure),
@@ -135,15 +133,22 @@ impl App<'_> {
             let entries: Vec<KeyEntry> = entries.concat();
             let difference = Difference::between(&entries, policy.recipients());
             if !difference.is_none() {
-                let surplus = difference.surplus.iter().map(|entry| Reader {
-                    name: self.register_name(path, &entry.recipient()),
-                    kind: entry.kind.clone(),
-                    id: entry.recipient(),
-                    group: None,
-                });
+                let mut surplus: Vec<Reader> = Vec::new();
+                for entry in &difference.surplus {
+                    let id = entry.recipient();
+                    // One key may be in several key groups.
+                    if !surplus.iter().any(|known| known.id == id) {
+                        surplus.push(Reader {
+                            name: self.register_name(path, &id),
+                            kind: entry.kind.clone(),
+                            id,
+                            group: None,
+                        });
+                    }
+                }
                 people.drift.push(Drift {
                     file: path.into(),
-                    surplus: surplus.collect(),
+                    surplus,
                     missing: difference.missing.iter().map(name).collect(),
                 });
             }

@@ -37,8 +37,10 @@ pub struct Request<'a> {
     pub drop: &'a [String],
     /// Whether the files are only compared with the rules: nothing is opened.
     pub compare_only: bool,
-    /// Files that this public key can open, or shall, and no others.
-    pub about: Option<&'a str>,
+    /// Only files that one of these public keys can open, or shall; all where there are none.
+    pub about: &'a [String],
+    /// A public key whose identity this machine is about to hold.
+    pub soon_own: Option<&'a str>,
     /// How a public key was called that the rules do not name any more.
     pub former: &'a [(String, String)],
 }
@@ -220,10 +222,13 @@ impl App<'_> {
             Readers::Vouched(specs) => (vec![specs], None),
             Readers::Unknown => return Ok(Step::Uncovered),
         };
-        if let Some(key) = request.about {
-            let has = |entry: &KeyEntry| is_same_key(&entry.recipient(), key);
-            let shall = |spec: &RecipientSpec| is_same_key(&spec.value, key);
-            if !groups.iter().flatten().any(has) && !wanted.iter().flatten().any(shall) {
+        if !request.about.is_empty() {
+            let concerns = |key: &str| request.about.iter().any(|about| is_same_key(about, key));
+            let mut entries = groups.iter().flatten();
+            let mut specs = wanted.iter().flatten();
+            let concerned = entries.any(|entry| concerns(&entry.recipient()))
+                || specs.any(|spec| concerns(&spec.value));
+            if !concerned {
                 return Ok(Step::Nothing);
             }
         }
@@ -322,6 +327,10 @@ impl App<'_> {
                 key,
             }
         };
+        let soon_own = |spec: &RecipientSpec| {
+            let own = request.soon_own;
+            own.is_some_and(|own| is_same_key(own, &spec.value))
+        };
         let mut removed: Vec<Party> = difference.surplus.iter().map(party).collect();
         removed.dedup();
         let added = difference.missing.iter().map(|spec| Party {
@@ -333,7 +342,7 @@ impl App<'_> {
             added: added.collect(),
             removed: if takes_access { removed } else { Vec::new() },
             new_key: request.new_keys || takes_access,
-            stays_open: self.opens_any(wanted),
+            stays_open: wanted.iter().any(soon_own) || self.opens_any(wanted),
             secrets: if takes_access {
                 inventory::secrets(sealed)
             } else {
@@ -471,7 +480,7 @@ fn vouched(entries: &[KeyEntry], drop: &[String]) -> Result<Vec<RecipientSpec>, 
 
 fn unreachable(name: &str, kind: &str) -> Failure {
     let message = format!(
-        "it needs a new data key, or a first entry, for `{name}`; this version cannot wrap for keys of the kind {kind}"
+        "`{name}` needs a new entry, and this version cannot wrap for keys of the kind {kind}"
     );
     Failure::new(Exit::RULES, "recipient-kind", message).hint(format!(
         "`mvx rekey --drop {} FILE` goes on without it",

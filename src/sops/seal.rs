@@ -18,6 +18,7 @@ use crate::sops::mac::Mac;
 use crate::sops::metadata::{Metadata, MetadataError, SEAL, SPELLING};
 use crate::sops::open::{Known, decrypt, open_leaf, overlap, plaintext, selector_of};
 use crate::sops::previous::Previous;
+use crate::sops::proof::still_opens;
 use crate::sops::re2::Pattern;
 use crate::sops::select::{Selector, select};
 use crate::sops::signet;
@@ -92,11 +93,8 @@ impl Sealer<'_> {
             match &item.body {
                 Body::Leaf(value) => {
                     mac.add(value, selected);
-                    if value.bytes.is_empty() {
-                        continue;
-                    }
-                    if !selected {
-                        clear += 1;
+                    if value.bytes.is_empty() || !selected {
+                        clear += usize::from(!value.bytes.is_empty());
                         let block = item.block.as_ref();
                         if block.is_some_and(|block| block.lines.end == text.len()) {
                             // Lines come below it, and so it gets a line break that it had not.
@@ -126,6 +124,11 @@ impl Sealer<'_> {
                 }
                 Body::Comment(comment) => commented |= !comment.is_empty(),
                 _ => {}
+            }
+        }
+        if spelling.has_values() {
+            for path in tree.duplicates() {
+                spelling.forget(&path);
             }
         }
         if encrypted == 0 && clear > 0 {
@@ -318,11 +321,23 @@ impl Sealer<'_> {
                     mac.add(clear, true);
                     clear.duplicate()
                 }
-                Body::Comment(text) if !selected || text.is_empty() => continue,
+                Body::Comment(text) if !selected || text.is_empty() => {
+                    if known.comment(text.as_bytes()).is_some() {
+                        return Err(SealError::StrayComment {
+                            path: tree.path(item),
+                        });
+                    }
+                    continue;
+                }
                 Body::Comment(text) if Envelope::looks_like(text.as_bytes()) => {
                     match comments.open(index, item, text) {
                         Found::Elsewhere(value) => value,
-                        _ => continue,
+                        Found::AtHome(_) => continue,
+                        // The place for which it was encrypted may be gone.
+                        Found::Nowhere => match known.comment(text.as_bytes()) {
+                            Some(value) => value.duplicate(),
+                            None => continue,
+                        },
                     }
                 }
                 Body::Comment(text) if new => Value::new(Kind::Comment, text.duplicate()),
@@ -346,8 +361,10 @@ impl Sealer<'_> {
         let again = self.store.parse(sealed.as_bytes())?;
         let block = again.meta().ok_or(SealError::Proof)?;
         let metadata = Metadata::from_block(block);
-        let opened = decrypt(&again, &metadata, &cipher, Some(&known))?;
+        let mut opened = decrypt(&again, &metadata, &cipher, Some(&known))?;
         let seal = signet::seal(self.key, &again, &opened, &metadata);
+        let written = (sealed.as_bytes(), &again, &mut opened);
+        still_opens(self.store, written, &cipher, before)?;
         signet::impress(&mut sealed, &blank, &seal);
         Ok(sealed)
     }
@@ -503,12 +520,20 @@ fn all_seen(text: &[u8], tree: &Tree, pattern: &Pattern) -> Result<(), SealError
 
 /// Whether two trees hold the same entries, values and comments in the same order.
 pub fn same(a: &Tree, b: &Tree) -> bool {
+    // By lines: INI takes all that stand above a name for one comment, and sealing may add one.
     let comments = |tree: &Tree| -> Vec<Cleartext> {
-        tree.items
-            .iter()
-            .filter_map(|item| match &item.body {
-                Body::Comment(text) => Some(text.duplicate()),
-                _ => None,
+        let texts = tree.items.iter().filter_map(|item| match &item.body {
+            Body::Comment(text) => Some(text.as_bytes()),
+            _ => None,
+        });
+        let lines = texts.flat_map(|text| text.split(|byte| *byte == b'\n'));
+        lines
+            .map(|line| {
+                let sign = line
+                    .iter()
+                    .take_while(|it| matches!(it, b';' | b'#' | b' '));
+                let words = line.get(sign.count()..).unwrap_or_default();
+                Cleartext::new(words.trim_ascii_end().to_vec())
             })
             .collect()
     };
@@ -519,6 +544,10 @@ pub fn same(a: &Tree, b: &Tree) -> bool {
             && a.container(x.parent).aad == b.container(y.parent).aad;
         same_place
             && match (&x.body, &y.body) {
+                // Of two JSON entries with one name, the float 1e3 comes back as 1000.
+                (Body::Leaf(x), Body::Leaf(y)) if y.kind == Kind::Int => {
+                    matches!(x.kind, Kind::Int | Kind::Float) && x.bytes == y.bytes
+                }
                 (Body::Leaf(x), Body::Leaf(y)) => x == y,
                 (Body::Null, Body::Null) => true,
                 (Body::Open(x), Body::Open(y)) => a.container(*x).shape == b.container(*y).shape,

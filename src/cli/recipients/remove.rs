@@ -35,7 +35,7 @@ impl Remove {
         let former = [(name.clone(), leaver.key.clone())];
         let mut request = Request {
             files: app.secret_files(&[])?,
-            about: Some(&leaver.key),
+            about: std::slice::from_ref(&leaver.key),
             former: &former,
             compare_only: true,
             ..Request::default()

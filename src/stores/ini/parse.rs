@@ -303,6 +303,7 @@ impl Parser<'_> {
         Ok(Some(MetaBlock {
             fields,
             cut: vec![self.cut(block)],
+            rest: String::new(),
         }))
     }
 

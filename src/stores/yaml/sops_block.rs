@@ -94,8 +94,23 @@ impl BlockReader {
         MetaBlock {
             fields: self.fields,
             cut: vec![cut],
+            rest: String::new(),
         }
     }
+}
+
+/// An empty map in the place of a block that stands alone in a document without a `---` of its
+/// own: without anything, there would be one document less.
+pub(super) fn keep_document(text: &str, block: &mut MetaBlock) {
+    let Some(cut) = block.cut.first().and_then(|cut| text.get(cut.clone())) else {
+        return;
+    };
+    let newline = newline_of(text.as_bytes());
+    block.rest = match (cut.starts_with(['\r', '\n']), cut.ends_with('\n')) {
+        (true, false) => format!("{newline}{{}}"),
+        (_, true) => format!("{{}}{newline}"),
+        (false, false) => "{}".into(),
+    };
 }
 
 impl Level {
@@ -112,10 +127,11 @@ impl Level {
 /// Whole lines. Where the file ends without a line break, the one before the block goes: `attach`
 /// put it there.
 fn block_cut(text: &str, key: usize, end: usize) -> Range<usize> {
+    let mark = if text.starts_with('\u{feff}') { 3 } else { 0 };
     let start = text
         .get(..key)
         .and_then(|head| head.rfind('\n'))
-        .map_or(0, |at| at + 1);
+        .map_or(mark, |at| at + 1);
     let rest = text.get(end..).unwrap_or_default();
     if let Some(newline) = rest.find('\n') {
         return start..end + newline + 1;

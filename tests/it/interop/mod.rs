@@ -3,6 +3,7 @@
 mod chains;
 mod comments;
 mod dice;
+mod documents;
 mod imports;
 mod ivs;
 mod large;
