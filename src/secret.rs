@@ -102,6 +102,17 @@ impl Cleartext {
         self.0.truncate(len);
     }
 
+    /// Empties the buffer and hands it on with room for `capacity` bytes, so that it need not grow.
+    /// Whoever takes it wraps it again; a buffer that is too small is wiped here.
+    #[must_use]
+    pub fn into_buffer(mut self, capacity: usize) -> Vec<u8> {
+        if self.0.capacity() < capacity {
+            return Vec::with_capacity(capacity);
+        }
+        self.0.clear();
+        std::mem::take(&mut *self.0)
+    }
+
     /// A second copy, for the few places that must hand a value on.
     #[must_use]
     pub fn duplicate(&self) -> Self {

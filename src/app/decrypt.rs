@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::app::App;
 use crate::app::files::{directory_is_there, is_same_file};
+use crate::app::large::{LargePlain, Watch};
 use crate::app::load::parse_sealed;
 use crate::error::{Exit, Failure};
 use crate::io::file;
@@ -36,12 +37,16 @@ pub struct Request<'a> {
     pub allow_unignored: bool,
     /// Whether an existing file may be replaced.
     pub overwrite: bool,
+    /// Who is told how far a large file is.
+    pub watch: Watch<'a>,
 }
 
 /// What was opened.
 pub struct Decrypted {
     /// The plaintext, for [`Output::Caller`].
     pub text: Option<Cleartext>,
+    /// Instead of it, where that is too large to be held in memory.
+    pub large: Option<LargePlain>,
     /// The file that was written.
     pub written: Option<PathBuf>,
 }
@@ -57,6 +62,9 @@ impl App<'_> {
         if let Some(target) = &target {
             self.may_write(target, &request)?;
         }
+        if let Some(done) = self.decrypt_large(&request, target.as_deref())? {
+            return Ok(done);
+        }
         let sealed = match request.bytes {
             Some(bytes) => {
                 let format = request
@@ -71,6 +79,7 @@ impl App<'_> {
         let Some(target) = target else {
             return Ok(Decrypted {
                 text: Some(plain),
+                large: None,
                 written: None,
             });
         };
@@ -85,6 +94,7 @@ impl App<'_> {
         }
         Ok(Decrypted {
             text: None,
+            large: None,
             written: Some(target),
         })
     }

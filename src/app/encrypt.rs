@@ -5,12 +5,15 @@ use std::path::{Path, PathBuf};
 use crate::app::files::{
     directory_is_there, is_same_file, is_sealed_name, sealed_name, shell_word,
 };
+use crate::app::large::{THRESHOLD, Watch, is_still};
 use crate::app::policy::{Policy, format_of};
 use crate::app::{App, READ_LIMIT, SystemRandomness, many, now, recipients};
 use crate::error::{At as _, Exit, Failure};
+use crate::io::large::Large;
 use crate::io::write::{self, Access};
 use crate::io::{file, random};
 use crate::secret::{Cleartext, DataKey};
+use crate::sops::mac::Imprint;
 use crate::sops::metadata::{KeyEntry, Metadata};
 use crate::sops::previous::Previous;
 use crate::sops::seal::{Sealed, Sealer};
@@ -43,6 +46,8 @@ pub struct Request<'a> {
     pub age: &'a [String],
     /// Whether an existing file may be replaced.
     pub overwrite: bool,
+    /// Who is told how far a large file is.
+    pub watch: Watch<'a>,
 }
 
 /// What was sealed.
@@ -51,14 +56,22 @@ pub struct Encrypted {
     pub written: Option<PathBuf>,
     /// The sealed text, for [`Output::Caller`].
     pub text: Option<Cleartext>,
-    /// The plaintext's bytes, so that it is removed only if it is still the same.
-    pub plaintext: Cleartext,
+    /// The plaintext, so that it is removed only if it is still the same.
+    pub plaintext: Plaintext,
     /// How many values are encrypted.
     pub encrypted: usize,
     /// How many values stand in clear because the selector says so.
     pub clear: usize,
     /// Who can open it.
     pub recipients: Vec<String>,
+}
+
+/// A plaintext as it is remembered.
+pub enum Plaintext {
+    /// Its bytes.
+    Held(Cleartext),
+    /// What it is known by, where it is too large to be held in memory.
+    Hashed(Imprint),
 }
 
 /// A new file's data key and what gives it to the recipients.
@@ -85,6 +98,24 @@ impl App<'_> {
             .format
             .or(format_of(&policy))
             .unwrap_or_else(|| Format::from_path(request.path));
+        if let (None, Some(target), Format::Binary) = (&request.bytes, &target, format)
+            && let Some(source) = Large::open(request.path, THRESHOLD)?
+        {
+            let key = self.new_key(&policy).at(&name)?;
+            let new = (&key, metadata_for(format, &policy, &key));
+            if let Some(plaintext) = self.encrypt_large(&request, target, &source, new)? {
+                self.warn_if_left_out(target);
+                self.warn_if_closed(target, &policy);
+                return Ok(Encrypted {
+                    text: None,
+                    written: Some(target.clone()),
+                    plaintext,
+                    encrypted: 1,
+                    clear: 0,
+                    recipients: names_of(&policy),
+                });
+            }
+        }
         let plaintext = match request.bytes {
             Some(bytes) => bytes,
             None => file::read(request.path, READ_LIMIT)?,
@@ -112,19 +143,13 @@ impl App<'_> {
             self.warn_if_left_out(target);
             self.warn_if_closed(target, &policy);
         }
-        let mut recipients: Vec<String> = Vec::new();
-        for name in policy.recipients().map(recipients::name) {
-            if !recipients.contains(&name) {
-                recipients.push(name);
-            }
-        }
         Ok(Encrypted {
             text: target.is_none().then_some(text),
             written: target,
-            plaintext,
+            plaintext: Plaintext::Held(plaintext),
             encrypted,
             clear,
-            recipients,
+            recipients: names_of(&policy),
         })
     }
 
@@ -192,10 +217,7 @@ impl App<'_> {
         policy: &Policy,
         key: &NewKey,
     ) -> Result<Sealed, Failure> {
-        // sops ignores selectors for binary files, and so names none in them.
-        let selector = (format != Format::Binary)
-            .then(|| (policy.selector.field(), policy.selector.pattern()));
-        let metadata = Metadata::new(&key.groups, None, selector, policy.mac_only_encrypted);
+        let metadata = metadata_for(format, policy, key);
         let sealed = self.seal(name, plaintext, format, &key.key, metadata, None)?;
         let crlf = memchr::memmem::find(plaintext.as_bytes(), b"\r\n").is_some();
         if format == Format::Dotenv && crlf {
@@ -242,10 +264,28 @@ impl App<'_> {
     }
 
     /// Removes a plaintext that was sealed, unless it changed meanwhile.
+    pub fn remove_encrypted(&self, path: &Path, sealed: &Plaintext) -> Result<(), Failure> {
+        match sealed {
+            Plaintext::Held(sealed) => self.remove_plaintext(path, sealed),
+            Plaintext::Hashed(imprint) => self.remove_if(path, |file| is_still(file, imprint)),
+        }
+    }
+
+    /// As [`App::remove_encrypted`], for bytes.
     pub fn remove_plaintext(&self, path: &Path, sealed: &Cleartext) -> Result<(), Failure> {
+        self.remove_if(
+            path,
+            |target| Ok(file::read(target, READ_LIMIT)? == *sealed),
+        )
+    }
+
+    fn remove_if(
+        &self,
+        path: &Path,
+        is_same: impl FnOnce(&Path) -> Result<bool, Failure>,
+    ) -> Result<(), Failure> {
         let lock = self.lock(path)?;
-        let current = file::read(lock.target(), READ_LIMIT)?;
-        if current != *sealed {
+        if !is_same(lock.target())? {
             return Err(Failure::new(
                 Exit::IO,
                 "changed-meanwhile",
@@ -256,6 +296,25 @@ impl App<'_> {
         }
         Ok(file::remove(path)?)
     }
+}
+
+/// A new file's metadata.
+fn metadata_for(format: Format, policy: &Policy, key: &NewKey) -> Metadata {
+    // sops ignores selectors for binary files, and so names none in them.
+    let selector =
+        (format != Format::Binary).then(|| (policy.selector.field(), policy.selector.pattern()));
+    Metadata::new(&key.groups, None, selector, policy.mac_only_encrypted)
+}
+
+/// Whom a policy names, each once.
+fn names_of(policy: &Policy) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for name in policy.recipients().map(recipients::name) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
 }
 
 /// Whether a value of a dotenv text stands in quotes.

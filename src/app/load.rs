@@ -87,13 +87,7 @@ impl App<'_> {
     /// Opens a sealed file: finds its data key, decrypts its values, compares its MAC and its seal.
     pub fn open_sealed(&self, sealed: Sealed) -> Result<OpenFile, Failure> {
         let name = sealed.name.clone();
-        let (key, opened_by) = self.unwrap_key(&name, &sealed.metadata).at(&name)?;
-        for recipient in &opened_by {
-            self.detail(1, || {
-                let by = self.name_of(Path::new(&name), recipient);
-                format!("{name}: opened by the identity of {by}")
-            });
-        }
+        let (key, opened_by) = self.data_key(&sealed)?;
         let opened = open(&sealed.tree, &sealed.metadata, &key, Check::Required).at(&name)?;
         if opened.closed_comments > 0 {
             self.note(format!(
@@ -110,6 +104,19 @@ impl App<'_> {
         };
         self.trust(&file)?;
         Ok(file)
+    }
+
+    /// A file's data key, and whose entries opened it.
+    pub(super) fn data_key(&self, sealed: &Sealed) -> Result<Unwrapped, Failure> {
+        let name = &sealed.name;
+        let (key, opened_by) = self.unwrap_key(name, &sealed.metadata).at(name)?;
+        for recipient in &opened_by {
+            self.detail(1, || {
+                let by = self.name_of(Path::new(name), recipient);
+                format!("{name}: opened by the identity of {by}")
+            });
+        }
+        Ok((key, opened_by))
     }
 
     /// Unwraps a file's data key with what this machine holds.

@@ -12,6 +12,7 @@ pub mod files;
 pub mod import;
 pub mod init;
 pub mod inventory;
+pub mod large;
 pub mod load;
 pub mod own_keys;
 mod parallel;

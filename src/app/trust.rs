@@ -55,13 +55,22 @@ pub enum Search {
 }
 
 impl App<'_> {
-    /// Refuses an opened file that lost its seal if it differs from the version that had one in
-    /// more than SOPS's encryption vouches for.
-    pub(super) fn trust(&self, file: &OpenFile) -> Result<(), Failure> {
-        if file.opened.seal == SealState::Valid || file.sealed.name == STDIN {
-            return Ok(());
-        }
-        let path = Path::new(&file.sealed.name);
+    /// Whether a file without a seal is taken as it is, because none of its versions in git has one.
+    pub(super) fn never_had_a_seal(
+        &self,
+        path: &Path,
+        key: &DataKey,
+        format: Format,
+    ) -> Result<bool, Failure> {
+        self.may_lack_a_seal(path)?;
+        let Some(tree) = self.history_of(path) else {
+            return Ok(true);
+        };
+        let found = self.search(path, &tree, Some(key), format, Wanted::WithSeal)?;
+        Ok(matches!(found, Search::None))
+    }
+
+    fn may_lack_a_seal(&self, path: &Path) -> Result<(), Failure> {
         // Broken rules keep nobody from opening a file.
         let policy = self.policy_if_any(path).unwrap_or_default();
         if policy.is_some_and(|policy| policy.seal_required) {
@@ -70,6 +79,17 @@ impl App<'_> {
                 "it carries no seal, and the rules demand one",
             ));
         }
+        Ok(())
+    }
+
+    /// Refuses an opened file that lost its seal if it differs from the version that had one in
+    /// more than SOPS's encryption vouches for.
+    pub(super) fn trust(&self, file: &OpenFile) -> Result<(), Failure> {
+        if file.opened.seal == SealState::Valid || file.sealed.name == STDIN {
+            return Ok(());
+        }
+        let path = Path::new(&file.sealed.name);
+        self.may_lack_a_seal(path)?;
         let Some(tree) = self.history_of(path) else {
             return Ok(());
         };

@@ -1,5 +1,6 @@
 //! `mvx decrypt`.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
@@ -8,6 +9,7 @@ use super::{Context, FormatArg, misuse};
 use crate::app::READ_LIMIT;
 use crate::app::decrypt::{Decrypted, Output, Request};
 use crate::app::files::{STDIN, Wanted, shell_word};
+use crate::app::large::{LargePlain, Watch};
 use crate::error::{Exit, Failure};
 use crate::io::{stdio, terminal};
 use crate::secret::Cleartext;
@@ -63,6 +65,8 @@ impl Decrypt {
                 "`--output` names one file, but there are several to decrypt",
             ));
         }
+        let progress = RefCell::new(context.ui.progress(targets.len(), "decrypting"));
+        let watch = |done, all| progress.borrow_mut().bytes(done, all);
         let mut answers = Vec::new();
         for target in &targets {
             let request = Request {
@@ -80,10 +84,24 @@ impl Decrypt {
                 },
                 allow_unignored: self.allow_unignored,
                 overwrite: self.overwrite,
+                watch: &watch,
             };
             let done = app.decrypt(request);
             context.notes(&app);
-            answers.push(self.report(context, target, done?)?);
+            let done = match done? {
+                Decrypted {
+                    large: Some(plain), ..
+                } if !context.ui.is_json() && !terminal::is_stdout() => {
+                    plain.each(&watch, |piece| context.ui.answer(piece))?;
+                    continue;
+                }
+                Decrypted {
+                    large: Some(plain), ..
+                } => held(plain, &watch)?,
+                done => done,
+            };
+            answers.push(self.report(context, target, done)?);
+            progress.borrow_mut().step();
         }
         if context.ui.is_json() {
             context.ui.json(&json!({ "decrypted": answers }))?;
@@ -141,6 +159,21 @@ impl Decrypt {
         });
         Ok(json!({ "file": target, "written": written, "plaintext": null }))
     }
+}
+
+/// A large plaintext all the same held in memory: a terminal and JSON take text only.
+fn held(plain: LargePlain, watch: Watch<'_>) -> Result<Decrypted, Failure> {
+    let length = usize::try_from(plain.length()).unwrap_or_default();
+    let mut text = Cleartext::with_capacity(length);
+    plain.each(watch, |piece| {
+        text.push(piece);
+        Ok(())
+    })?;
+    Ok(Decrypted {
+        text: Some(text),
+        large: None,
+        written: None,
+    })
 }
 
 /// Prints a plaintext, unless it would only make a mess of a terminal.

@@ -1,5 +1,6 @@
 //! `mvx encrypt`.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
@@ -107,13 +108,17 @@ impl Encrypt {
         if targets != self.files && !self.caution.yes {
             agree(context, &targets)?;
         }
-        let mut progress = context.ui.progress(targets.len(), "encrypting");
+        let progress = RefCell::new(context.ui.progress(targets.len(), "encrypting"));
+        let watch = |done, all| progress.borrow_mut().bytes(done, all);
         let mut answers = Vec::new();
         for target in &targets {
-            let done = app.encrypt(self.request(target, None));
+            let done = app.encrypt(Request {
+                watch: &watch,
+                ..self.request(target, None)
+            });
             context.notes(&app);
             answers.push(self.report(context, &app, target, &done?)?);
-            progress.step();
+            progress.borrow_mut().step();
         }
         if context.ui.is_json() {
             context.ui.json(&json!({ "encrypted": answers }))?;
@@ -170,6 +175,7 @@ impl Encrypt {
             format: self.format.format(),
             age: &self.age,
             overwrite: self.overwrite,
+            watch: &|_, _| {},
         }
     }
 
@@ -239,7 +245,7 @@ impl Encrypt {
         if !agreed {
             return Ok(false);
         }
-        app.remove_plaintext(path, &done.plaintext)?;
+        app.remove_encrypted(path, &done.plaintext)?;
         context.ui.note(&format!("{}: removed", path.display()));
         Ok(true)
     }

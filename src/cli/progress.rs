@@ -34,6 +34,17 @@ impl<'a> Progress<'a> {
             self.ui.show(Some(line(self.doing, self.done, self.steps)));
         }
     }
+
+    /// So many bytes of one step are done.
+    pub fn bytes(&mut self, done: u64, all: u64) {
+        let now = Instant::now();
+        if self.next.is_some_and(|next| next <= now) {
+            self.next = Some(now + PAUSE);
+            let mebibytes = |bytes: u64| usize::try_from(bytes >> 20).unwrap_or(usize::MAX);
+            let line = line(self.doing, mebibytes(done), mebibytes(all));
+            self.ui.show(Some(format!("{line} MiB")));
+        }
+    }
 }
 
 impl Drop for Progress<'_> {

@@ -6,6 +6,7 @@ pub mod clock;
 pub mod env;
 pub mod file;
 pub mod harden;
+pub mod large;
 pub mod lock;
 pub mod look;
 pub mod private;

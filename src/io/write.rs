@@ -14,6 +14,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use crate::io::file::{self, Kind};
+use crate::io::large::Large;
 use crate::io::lock::Lock;
 use crate::io::{IoError, signals, stale};
 
@@ -30,16 +31,12 @@ pub enum Access {
 /// Replaces a file or makes a new one.
 pub fn write(path: &Path, bytes: &[u8], access: Access) -> Result<(), IoError> {
     let target = file::target(path)?;
-    put(path, &target, access, Existing::Replace, |file| {
-        file.write_all(bytes)
-    })
+    put(path, &target, access, Existing::Replace, all(path, bytes))
 }
 
 /// Makes a new file; whatever is there already, a dangling symlink too, stays and is an error.
 pub fn create_new(path: &Path, bytes: &[u8], access: Access) -> Result<(), IoError> {
-    put(path, path, access, Existing::Refuse, |file| {
-        file.write_all(bytes)
-    })
+    put(path, path, access, Existing::Refuse, all(path, bytes))
 }
 
 /// Replaces the locked file if it still holds exactly `expected`.
@@ -67,8 +64,48 @@ pub fn write_if_unchanged(
         lock.target(),
         access,
         Existing::Replace,
-        |file| file.write_all(bytes),
+        all(lock.path(), bytes),
     )
+}
+
+/// A file that is being written and has no name yet.
+pub struct Draft<'a> {
+    path: &'a Path,
+    file: &'a mut File,
+}
+
+impl Draft<'_> {
+    /// Writes the next piece.
+    pub fn push(&mut self, bytes: &[u8]) -> Result<(), IoError> {
+        let written = self.file.write_all(bytes);
+        written.map_err(|source| IoError::write(self.path, source))
+    }
+
+    /// What was written, to be read again. Nothing more may be written then.
+    pub fn written(&self) -> Result<Large, IoError> {
+        let file = self.file.try_clone();
+        Large::of(
+            self.path,
+            file.map_err(|source| IoError::write(self.path, source))?,
+        )
+    }
+}
+
+/// As [`write`] or [`create_new`], for what does not fit into memory. If `fill` fails, nothing was
+/// written.
+pub fn write_draft<T, E: From<IoError>>(
+    path: &Path,
+    access: Access,
+    existing: Existing,
+    fill: impl FnOnce(&mut Draft<'_>) -> Result<T, E>,
+) -> Result<T, E> {
+    let target = match existing {
+        Existing::Replace => file::target(path)?,
+        Existing::Refuse => path.into(),
+    };
+    put(path, &target, access, existing, |file| {
+        fill(&mut Draft { path, file })
+    })
 }
 
 /// Whether a file is one of mvx's own temporary files that was left behind when the process was
@@ -85,32 +122,34 @@ pub fn is_left_over(path: &Path) -> bool {
 }
 
 /// What to do with a file that is there already.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Existing {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Existing {
+    /// It is replaced.
     Replace,
+    /// It stays, and is an error.
     Refuse,
 }
 
 /// The steps of every write. Errors name `path`, as the user wrote it.
-fn put(
+fn put<T, E: From<IoError>>(
     path: &Path,
     target: &Path,
     access: Access,
     existing: Existing,
-    fill: impl FnOnce(&mut File) -> io::Result<()>,
-) -> Result<(), IoError> {
+    fill: impl FnOnce(&mut File) -> Result<T, E>,
+) -> Result<T, E> {
     let failed = |source| IoError::write(path, source);
     let old = match fs::symlink_metadata(target) {
         Ok(_) if existing == Existing::Refuse => {
-            return Err(IoError::AlreadyExists { path: path.into() });
+            return Err(IoError::AlreadyExists { path: path.into() }.into());
         }
         Ok(metadata) => match file::kind_of(&metadata) {
             Kind::File => Some(metadata),
-            Kind::Directory => return Err(not_a_file(path, "a directory")),
-            Kind::Other(what) => return Err(not_a_file(path, what)),
+            Kind::Directory => return Err(not_a_file(path, "a directory").into()),
+            Kind::Other(what) => return Err(not_a_file(path, what).into()),
         },
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        Err(source) => return Err(failed(source)),
+        Err(source) => return Err(failed(source).into()),
     };
     let directory = file::directory_of(target);
     let mode = match (access, &old) {
@@ -138,7 +177,7 @@ fn put(
         .map_err(failed)?;
     // shows that it is in use; best effort
     temporary.as_file().try_lock().ok();
-    fill(temporary.as_file_mut()).map_err(failed)?;
+    let filled = fill(temporary.as_file_mut())?;
     if let (Access::Shared, Some(old)) = (access, &old) {
         keep_owner_and_mode(temporary.as_file(), old).map_err(failed)?;
     }
@@ -153,7 +192,15 @@ fn put(
     })?;
     drop(clean_up);
     file::sync_directory(directory);
-    Ok(())
+    Ok(filled)
+}
+
+/// What fills a file from memory.
+fn all<'b>(path: &'b Path, bytes: &'b [u8]) -> impl FnOnce(&mut File) -> Result<(), IoError> + 'b {
+    move |file| {
+        file.write_all(bytes)
+            .map_err(|source| IoError::write(path, source))
+    }
 }
 
 fn not_a_file(path: &Path, what: &'static str) -> IoError {
@@ -165,7 +212,8 @@ fn not_a_file(path: &Path, what: &'static str) -> IoError {
 
 fn create(path: &Path, mode: u32) -> io::Result<File> {
     let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
+    // readable, so that what was written can be proved
+    options.read(true).write(true).create_new(true);
     #[cfg(unix)]
     {
         use std::os::unix::fs::OpenOptionsExt;
@@ -301,8 +349,8 @@ mod tests {
         let place = Place::new();
         let path = place.file("a", "old", 0o640);
         let error = put(&path, &path, Access::Shared, Existing::Replace, |file| {
-            file.write_all(b"half of the n")?;
-            Err(io::ErrorKind::StorageFull.into())
+            file.write_all(b"half of the n").unwrap();
+            Err::<(), _>(IoError::write(&path, io::ErrorKind::StorageFull.into()))
         })
         .unwrap_err();
         assert!(matches!(&error, IoError::Write { path: named, .. } if *named == path));
@@ -316,9 +364,13 @@ mod tests {
         let place = Place::new();
         let path = place.file("a", "old", 0o600);
         let outcome = std::panic::catch_unwind(|| {
-            put(&path, &path, Access::Shared, Existing::Replace, |_| {
-                panic!("as if by a bug")
-            })
+            put(
+                &path,
+                &path,
+                Access::Shared,
+                Existing::Replace,
+                |_| -> Result<(), IoError> { panic!("as if by a bug") },
+            )
         });
         assert!(outcome.is_err());
         assert_eq!(fs::read(&path).unwrap(), b"old");
@@ -377,8 +429,8 @@ mod tests {
         let place = Place::new();
         let path = place.at("a");
         let error = put(&path, &path, Access::Private, Existing::Refuse, |file| {
-            fs::write(&path, "first")?;
-            file.write_all(b"second")
+            fs::write(&path, "first").unwrap();
+            all(&path, b"second")(file)
         })
         .unwrap_err();
         assert!(matches!(error, IoError::AlreadyExists { .. }));

@@ -16,6 +16,7 @@ const ONLY_ENCRYPTED: [u8; 32] = [
 ];
 
 /// A MAC while it is computed.
+#[derive(Clone)]
 pub struct Mac {
     hash: Sha512,
     only_encrypted: bool,
@@ -41,6 +42,19 @@ impl Mac {
         }
     }
 
+    /// Adds a piece of an encrypted leaf.
+    pub fn add_piece(&mut self, bytes: &[u8]) {
+        self.hash.update(bytes);
+    }
+
+    /// What the bytes so far are known by in this run.
+    pub fn imprint(&self) -> Imprint {
+        Imprint {
+            mac: self.clone().finish(),
+            only_encrypted: self.only_encrypted,
+        }
+    }
+
     /// The MAC as SOPS stores it before encryption: 128 upper-case hex digits.
     pub fn finish(self) -> Zeroizing<String> {
         const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
@@ -56,6 +70,24 @@ impl Mac {
     /// Whether `stored` is this MAC, in constant time.
     pub fn matches(self, stored: &[u8]) -> bool {
         self.finish().as_bytes().ct_eq(stored).into()
+    }
+}
+
+/// A MAC that is kept to recognise what it is of.
+pub struct Imprint {
+    mac: Zeroizing<String>,
+    only_encrypted: bool,
+}
+
+impl Imprint {
+    /// Begins a MAC that can be compared.
+    pub fn begin(&self) -> Mac {
+        Mac::new(self.only_encrypted)
+    }
+
+    /// Whether a MAC is of the same bytes.
+    pub fn is_of(&self, mac: Mac) -> bool {
+        mac.matches(self.mac.as_bytes())
     }
 }
 

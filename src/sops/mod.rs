@@ -18,5 +18,6 @@ pub mod select;
 pub mod signet;
 pub mod spelling;
 pub mod store;
+pub mod stream;
 pub mod survey;
 pub mod time;

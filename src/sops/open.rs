@@ -211,6 +211,12 @@ pub(crate) fn decrypt(
     known: Option<&Known<'_>>,
 ) -> Result<Opened, OpenError> {
     let (opened, mac) = values(tree, metadata, cipher, known, |_, error| Err(error))?;
+    compare_mac(mac, metadata, cipher)?;
+    Ok(opened)
+}
+
+/// Fails unless a MAC is the file's.
+pub(crate) fn compare_mac(mac: Mac, metadata: &Metadata, cipher: &Cipher) -> Result<(), OpenError> {
     let modified = metadata.last_modified()?;
     let aad = mac_time(modified).ok_or_else(|| MetadataError::Malformed("lastmodified".into()))?;
     let stored = cipher
@@ -219,7 +225,7 @@ pub(crate) fn decrypt(
     if !mac.matches(stored.bytes.as_bytes()) {
         return Err(OpenError::MacMismatch);
     }
-    Ok(opened)
+    Ok(())
 }
 
 /// Decrypts every selected item of a tree, and computes its MAC. `fault` decides, with the item's

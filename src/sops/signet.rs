@@ -41,8 +41,7 @@ pub enum SealState {
 
 /// The seal's text for an opened tree, `v1:` and the hash in base64.
 pub fn seal(key: &DataKey, tree: &Tree, opened: &Opened, metadata: &Metadata) -> String {
-    let tag = hash(key, tree, opened, metadata).finalize().into_bytes();
-    format!("{VERSION}{}", STANDARD.encode(tag))
+    text(hash(key, tree, opened, metadata))
 }
 
 /// Whether the file carries its seal. Compared in constant time.
@@ -50,7 +49,50 @@ pub fn check(key: &DataKey, tree: &Tree, opened: &Opened, metadata: &Metadata) -
     let Some(written) = metadata.seal() else {
         return SealState::Missing;
     };
-    let right = seal(key, tree, opened, metadata);
+    compare(&seal(key, tree, opened, metadata), written)
+}
+
+/// The seal of a file whose one value, an encrypted one in its only document's root, arrives in
+/// pieces. The form is the same: a value comes before the metadata, and its length before it.
+pub struct Streamed(Hash);
+
+impl Streamed {
+    /// Begins the seal of a file with this value.
+    pub fn new(key: &DataKey, name: &str, kind: Kind, length: u64) -> Self {
+        let mut hash = Hash::start(key, 1);
+        hash.mark(b'=');
+        hash.number(1);
+        hash.segment(&Segment::Key(name.into()));
+        hash.encrypted(true);
+        hash.bytes(kind_name(kind).as_bytes());
+        hash.0.update(&length.to_be_bytes());
+        Self(hash)
+    }
+
+    /// Adds a piece of the value.
+    pub fn add(&mut self, piece: &[u8]) {
+        self.0.0.update(piece);
+    }
+
+    /// The seal's text.
+    pub fn seal(self, metadata: &Metadata) -> String {
+        text(self.0.end(metadata))
+    }
+
+    /// Whether the file carries its seal. Compared in constant time.
+    pub fn check(self, metadata: &Metadata) -> SealState {
+        match metadata.seal() {
+            Some(written) => compare(&self.seal(metadata), written),
+            None => SealState::Missing,
+        }
+    }
+}
+
+fn text(hash: Hmac<Sha256>) -> String {
+    format!("{VERSION}{}", STANDARD.encode(hash.finalize().into_bytes()))
+}
+
+fn compare(right: &str, written: &str) -> SealState {
     if right.as_bytes().ct_eq(written.as_bytes()).into() {
         SealState::Valid
     } else {
@@ -79,12 +121,7 @@ pub fn impress(text: &mut Cleartext, blank: &str, seal: &str) {
 
 /// The hash over everything, in the form of docs/seal.md.
 fn hash(key: &DataKey, tree: &Tree, opened: &Opened, metadata: &Metadata) -> Hmac<Sha256> {
-    let mut own = Zeroizing::new([0u8; 64]);
-    let derived = Hkdf::<Sha256>::new(None, key.expose()).expand(PURPOSE, own.as_mut_slice());
-    debug_assert!(derived.is_ok(), "64 bytes are less than HKDF's 255 hashes");
-    let mut hash = Hash(Hmac::new(&(*own).into()));
-    hash.bytes(PURPOSE);
-    hash.number(tree.documents.len());
+    let mut hash = Hash::start(key, tree.documents.len());
     let mut places = Places::new(tree);
     let values = opened.values.iter().zip(&opened.selected);
     for (item, (value, selected)) in tree.items.iter().zip(values) {
@@ -116,9 +153,7 @@ fn hash(key: &DataKey, tree: &Tree, opened: &Opened, metadata: &Metadata) -> Hma
             hash.bytes(value.bytes.as_bytes());
         }
     }
-    hash.mark(b'S');
-    hash.map(metadata.fields().iter().filter(|(name, _)| name != SEAL));
-    hash.0
+    hash.end(metadata)
 }
 
 /// Bytes on their way into the hash. Texts come with their length and lists with their end, so
@@ -126,6 +161,24 @@ fn hash(key: &DataKey, tree: &Tree, opened: &Opened, metadata: &Metadata) -> Hma
 struct Hash(Hmac<Sha256>);
 
 impl Hash {
+    /// What comes before the entries.
+    fn start(key: &DataKey, documents: usize) -> Self {
+        let mut own = Zeroizing::new([0u8; 64]);
+        let derived = Hkdf::<Sha256>::new(None, key.expose()).expand(PURPOSE, own.as_mut_slice());
+        debug_assert!(derived.is_ok(), "64 bytes are less than HKDF's 255 hashes");
+        let mut hash = Self(Hmac::new(&(*own).into()));
+        hash.bytes(PURPOSE);
+        hash.number(documents);
+        hash
+    }
+
+    /// What comes after the entries.
+    fn end(mut self, metadata: &Metadata) -> Hmac<Sha256> {
+        self.mark(b'S');
+        self.map(metadata.fields().iter().filter(|(name, _)| name != SEAL));
+        self.0
+    }
+
     fn mark(&mut self, mark: u8) {
         self.0.update(&[mark]);
     }

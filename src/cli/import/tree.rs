@@ -85,7 +85,7 @@ fn import(
         );
     }
     let removed = options.remove(context, &file.plain, || {
-        app.remove_plaintext(&file.plain, &done.plaintext)
+        app.remove_encrypted(&file.plain, &done.plaintext)
     })?;
     let ignored = options.ignore(context, app, &file.plain, removed)?;
     Ok(answer(file, Some((removed, ignored))))

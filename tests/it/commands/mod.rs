@@ -13,6 +13,7 @@ mod init;
 mod json;
 mod keys;
 mod keys_rotate;
+mod large;
 mod ls;
 mod mv;
 mod recipients;

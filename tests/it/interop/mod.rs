@@ -6,6 +6,7 @@ mod dice;
 mod documents;
 mod imports;
 mod ivs;
+mod large;
 mod oddities;
 mod people;
 mod refusals;
