@@ -4,7 +4,7 @@
 # anything failed.
 #
 #   scripts/test.sh            what CI runs
-#   scripts/test.sh --long     more cases of the property tests, and the benchmark's targets
+#   scripts/test.sh --long     more cases of the property tests, more kills, and the benchmark's targets
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -23,7 +23,7 @@ export INSTA_UPDATE=no INSTA_FORCE_PASS=0
 export MVX_TEST_PEERS=$peers/bin
 export RUST_BACKTRACE=${RUST_BACKTRACE:-1}
 [ -z "${CI:-}" ] || export CARGO_INCREMENTAL=0
-[ -z "$long" ] || export PROPTEST_CASES=${PROPTEST_CASES:-4096}
+[ -z "$long" ] || export PROPTEST_CASES=${PROPTEST_CASES:-4096} MVX_TEST_KILLS=${MVX_TEST_KILLS:-200}
 
 passed=0 failed=0 skipped=0
 outcomes=()

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use crate::app::editor::Ended;
 use crate::app::encrypt::NewKey;
 use crate::app::files::{
-    Wanted, is_sealed_name, no_such_file, plain_name, sealed_name, sealed_sibling, shell_word,
+    Wanted, can_be_made, is_sealed_name, no_such_file, plain_name, sealed_name, sealed_sibling,
+    shell_word,
 };
 use crate::app::load::OpenFile;
 use crate::app::policy::{Policy, format_of};
@@ -143,6 +144,7 @@ impl App<'_> {
             let plain = file.plaintext()?;
             return Ok(Target::Existing(Box::new(file), plain));
         }
+        can_be_made(path)?;
         if sealed_sibling(path).is_some() {
             return Err(no_such_file(path, Wanted::Sealed));
         }
@@ -246,6 +248,9 @@ impl App<'_> {
     /// Keeps an edited text in an encrypted file of its own, and adds to `failure` where it is.
     fn keep(&self, path: &Path, target: &Target, edited: &Cleartext, failure: Failure) -> Failure {
         let failure = failure.at(path.display());
+        if edited.as_bytes().trim_ascii().is_empty() {
+            return failure;
+        }
         match self.kept(path, target, edited) {
             Ok(kept) => failure
                 .hint(format!(

@@ -7,6 +7,7 @@ use crate::app::{App, READ_LIMIT};
 use crate::error::{Exit, Failure};
 use crate::io::IoError;
 use crate::io::file::{self, Kind};
+use crate::io::look::{self, Look};
 use crate::io::walk::{self, Ignored};
 use crate::stores::{Format, METADATA};
 
@@ -187,8 +188,41 @@ impl App<'_> {
     }
 }
 
+/// Fails where no new file can be made, before anything is typed: the name is that of a link which
+/// leads nowhere, or what stands above it is no directory.
+pub fn can_be_made(path: &Path) -> Result<(), Failure> {
+    must_not_dangle(path)?;
+    for above in path.ancestors().skip(1) {
+        match file::kind(above)? {
+            Some(Kind::Directory) => break,
+            Some(_) => return Err(IoError::NotADirectory { path: above.into() }.into()),
+            None => {}
+        }
+    }
+    Ok(())
+}
+
+/// Fails for a symbolic link that leads nowhere.
+fn must_not_dangle(path: &Path) -> Result<(), Failure> {
+    let Some(Look {
+        kind: None,
+        link: Some(link),
+        ..
+    }) = look::look(path)?
+    else {
+        return Ok(());
+    };
+    let message = format!("a symbolic link to {}, which is not there", link.display());
+    Err(Failure::new(Exit::IO, "dangling-link", message)
+        .at(path.display())
+        .hint(format!("`rm {}` removes the link", shell_word(path))))
+}
+
 /// A file that is not there, and what may have been meant.
 pub fn no_such_file(path: &Path, wanted: Wanted) -> Failure {
+    if let Err(failure) = must_not_dangle(path) {
+        return failure;
+    }
     let missing = Failure::from(IoError::NotFound { path: path.into() });
     match (sealed_sibling(path), wanted) {
         (Some(sealed), Wanted::Sealed) => {

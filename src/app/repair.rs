@@ -42,6 +42,15 @@ pub struct Broken {
     pub faults: Vec<(KeyPath, Fault)>,
 }
 
+/// What failed before there was anything that could be broken.
+const NOT_BROKEN: [&str; 5] = [
+    "dangling-link",
+    "not-a-file",
+    "not-encrypted",
+    "not-found",
+    "read",
+];
+
 impl App<'_> {
     /// Finds out what is wrong with a file; `None` where nothing is.
     pub fn diagnose(
@@ -51,10 +60,8 @@ impl App<'_> {
     ) -> Result<Option<Diagnosis>, Failure> {
         let failure = match self.open_file(path, format) {
             Ok(_) => return Ok(None),
-            // There is no such file, or it was never sealed.
-            Err(failure) if matches!(failure.code, "not-found" | "not-encrypted") => {
-                return Err(failure);
-            }
+            // There is no file that could be read, or it was never sealed.
+            Err(failure) if NOT_BROKEN.contains(&failure.code) => return Err(failure),
             Err(failure) => failure,
         };
         let broken = self.as_far_as_it_opens(path, format).ok();

@@ -331,7 +331,16 @@ fn first_line(failure: &Failure) -> String {
         .strip_prefix(place)
         .and_then(|rest| rest.strip_prefix(": "))
         .unwrap_or(&message);
-    message.lines().next().unwrap_or_default().to_owned()
+    let first = message.lines().next().unwrap_or_default().to_owned();
+    // What the system said, such as that the disk is full.
+    let system = ["read", "write"].contains(&failure.code);
+    match failure.error.chain().skip(1).last() {
+        Some(cause) if system => {
+            let cause = cause.to_string();
+            format!("{first}: {}", cause.lines().next().unwrap_or_default())
+        }
+        _ => first,
+    }
 }
 
 fn fields(plan: &Plan) -> Vec<(&'static str, Value)> {

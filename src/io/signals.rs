@@ -8,8 +8,8 @@
 //! whatever must not outlive the process registers here.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -110,8 +110,12 @@ const QUIT: i32 = signal_hook::consts::SIGTERM;
 
 #[cfg(unix)]
 fn watch() -> std::io::Result<()> {
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGXFSZ};
 
+    // A file that grows beyond the limit of `ulimit -f` is an error of the write then, as on a full
+    // disk, and not the end of the process with its clean-ups undone. Handled, not ignored: what is
+    // ignored would stay so in the programs that mvx starts.
+    signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))?;
     let ignored = ignored_signals();
     // what `nohup` or a shell's `&` made us ignore stays ignored
     let watched = [SIGINT, SIGTERM, SIGHUP, SIGQUIT]
@@ -121,9 +125,13 @@ fn watch() -> std::io::Result<()> {
     thread::Builder::new()
         .name("signals".into())
         .spawn(move || {
-            for signal in signals.forever() {
-                if !is_left(signal) {
-                    die_of(signal);
+            loop {
+                let pending: Vec<i32> = signals.wait().filter(|one| !is_left(*one)).collect();
+                // A question whose reading is interrupted, by whatever signal, raises SIGINT: what
+                // came first counts.
+                let first = pending.iter().find(|signal| **signal != SIGINT);
+                if let Some(signal) = first.or(pending.first()) {
+                    die_of(*signal);
                 }
             }
         })?;
@@ -149,9 +157,6 @@ fn ignored_signals() -> u64 {
 
 #[cfg(not(unix))]
 fn watch() -> std::io::Result<()> {
-    use std::sync::Arc;
-    use std::sync::atomic::AtomicBool;
-
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
         let raised = Arc::new(AtomicBool::new(false));
         signal_hook::flag::register(signal, Arc::clone(&raised))?;

@@ -152,6 +152,8 @@ fn restored_on_death(what: &str) -> Result<CleanUp, IoError> {
     use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
     use std::fs::OpenOptions;
     use std::io::Write;
+    use std::thread;
+    use std::time::Duration;
 
     let no_terminal = || IoError::NoTerminal { what: what.into() };
     let mut terminal = OpenOptions::new()
@@ -161,6 +163,10 @@ fn restored_on_death(what: &str) -> Result<CleanUp, IoError> {
         .map_err(|_| no_terminal())?;
     let saved = tcgetattr(&terminal).map_err(|_| no_terminal())?;
     signals::before_death(move || {
+        tcsetattr(&terminal, OptionalActions::Now, &saved).ok();
+        // Whoever asks may be about to turn the echo off at this very moment, after the prompt is
+        // shown: what counts is how the terminal is left.
+        thread::sleep(Duration::from_millis(30));
         tcsetattr(&terminal, OptionalActions::Now, &saved).ok();
         terminal.write_all(b"\x1b[?25h\r\n").ok();
     })

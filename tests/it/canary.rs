@@ -99,6 +99,113 @@ fn commands_that_succeed() {
 }
 
 #[test]
+fn commands_about_keys() {
+    let hunt = Hunt::new();
+    let sealed = hunt.seal("app.yaml");
+    let run = |line: &str, code: i32| {
+        let line = line.replace("FILE", &sealed);
+        assert_eq!(hunt.run(&line, Nothing), Some(code), "{line}");
+    };
+    run("mvx keys list", 0);
+    run("mvx keys list --json", 0);
+    run("mvx keys public", 0);
+    run("mvx keys public --json", 0);
+    run("mvx keys generate", 4);
+    run("mvx keys generate --json", 4);
+    run("mvx keys recovery --generate-passphrase > /dev/null", 0);
+    run("mvx keys recovery --passphrase-file new > /dev/null", 0);
+    run("mvx keys rotate --dry-run", 0);
+    run("mvx keys rotate", 4);
+    run("mvx keys rotate --yes", 0);
+    run("mvx keys rotate --yes --json", 0);
+    run("mvx keys rotate --yes --forget-old", 0);
+    run("mvx doctor --json FILE", 0);
+    // A value or a private key where something else is wanted.
+    for wrong in ["cat new", "tail -1 ~/.config/mvx/keys.txt"] {
+        for line in [
+            "mvx keys rotate --to \"$(WRONG)\"",
+            "mvx recipients add x \"$(WRONG)\" --group team --yes",
+            "mvx recipients add x --json \"$(WRONG)\"",
+            "mvx rekey --drop \"$(WRONG)\" --yes FILE",
+            "mvx recipients sync --drop \"$(WRONG)\" --yes FILE",
+            "mvx keys generate -o new",
+            "mvx keys generate --output=~/.config/mvx/keys.txt",
+        ] {
+            hunt.run(
+                &line.replace("WRONG", wrong).replace("FILE", &sealed),
+                Nothing,
+            );
+        }
+    }
+    hunt.every_part_was_run("keys");
+}
+
+#[test]
+fn commands_that_fail_on_their_way() {
+    let hunt = Hunt::new();
+    let sealed = hunt.seal("app.yaml");
+    hunt.repo.commit();
+    hunt.seal("other.json");
+    hunt.plain("secrets/dev/app.yaml", &hunt.text_of("app.yaml"));
+    let commands = [
+        "set FILE KEY < new",
+        "set --many FILE < new.env",
+        "unset FILE KEY",
+        "mv FILE KEY KEY2",
+        "rekey --yes",
+        "rekey --yes FILE",
+        "recipients sync --yes",
+        "recipients remove bob --yes",
+        "recipients add carol CAROL --group team --yes",
+        "import new.env --to FILE",
+        "import new.env --to secrets/dev/made.enc.env",
+        "encrypt --overwrite secrets/dev/app.yaml",
+        "repair FILE",
+        "repair --take FILE",
+        "repair --restore FILE",
+        "seal accept --yes FILE",
+        "clean --yes secrets",
+        "keys rotate --yes",
+        "edit FILE",
+        "doctor FILE",
+    ];
+    let root = hunt.repo.sandbox.path("");
+    let text = hunt.repo.read(&sealed);
+    for trouble in [
+        "no room",
+        "somebody else's",
+        "no file",
+        "cut off",
+        "no rules",
+    ] {
+        match trouble {
+            "somebody else's" => hunt.repo.hold("sops/k2.txt"),
+            "no file" => fs::remove_file(root.join(&sealed)).unwrap(),
+            "cut off" => drop(hunt.repo.write(&sealed, &text[..text.len() / 2])),
+            "no rules" => drop(hunt.repo.write(".sops-rules.toml", "version = 9\n")),
+            _ => {}
+        }
+        for command in commands {
+            let line = command.replace("FILE", &sealed).replace("CAROL", CAROL);
+            // Files may have one block.
+            let limit = if trouble == "no room" {
+                "ulimit -f 1; "
+            } else {
+                ""
+            };
+            for json in ["", "--json "] {
+                let line = format!("{limit}EDITOR=~/editor.sh mvx {json}{line}");
+                hunt.run(&line, Nothing);
+            }
+        }
+        if trouble != "no room" {
+            continue;
+        }
+        assert_eq!(hunt.repo.read(&sealed), text, "there was room after all");
+    }
+}
+
+#[test]
 fn commands_that_import() {
     let hunt = Hunt::new();
     for name in ["a.yaml", "a.json", "a.env", "a.ini"] {
@@ -455,6 +562,13 @@ impl Hunt {
         } else if outcome.code() != Some(0) {
             self.search(&stdout, line, "standard output of a failed command");
         }
+        // Whoever's: a key that was just made, too.
+        let key = "AGE-SECRET-KEY-1";
+        let told = stdout.contains(key) && !line.contains("keys recovery");
+        assert!(
+            !told && !outcome.stderr.contains(key),
+            "{line}: a private key"
+        );
         let long_hex = |word: &str| word.len() >= 64 && word.bytes().all(|b| b.is_ascii_hexdigit());
         for word in outcome.stderr.split(|c: char| !c.is_ascii_alphanumeric()) {
             assert!(!long_hex(word), "{line}: a hash on standard error");
@@ -463,7 +577,8 @@ impl Hunt {
             let path = self.repo.sandbox.root().join(&name);
             let ours = fs::canonicalize(&path);
             let ours = ours.is_ok_and(|path| self.plain.borrow().contains(&path));
-            let key = name.ends_with(".config/mvx/keys.txt");
+            // one's own, and after `keys rotate` the old one beside it
+            let key = name.contains(".config/mvx/keys.");
             if !ours && !key {
                 let bytes = fs::read(&path).unwrap_or_default();
                 self.search(&String::from_utf8_lossy(&bytes), line, &name);
@@ -501,6 +616,21 @@ impl Hunt {
                 .iter()
                 .any(|line| line.contains(&format!("mvx {name}")));
             assert!(run || elsewhere.contains(&name), "{name} is not searched");
+            if !elsewhere.contains(&name) {
+                self.every_part_was_run(name);
+            }
+        }
+    }
+
+    /// Of a command that has commands of its own, none is left out.
+    fn every_part_was_run(&self, name: &str) {
+        let lines = self.lines.borrow();
+        let cli = mvx::cli::Cli::command();
+        let command = cli.find_subcommand(name).unwrap();
+        for part in command.get_subcommands() {
+            let words = format!("mvx {name} {}", part.get_name());
+            let run = lines.iter().any(|line| line.contains(&words));
+            assert!(run, "{words} is not searched");
         }
     }
 }
@@ -508,6 +638,7 @@ impl Hunt {
 /// A value as it is, and in the forms in which it could slip through.
 fn encodings(value: &str) -> Vec<String> {
     let bytes = value.as_bytes();
+    let shifted = (0..3).flat_map(|shift| base64_within(bytes, shift));
     let hex: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     let hex = hex.concat();
     let url: String = value
@@ -534,7 +665,33 @@ fn encodings(value: &str) -> Vec<String> {
         url,
         format!("{bytes:?}"),
     ];
-    BTreeSet::from(all).into_iter().collect()
+    shifted
+        .chain(all)
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .collect()
+}
+
+/// What stands in base64 of a longer text for these bytes, wherever they begin in it: `shift` bytes
+/// after a group of three. The characters at both ends hold bits of their neighbours, too.
+fn base64_within(bytes: &[u8], shift: usize) -> [String; 2] {
+    let padded = [&[0; 3][..shift], bytes].concat();
+    let whole = padded.len() * 8 / 6;
+    [
+        BASE64_STANDARD.encode(&padded),
+        BASE64_URL_SAFE.encode(&padded),
+    ]
+    .map(|text| text[(shift * 8).div_ceil(6)..whole].to_owned())
+}
+
+#[test]
+fn base64_is_found_wherever_it_begins() {
+    let value = "canary/old~?";
+    for before in ["", "a", "ab", "abc"] {
+        let text = BASE64_STANDARD.encode(format!("{before}{value} and more"));
+        let found = encodings(value).iter().any(|form| text.contains(form));
+        assert!(found, "{text}");
+    }
 }
 
 /// The files of drafts in memory, of whatever test.

@@ -46,12 +46,13 @@ for kind, what in steps:
                 os.kill(child, 9)
                 sys.exit(f"{what!r} did not appear on:\n{screen}")
         seen = screen.index(what, seen) + len(what)
-    elif kind == "type":
+    else:
         # the program shows its prompt before it turns the echo off
         time.sleep(0.1)
-        os.write(master, what.encode())
-    else:
-        os.kill(child, what)
+        if kind == "type":
+            os.write(master, what.encode())
+        else:
+            os.kill(child, what)
 
 deadline = time.monotonic() + PATIENCE
 while status is None:

@@ -10,12 +10,12 @@ use std::time::{Duration, Instant};
 
 use crate::support::Sandbox;
 
-const SIGHUP: i32 = 1;
-const SIGINT: i32 = 2;
-const SIGQUIT: i32 = 3;
-const SIGTERM: i32 = 15;
+pub(crate) const SIGHUP: i32 = 1;
+pub(crate) const SIGINT: i32 = 2;
+pub(crate) const SIGQUIT: i32 = 3;
+pub(crate) const SIGTERM: i32 = 15;
 
-fn send(child: &Child, signal: i32) {
+pub(crate) fn send(child: &Child, signal: i32) {
     let status = Command::new("kill")
         .args([format!("-{signal}"), child.id().to_string()])
         .status();
@@ -31,7 +31,7 @@ fn ready(child: &mut Child) -> String {
         .expect("the child says when it is ready")
 }
 
-fn wait_for(mut happened: impl FnMut() -> bool) -> bool {
+pub(crate) fn wait_for(mut happened: impl FnMut() -> bool) -> bool {
     let deadline = Instant::now() + Duration::from_secs(20);
     while Instant::now() < deadline {
         if happened() {

@@ -27,7 +27,15 @@ pub(crate) struct Repo {
 impl Repo {
     /// With rules, and with plaintext below `secrets/` ignored by git.
     pub(crate) fn new() -> Self {
-        let repo = Self::bare();
+        Self::with_rules(Self::bare())
+    }
+
+    /// As [`Repo::new`], in memory.
+    pub(crate) fn in_memory() -> Self {
+        Self::with_rules(Self::in_git(Sandbox::in_memory()))
+    }
+
+    fn with_rules(repo: Self) -> Self {
         repo.write(".sops-rules.toml", rules());
         repo.write(".gitignore", "/secrets/**/*.yaml\n!/secrets/**/*.enc.*\n");
         repo
@@ -35,7 +43,11 @@ impl Repo {
 
     /// With Ana's key and a git repository, and nothing else.
     pub(crate) fn bare() -> Self {
-        let repo = Self::outside_git();
+        Self::in_git(Sandbox::new())
+    }
+
+    fn in_git(sandbox: Sandbox) -> Self {
+        let repo = Self::of_ana(sandbox);
         let outcome = repo.sandbox.run("git", ["init", "-q", "."]).outcome();
         assert_eq!(outcome.code(), Some(0), "{outcome}");
         repo
@@ -43,9 +55,11 @@ impl Repo {
 
     /// With Ana's key alone.
     pub(crate) fn outside_git() -> Self {
-        let repo = Self {
-            sandbox: Sandbox::new(),
-        };
+        Self::of_ana(Sandbox::new())
+    }
+
+    fn of_ana(sandbox: Sandbox) -> Self {
+        let repo = Self { sandbox };
         repo.hold("identity/ci.txt");
         repo
     }

@@ -24,9 +24,24 @@ pub(crate) struct Sandbox {
 
 impl Sandbox {
     pub(crate) fn new() -> Self {
+        Self::below(&std::env::temp_dir())
+    }
+
+    /// One in memory, where there is such a file system: then the drafts of `mvx edit` are in it,
+    /// too, and nothing waits for a disk.
+    pub(crate) fn in_memory() -> Self {
+        let memory = Path::new("/dev/shm");
+        if memory.is_dir() {
+            Self::below(memory)
+        } else {
+            Self::new()
+        }
+    }
+
+    fn below(parent: &Path) -> Self {
         let directory = tempfile::Builder::new()
             .prefix("sandbox-")
-            .tempdir()
+            .tempdir_in(parent)
             .unwrap();
         for name in ["home", "work", "run", "tmp"] {
             fs::DirBuilder::new()
@@ -161,12 +176,19 @@ impl Run {
 
     /// Takes it away from the terminal that the tests may run on.
     pub(crate) fn in_a_session_of_its_own(self) -> Self {
-        let mut command = Command::new(python());
+        let script = "import os, sys; os.setsid(); os.execv(sys.argv[1], sys.argv[1:])";
+        self.through(python(), ["-c", script])
+    }
+
+    /// Another program starts it, which gets it as its last arguments.
+    pub(crate) fn through<A: AsRef<OsStr>>(
+        self,
+        program: &str,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Self {
+        let mut command = Command::new(program);
         command
-            .args([
-                "-c",
-                "import os, sys; os.setsid(); os.execv(sys.argv[1], sys.argv[1:])",
-            ])
+            .args(arguments)
             .arg(self.command.get_program())
             .args(self.command.get_args())
             .current_dir(self.command.get_current_dir().unwrap())

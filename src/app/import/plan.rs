@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::{Plan, Planned, ReadInput, Request, Status, Target, Twice};
 use crate::app::change::as_text;
-use crate::app::files::{is_same_file, is_sealed_name, sealed_name};
+use crate::app::files::{can_be_made, is_same_file, is_sealed_name, sealed_name};
 use crate::app::policy::format_of;
 use crate::app::{App, many, place, recipients};
 use crate::error::{At as _, Exit, Failure};
@@ -30,6 +30,9 @@ impl App<'_> {
             inputs.push(self.read_input(&request, input)?);
         }
         let creates = file::kind(request.to)?.is_none();
+        if creates {
+            can_be_made(request.to)?;
+        }
         let (target, format) = self.import_target(&request, creates)?;
         let mut plan = Plan {
             to: request.to.to_owned(),
