@@ -240,6 +240,25 @@ impl People {
     }
 }
 
+impl App<'_> {
+    /// Warns of people in the rules whose access is over and who are wrapped for all the same.
+    pub(super) fn warn_of_expired(&self) {
+        let Ok(rules) = self.rules_here() else {
+            return;
+        };
+        let today = today();
+        for spec in rules.recipients() {
+            if let Some(last) = spec.expires.filter(|last| today > *last) {
+                let name = name(spec);
+                self.warn(
+                    format!("{name}'s access ended on {last}, and the rules name them still"),
+                    [format!("`mvx recipients remove {name}`")],
+                );
+            }
+        }
+    }
+}
+
 /// The groups in which a recipient is, directly or by way of other groups.
 fn groups_of(rules: &Rules, spec: &RecipientSpec) -> Vec<String> {
     let Some(name) = &spec.name else {

@@ -23,11 +23,11 @@ pub(super) struct Cache {
 }
 
 impl Cache {
-    /// An empty one for another thread, with the same assumptions.
+    /// The same for another thread: what was read holds for the whole run.
     pub(super) fn fork(&self) -> Self {
         Self {
-            finder: RefCell::default(),
-            assumed: RefCell::new(self.assumed.borrow().clone()),
+            finder: self.finder.clone(),
+            assumed: self.assumed.clone(),
         }
     }
 }

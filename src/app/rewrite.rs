@@ -1,7 +1,7 @@
 //! Many sealed files for other readers, or under new data keys: all of them are looked at and
 //! opened before the first is written.
 //!
-//! Whom a file is wrapped for is decided here alone ([`App::readers_of`]): those whom its rule
+//! Whom a file is wrapped for is decided here alone (`App::readers_of`): those whom its rule
 //! names; where no rule covers it, those in its metadata, if a valid seal vouches for them.
 
 use std::collections::HashSet;
@@ -73,6 +73,14 @@ pub struct Change {
     pub stays_open: bool,
     /// The key paths of its encrypted values, where somebody loses access.
     pub secrets: Vec<String>,
+}
+
+impl Change {
+    /// Whether this gives and takes what a plan said: somebody may have agreed to that alone.
+    fn is_what_was_shown(&self, planned: &Self) -> bool {
+        (&self.added, &self.removed, self.new_key)
+            == (&planned.added, &planned.removed, planned.new_key)
+    }
 }
 
 /// One who gains or loses access.
@@ -151,6 +159,9 @@ impl App<'_> {
                 }),
             }
         }
+        if !plan.changes.is_empty() {
+            self.warn_of_expired();
+        }
         plan
     }
 
@@ -158,7 +169,7 @@ impl App<'_> {
     /// be written is left as it is, and the others are written all the same.
     pub fn carry_out(&self, plan: &Plan, request: &Request<'_>, done: impl FnMut()) -> Done {
         let trial = Trial::default();
-        let write = |app: &App<'_>, change: &Change| app.rewrite(&change.file, request, &trial);
+        let write = |app: &App<'_>, change: &Change| app.rewrite(change, request, &trial);
         let mut outcome = Done::default();
         let written = self.for_each(&plan.changes, write, done);
         for (change, written) in plan.changes.iter().zip(written) {
@@ -177,10 +188,11 @@ impl App<'_> {
 
     fn rewrite(
         &self,
-        path: &Path,
+        planned: &Change,
         request: &Request<'_>,
         trial: &Trial,
     ) -> Result<Option<Change>, Failure> {
+        let path = planned.file.as_path();
         let lock = self.lock(path)?;
         let Step::Ready(ready) = self.step(path, request, trial)? else {
             return Ok(None);
@@ -191,6 +203,10 @@ impl App<'_> {
             difference,
             wanted,
         } = *ready;
+        if !change.is_what_was_shown(planned) {
+            let message = "it or its rule changed meanwhile; it was not written";
+            return Err(Failure::new(Exit::IO, "changed-meanwhile", message).at(path.display()));
+        }
         let now = now();
         let mut random = SystemRandomness::default();
         let new_key = change.new_key.then(random::data_key).transpose()?;

@@ -26,6 +26,9 @@ use crate::sops::spelling::Spelling;
 use crate::sops::store::{Placed, Store, line_of};
 use crate::sops::time::mac_time;
 
+/// How often a comment is encrypted until a selector's pattern does not match it by chance.
+const MARK_TRIES: usize = 100;
+
 /// A sealed file's text.
 pub struct Sealed {
     /// The text.
@@ -115,7 +118,8 @@ impl Sealer<'_> {
                             style: item.style,
                         }
                     } else {
-                        let envelope = self.envelope(&cipher, &tree, item, value, &mut previous)?;
+                        let envelope =
+                            self.envelope(&cipher, &tree, item, value, &mut previous, None)?;
                         self.store.envelope(text, &tree, item, &envelope)
                     };
                     item.replace(&placed.text, &mut edits);
@@ -216,14 +220,11 @@ impl Sealer<'_> {
         let tree = self.store.parse(text)?;
         let mut items = false;
         let mut edits = Vec::new();
-        let by_comment = matches!(
-            selector,
-            Selector::EncryptedCommentRegex(_) | Selector::UnencryptedCommentRegex(_)
-        );
+        let marks = selector.marks();
         for (item, selected) in tree.items.iter().zip(select(&tree, selector)) {
             let comment = match &item.body {
                 Body::Comment(comment) => comment,
-                Body::Leaf(value) if by_comment && !value.bytes.is_empty() => {
+                Body::Leaf(value) if marks.is_some() && !value.bytes.is_empty() => {
                     if selected != Envelope::looks_like(value.bytes.as_bytes()) {
                         let path = tree.path(item);
                         return Err(SealError::Ambiguous { path });
@@ -234,7 +235,7 @@ impl Sealer<'_> {
             };
             if selected && !comment.is_empty() {
                 let value = Value::new(Kind::Comment, comment.duplicate());
-                let envelope = self.envelope(cipher, &tree, item, &value, previous)?;
+                let envelope = self.envelope(cipher, &tree, item, &value, previous, marks)?;
                 let was_item = previous
                     .as_ref()
                     .is_some_and(|old| old.was_list_item(&envelope));
@@ -252,14 +253,19 @@ impl Sealer<'_> {
         let sealed = splice(text, edits).ok_or_else(overlap)?;
         // Comments that have become items are nothing that others can attach to any more.
         if items {
-            self.rehome(&sealed, cipher)
+            self.rehome(&sealed, cipher, marks)
         } else {
             Ok(sealed)
         }
     }
 
     /// Encrypts comments anew that stand in another container than they were encrypted for.
-    fn rehome(&mut self, sealed: &Cleartext, cipher: &Cipher) -> Result<Cleartext, SealError> {
+    fn rehome(
+        &mut self,
+        sealed: &Cleartext,
+        cipher: &Cipher,
+        marks: Option<&Pattern>,
+    ) -> Result<Cleartext, SealError> {
         let text = sealed.as_bytes();
         let tree = self.store.parse(text)?;
         let mut comments = Comments::new(&tree, cipher);
@@ -269,7 +275,7 @@ impl Sealer<'_> {
                 && Envelope::looks_like(words.as_bytes())
                 && let Found::Elsewhere(value) = comments.open(index, item, words)
             {
-                let envelope = self.envelope(cipher, &tree, item, &value, &mut None)?;
+                let envelope = self.envelope(cipher, &tree, item, &value, &mut None, marks)?;
                 let placed = self.store.envelope(text, &tree, item, &envelope);
                 item.replace(&placed.text, &mut edits);
             }
@@ -297,7 +303,8 @@ impl Sealer<'_> {
         let mut mac = Mac::new(metadata.mac_only_encrypted()?);
         let mut edits = Vec::new();
         let mut comments = Comments::new(tree, &cipher);
-        let selection = select(tree, &selector_of(&metadata)?);
+        let selector = selector_of(&metadata)?;
+        let selection = select(tree, &selector);
         for (index, (item, selected)) in tree.items.iter().zip(selection).enumerate() {
             let new = inside.contains(item);
             let value = match &item.body {
@@ -344,7 +351,8 @@ impl Sealer<'_> {
                 _ => continue,
             };
             if !value.bytes.is_empty() {
-                let envelope = self.envelope(&cipher, tree, item, &value, &mut None)?;
+                let marks = selector.marks().filter(|_| value.kind == Kind::Comment);
+                let envelope = self.envelope(&cipher, tree, item, &value, &mut None, marks)?;
                 item.replace(
                     &self.store.envelope(text, tree, item, &envelope).text,
                     &mut edits,
@@ -370,7 +378,7 @@ impl Sealer<'_> {
     }
 
     /// An envelope for a value: the old one where place, type and bytes are the same, else a fresh
-    /// one.
+    /// one; but none that `marks` matches, which would make a mark of an encrypted comment.
     fn envelope(
         &mut self,
         cipher: &Cipher,
@@ -378,17 +386,28 @@ impl Sealer<'_> {
         item: &Item,
         value: &Value,
         previous: &mut Option<Previous>,
+        marks: Option<&Pattern>,
     ) -> Result<String, SealError> {
         let aad = tree.aad(item);
+        let is_mark = |text: &str| marks.is_some_and(|marks| marks.is_match_bytes(text.as_bytes()));
         if let Some(old) = previous
             .as_mut()
             .and_then(|old| old.take(self.key, &aad, value))
+            && !is_mark(&old)
         {
             return Ok(old);
         }
-        Ok(cipher
-            .encrypt(value, &aad, self.random)?
-            .unwrap_or_default())
+        for _ in 0..MARK_TRIES {
+            let sealed = cipher.encrypt(value, &aad, self.random)?;
+            let sealed = sealed.unwrap_or_default();
+            if !is_mark(&sealed) {
+                return Ok(sealed);
+            }
+        }
+        Err(SealError::WidePattern {
+            pattern: marks.map(Pattern::source).unwrap_or_default().into(),
+            path: tree.path(item),
+        })
     }
 
     /// Remembers a spelling that the style alone would not bring back.

@@ -137,6 +137,7 @@ impl Add {
                 .ui
                 .note("`mvx recipients sync` wraps the files for them");
         }
+        commit_together(context, app, &self.caution)?;
         let mut fields = vec![
             ("rules", json!(change.file)),
             ("name", json!(self.name)),
@@ -206,4 +207,16 @@ pub(super) fn if_not_openable(failure: Failure) -> Failure {
         );
     }
     failure
+}
+
+/// Rules and files belong into one commit: between the two, somebody else's `sync` would undo it.
+pub(super) fn commit_together(
+    context: &Context,
+    app: &App<'_>,
+    caution: &Caution,
+) -> Result<(), Failure> {
+    if !caution.dry_run && app.is_repository()? {
+        context.ui.note("commit the rules and the files together");
+    }
+    Ok(())
 }

@@ -50,6 +50,17 @@ pub enum SealError {
         /// The key path of what it would stand in.
         path: KeyPath,
     },
+    /// A pattern for comments that matches what they are encrypted to.
+    #[error(
+        "the selector's pattern `{pattern}` matches encrypted comments, too, such as the one {}: after that, it would select other values",
+        within(path)
+    )]
+    WidePattern {
+        /// The pattern.
+        pattern: String,
+        /// The key path of what the comment stands in.
+        path: KeyPath,
+    },
     /// The result did not open to what went in.
     #[error("the sealed text does not open to the same values; nothing was written")]
     Proof,
@@ -75,7 +86,8 @@ impl Explain for SealError {
             | Self::Unseen { .. }
             | Self::Ambiguous { .. }
             | Self::WouldDisclose { .. }
-            | Self::StrayComment { .. } => Exit::RULES,
+            | Self::StrayComment { .. }
+            | Self::WidePattern { .. } => Exit::RULES,
             Self::Proof => Exit::BUG,
             Self::Metadata(error) => error.exit(),
             Self::Open(error) => error.exit(),
@@ -92,6 +104,7 @@ impl Explain for SealError {
             Self::Ambiguous { .. } => "ambiguous-comment",
             Self::WouldDisclose { .. } => "would-disclose",
             Self::StrayComment { .. } => "stray-comment",
+            Self::WidePattern { .. } => "wide-pattern",
             Self::Proof => "proof-failed",
             Self::Metadata(error) => error.code(),
             Self::Open(error) => error.code(),
@@ -120,6 +133,9 @@ impl Explain for SealError {
             ],
             Self::StrayComment { .. } => vec![
                 "`mvx edit FILE` makes the same change, and shows the comment: take it out, or leave it there to be readable".into(),
+            ],
+            Self::WidePattern { .. } => vec![
+                "choose a pattern that needs a blank or a colon, such as `^ clear:`: encrypted comments begin with `ENC[` and hold base64".into(),
             ],
             Self::Proof => vec![
                 "please report this with a file that shows it; `--format binary` seals the file as a whole".into(),

@@ -351,3 +351,32 @@ fn an_encrypted_comment_is_not_left_where_nobody_opens_it() {
         result.unwrap_or_default()
     );
 }
+
+#[test]
+fn a_pattern_that_matches_ciphertext_selects_nothing_else() {
+    // One letter is in some envelopes and not in others.
+    for selector in [
+        ("unencrypted_comment_regex", "Q"),
+        ("encrypted_comment_regex", "Q"),
+    ] {
+        let text = "# Q\n# more\na: 1\n\n# c\nb: 2\n\n# d\nm:\n  # e\n  c: 3\n";
+        assert!(seal(text, Some(selector), None).exact, "{selector:?}");
+        let after = change(text, Some(selector), |sealer, open| {
+            sealer.rename(open, &path("m"), &path("n"))
+        });
+        assert_eq!(after.unwrap(), text.replace("m:", "n:"), "{selector:?}");
+    }
+    // These are in every one of them.
+    for selector in [
+        ("unencrypted_comment_regex", "data|clear"),
+        ("encrypted_comment_regex", "^ENC|secret"),
+    ] {
+        let text = "# secret\n# more\na: 1\n\n# clear\nb: 2\n";
+        let result =
+            with_sealer(|sealer| sealer.seal(text.as_bytes(), metadata(Some(selector)), None));
+        assert!(
+            matches!(result, Err(SealError::WidePattern { .. })),
+            "{selector:?}"
+        );
+    }
+}

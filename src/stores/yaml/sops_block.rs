@@ -210,7 +210,9 @@ pub(super) fn refresh(text: &str, tree: &Tree, meta: &[(String, Meta)]) -> Vec<E
             .take_while(|c| matches!(c, '\r' | '\n'))
             .collect();
         let indent = tree.container(document.root).indent;
-        layout(newline).entry(&mut new, "sops", &to_node(&map(meta), false), indent);
+        let step = step_of(text, block, indent).unwrap_or(SOPS_STEP);
+        let layout = Layout { step, newline };
+        layout.entry(&mut new, "sops", &to_node(&map(meta), false), indent);
         if !old.ends_with('\n') {
             new.truncate(new.len() - newline.len());
         }
@@ -298,9 +300,27 @@ pub(super) fn newline_of(text: &[u8]) -> &'static str {
     }
 }
 
-/// sops's own layout: four spaces a level.
+/// sops's own layout.
 fn layout(newline: &str) -> Layout<'_> {
-    Layout { step: 4, newline }
+    Layout {
+        step: SOPS_STEP,
+        newline,
+    }
+}
+
+/// Spaces a level, unless sops is told otherwise.
+const SOPS_STEP: usize = 4;
+
+/// The spaces a level of a block as it stands there: how far its fields are from its own column.
+fn step_of(text: &str, block: &MetaBlock, indent: usize) -> Option<usize> {
+    let first = block.fields.iter().map(|field| field.span.start).min()?;
+    let before = text.get(..first)?;
+    // A list or map begins on a line of its own, behind the one that names it.
+    let named = before.lines().rev().find(|line| line.contains(':'))?;
+    let column = named.len() - named.trim_start_matches(' ').len();
+    column
+        .checked_sub(indent)
+        .filter(|step| (2..=8).contains(step))
 }
 
 /// The metadata with its scalars as YAML text; long text as a `|` block.

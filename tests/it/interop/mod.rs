@@ -8,6 +8,7 @@ mod imports;
 mod ivs;
 mod large;
 mod oddities;
+mod people;
 mod refusals;
 mod seal;
 mod small_changes;
