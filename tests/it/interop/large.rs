@@ -5,7 +5,7 @@ use super::Pair;
 /// Four megabytes and a bit.
 fn plain() -> Vec<u8> {
     (0..4_000_001_u64)
-        .map(|i| (i * i >> 9).to_le_bytes()[0])
+        .map(|i| ((i * i) >> 9).to_le_bytes()[0])
         .collect()
 }
 
