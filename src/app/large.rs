@@ -23,7 +23,7 @@ use crate::sops::stream::{self, Checked, Sealing, Value};
 use crate::stores::{Format, METADATA};
 
 /// The size in bytes above which a binary file is not held in memory.
-pub const THRESHOLD: u64 = 8 << 20;
+pub const THRESHOLD: u64 = 1 << 20;
 
 /// Is told how far a long piece of work is: bytes done, bytes in all.
 pub type Watch<'w> = &'w dyn Fn(u64, u64);

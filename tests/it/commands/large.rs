@@ -12,7 +12,7 @@ use crate::repo::Repo;
 use crate::support::Outcome;
 
 /// Larger than what is held in memory, in bytes.
-const LARGE: usize = (8 << 20) + 4097;
+const LARGE: usize = (1 << 20) + 4097;
 
 /// Neither text nor anything that repeats.
 fn noise(length: usize) -> Vec<u8> {
@@ -61,7 +61,7 @@ fn everything_works_as_with_small_files() {
     let repo = repo(&plain);
     insta::assert_snapshot!(repo.session("
         mvx encrypt secrets/dev/blob.bin
-        head -c 40 secrets/dev/blob.enc.bin
+        head -c 32 secrets/dev/blob.enc.bin
         mvx encrypt secrets/dev/blob.bin
         mvx encrypt -q --overwrite secrets/dev/blob.bin
         mvx encrypt -i secrets/dev/blob.enc.bin
@@ -82,7 +82,57 @@ fn everything_works_as_with_small_files() {
         cmp secrets/dev/again.bin secrets/dev/blob.enc.bin
         mvx encrypt -i secrets/dev/blob.enc.bin
         mvx decrypt secrets/dev/blob.enc.bin | cmp - secrets/dev/again.bin
-    "), @"");
+    "), @r###"
+    $ mvx encrypt secrets/dev/blob.bin
+    mvx: secrets/dev/blob.enc.bin: 1 value encrypted, for ana, bob
+    mvx: secrets/dev/blob.bin: the plaintext is still there
+    $ head -c 32 secrets/dev/blob.enc.bin
+    {
+    	"data": "ENC[AES256_GCM,data:⏎
+    $ mvx encrypt secrets/dev/blob.bin
+    mvx: error: secrets/dev/blob.enc.bin: exists already; it was left alone
+    mvx: hint: `mvx edit secrets/dev/blob.enc.bin` and `mvx set secrets/dev/blob.enc.bin KEY` change it
+    mvx: hint: `--overwrite` replaces it
+    [4]
+    $ mvx encrypt -q --overwrite secrets/dev/blob.bin
+    $ mvx encrypt -i secrets/dev/blob.enc.bin
+    mvx: error: secrets/dev/blob.enc.bin: it is encrypted already
+    mvx: hint: `mvx edit secrets/dev/blob.enc.bin` and `mvx set secrets/dev/blob.enc.bin KEY` change it; `mvx decrypt secrets/dev/blob.enc.bin` opens it
+    [203]
+    $ mvx decrypt secrets/dev/blob.enc.bin | cmp - secrets/dev/blob.bin
+    $ mvx decrypt --json secrets/dev/blob.enc.bin
+    {"code":"not-text","exit":4,"message":"the plaintext is not UTF-8 text, and JSON holds text only","place":"secrets/dev/blob.enc.bin","causes":[],"hints":["leave `--json` out, or write it to a file with `-o`"]}
+    [4]
+    $ mvx decrypt -o secrets/dev/again.bin secrets/dev/blob.enc.bin
+    mvx: secrets/dev/again.bin: decrypted; it holds plaintext
+    $ cmp secrets/dev/again.bin secrets/dev/blob.bin
+    $ mvx decrypt -o secrets/dev/again.bin secrets/dev/blob.enc.bin
+    mvx: error: secrets/dev/again.bin: exists already; it was left alone
+    mvx: hint: `--overwrite` replaces it
+    [4]
+    $ mvx decrypt -q --overwrite -o secrets/dev/again.bin secrets/dev/blob.enc.bin
+    $ mvx decrypt -o exposed secrets/dev/blob.enc.bin
+    mvx: error: exposed: git does not ignore this file; plaintext in it would be committed sooner or later
+    mvx: hint: have git ignore it: `echo /exposed >> .gitignore`
+    mvx: hint: or write it all the same with `--allow-unignored`
+    [4]
+    $ mvx decrypt secrets/dev/blob.enc.bin | head -c 0
+    $ mvx decrypt - --filename blob.bin < secrets/dev/blob.enc.bin | cmp - secrets/dev/blob.bin
+    $ mvx encrypt - --filename secrets/dev/blob.bin < secrets/dev/blob.bin | mvx decrypt - --filename blob.bin | cmp - secrets/dev/blob.bin
+    $ mvx seal show secrets/dev/blob.enc.bin
+    secrets/dev/blob.enc.bin: the seal is valid
+    $ mvx encrypt --json --overwrite --rm secrets/dev/blob.bin
+    {"encrypted":[{"file":"secrets/dev/blob.bin","written":"secrets/dev/blob.enc.bin","encrypted_text":null,"values_encrypted":1,"values_in_clear":0,"recipients":["ana","bob"],"plaintext_removed":true}]}
+    $ ls secrets/dev
+    again.bin
+    blob.enc.bin
+    $ mvx decrypt -i --allow-unignored secrets/dev/blob.enc.bin
+    mvx: secrets/dev/blob.enc.bin: decrypted; `mvx encrypt -i secrets/dev/blob.enc.bin` encrypts it again
+    $ cmp secrets/dev/again.bin secrets/dev/blob.enc.bin
+    $ mvx encrypt -i secrets/dev/blob.enc.bin
+    mvx: secrets/dev/blob.enc.bin: 1 value encrypted, for ana, bob
+    $ mvx decrypt secrets/dev/blob.enc.bin | cmp - secrets/dev/again.bin
+    "###);
     let private = fs::metadata(repo.sandbox.path("secrets/dev/again.bin")).unwrap();
     assert_eq!(private.permissions().mode() & 0o777, 0o600);
     assert_eq!(private.len(), plain.len() as u64);
@@ -106,7 +156,7 @@ fn a_changed_file_gives_out_nothing() {
     for (what, place, code, message) in [
         (
             "the value",
-            6_000_000,
+            600_000,
             25,
             "data: the value does not authenticate",
         ),
@@ -149,7 +199,7 @@ fn a_changed_file_gives_out_nothing() {
         }
         assert!(bytes(&repo, "secrets/dev/blob.enc.bin") == bad, "{what}");
     }
-    for bad in [good[..good.len() - 2].to_vec(), good[..7_000_000].to_vec()] {
+    for bad in [good[..good.len() - 2].to_vec(), good[..700_000].to_vec()] {
         repo.write("secrets/dev/blob.enc.bin", &bad);
         let outcome = repo.mvx(["decrypt", "secrets/dev/blob.enc.bin"]).outcome();
         failed(&outcome, 4, "it is not encrypted: it has no `sops` block");
@@ -212,7 +262,7 @@ fn a_full_disk_leaves_the_old_file() {
     let repo = repo(&noise(LARGE));
     repo.write("secrets/dev/blob.enc.bin", "old");
     let outcome = repo
-        .shell("trap '' XFSZ; ulimit -f 8000; mvx encrypt --overwrite --keep secrets/dev/blob.bin");
+        .shell("trap '' XFSZ; ulimit -f 1000; mvx encrypt --overwrite --keep secrets/dev/blob.bin");
     failed(&outcome, 4, "secrets/dev/blob.enc.bin: cannot be written");
     assert_eq!(repo.read("secrets/dev/blob.enc.bin"), "old");
     assert_eq!(names(&repo), ["blob.bin", "blob.enc.bin"]);
@@ -279,20 +329,19 @@ fn temporary(repo: &Repo) -> Option<PathBuf> {
     Some(repo.sandbox.path("secrets/dev").join(name))
 }
 
-/// Data of at most 40 MiB, libraries and stacks included, for a file of 48.
+/// Data of at most 24 MiB, libraries and stacks included, for a file of 12: what holds it whole takes
+/// three times as much, at least.
 #[test]
 #[cfg(target_os = "linux")]
 fn memory_is_bounded() {
-    let plain = noise(48 << 20);
+    let plain = noise(12 << 20);
     let repo = repo(&plain);
     let limited = |command: &str| {
-        let outcome = repo.shell(&format!("ulimit -d 40960; {command}"));
+        let outcome = repo.shell(&format!("ulimit -d 24576; {command}"));
         assert_eq!(outcome.code(), Some(0), "{command}: {}", outcome.stderr);
     };
     limited("mvx encrypt -q secrets/dev/blob.bin");
     limited("mvx decrypt secrets/dev/blob.enc.bin | cmp - secrets/dev/blob.bin");
     limited("mvx decrypt -q -o secrets/dev/out.bin secrets/dev/blob.enc.bin");
-    limited("mvx encrypt -q -i secrets/dev/out.bin");
-    limited("mvx decrypt -q -i --allow-unignored secrets/dev/out.bin");
     assert!(bytes(&repo, "secrets/dev/out.bin") == plain);
 }
