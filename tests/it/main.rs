@@ -17,6 +17,7 @@ mod child;
 mod command_line;
 mod commands;
 mod env_readers;
+mod fuzzed;
 mod interop;
 mod panics;
 mod processes;
