@@ -91,9 +91,14 @@ impl Sealed {
         open
     }
 
+    /// What stands in it, a line each.
+    pub(super) fn values(&self) -> String {
+        lines(&self.tree, &self.opened.values, &self.opened.selected)
+    }
+
     /// Everything that the seal covers, a line each.
     pub(super) fn canonical(&self) -> String {
-        let mut out = lines(&self.tree, &self.opened.values, &self.opened.selected);
+        let mut out = self.values();
         let fields = self.metadata.fields().iter();
         let fields = fields.filter(|(name, _)| name != SEAL).cloned();
         let _ = writeln!(out, "{}", said(&Meta::Map(fields.collect())));

@@ -33,20 +33,35 @@ const TEXTS: [(Format, &str); 6] = [
 ];
 
 /// A file, sealed, and everything that its seal covers.
-struct Base {
+pub struct Base {
     format: Format,
-    text: Vec<u8>,
+    /// The sealed text.
+    pub text: Vec<u8>,
     canonical: String,
+    values: String,
 }
 
-fn bases() -> &'static [Base] {
+/// What became of a sealed text that somebody has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It does not open.
+    Refused,
+    /// It opens and is sealed: the change was one of layout.
+    Same,
+    /// It opens without a seal, to the same values at the same places.
+    Unsealed,
+    /// It opens without a seal to something else: what SOPS's MAC lets pass.
+    UnsealedAndChanged,
+    /// It is no sealed file any more.
+    Plain,
+}
+
+/// Every kind of file, sealed.
+pub fn bases() -> &'static [Base] {
     static BASES: OnceLock<Vec<Base>> = OnceLock::new();
     BASES.get_or_init(|| {
-        TEXTS
-            .iter()
-            .zip(1..)
-            .map(|(text, at)| base(*text, at))
-            .collect()
+        let texts = TEXTS.iter().zip(1..);
+        texts.map(|(text, at)| base(*text, at)).collect()
     })
 }
 
@@ -61,6 +76,50 @@ fn base((format, text): (Format, &str), at: u64) -> Base {
         format,
         text: sealed.text.as_bytes().to_vec(),
         canonical: open.canonical(),
+        values: open.values(),
+    }
+}
+
+impl Base {
+    /// Opens a changed text. With a seal that fits, it must hold what the original holds.
+    pub fn judge(&self, text: &[u8]) -> Outcome {
+        let mut open = match Sealed::open(self.format, text) {
+            Ok(Some(open)) => open,
+            Ok(None) => return Outcome::Plain,
+            Err(error) => {
+                is_clear(&error);
+                // The last one is said of a `sops` block in the wrong place.
+                let exits = [
+                    Exit::IO,
+                    Exit::VALUE,
+                    Exit::MAC,
+                    Exit::RULES,
+                    Exit::ALREADY_ENCRYPTED,
+                ];
+                assert!(exits.contains(&error.exit()), "{:?} {error}", error.exit());
+                return Outcome::Refused;
+            }
+        };
+        if open.opened.seal != SealState::Valid {
+            assert_eq!(open.opened.seal, SealState::Missing);
+            return match open.values() == self.values {
+                true => Outcome::Unsealed,
+                false => Outcome::UnsealedAndChanged,
+            };
+        }
+        let found = open.canonical();
+        assert!(found == self.canonical, "{found}\n{}", self.canonical);
+        let store = self.format.store();
+        let plain = plaintext(store, text, &open.tree, &mut open.opened);
+        if let Err(error) = plain {
+            is_clear(&error);
+        }
+        Outcome::Same
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &'static str {
+        self.format.name()
     }
 }
 
@@ -71,35 +130,7 @@ pub fn check(data: &[u8]) {
         return;
     };
     let base = &bases()[usize::from(*first) % bases().len()];
-    let text = changed(&base.text, script);
-    match Sealed::open(base.format, &text) {
-        Ok(Some(mut open)) => {
-            if open.opened.seal == SealState::Valid {
-                let found = open.canonical();
-                assert!(found == base.canonical, "{found}\n{}", base.canonical);
-                let store = base.format.store();
-                let plain = plaintext(store, open.text.as_bytes(), &open.tree, &mut open.opened);
-                if let Err(error) = plain {
-                    is_clear(&error);
-                }
-            } else {
-                assert_eq!(open.opened.seal, SealState::Missing);
-            }
-        }
-        Ok(None) => {}
-        Err(error) => {
-            is_clear(&error);
-            // The last one is said of a `sops` block in the wrong place.
-            let exits = [
-                Exit::IO,
-                Exit::VALUE,
-                Exit::MAC,
-                Exit::RULES,
-                Exit::ALREADY_ENCRYPTED,
-            ];
-            assert!(exits.contains(&error.exit()), "{:?} {error}", error.exit());
-        }
-    }
+    base.judge(&changed(&base.text, script));
 }
 
 /// A text after up to eight changes: bytes flipped, taken out, put in, copied and moved, lines

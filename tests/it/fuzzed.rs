@@ -6,7 +6,7 @@
     unreachable_pub,
     reason = "a library where cargo-fuzz builds it, a module here"
 )]
-mod targets;
+pub(crate) mod targets;
 
 use std::fs;
 use std::panic::catch_unwind;

@@ -12,6 +12,7 @@
 )]
 
 mod architecture;
+mod bad_input;
 mod canary;
 mod child;
 mod command_line;
