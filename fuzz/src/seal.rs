@@ -102,9 +102,10 @@ impl Base {
         };
         if open.opened.seal != SealState::Valid {
             assert_eq!(open.opened.seal, SealState::Missing);
-            return match open.values() == self.values {
-                true => Outcome::Unsealed,
-                false => Outcome::UnsealedAndChanged,
+            return if open.values() == self.values {
+                Outcome::Unsealed
+            } else {
+                Outcome::UnsealedAndChanged
             };
         }
         let found = open.canonical();

@@ -43,3 +43,13 @@ fn refused<A: AsRef<OsStr>>(
     assert!(outcome.stdout.is_empty(), "{what}: {outcome}");
     outcome.stderr
 }
+
+/// Twelve lines of YAML after `head`: each alias stands for ten of the one before.
+fn laughs(head: &str) -> String {
+    let mut lines = vec![format!("{head}a0: &a0 [{}]", ["ha"; 10].join(", "))];
+    for level in 1..12 {
+        let before = vec![format!("*a{}", level - 1); 10].join(", ");
+        lines.push(format!("a{level}: &a{level} [{before}]"));
+    }
+    lines.join("\n") + "\n"
+}

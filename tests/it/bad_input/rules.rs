@@ -2,16 +2,7 @@
 
 use crate::repo::{ANA, Repo};
 
-use super::refused;
-
-fn laughs(head: &str) -> String {
-    let mut text = format!("{head}a0: &a0 [ha, ha, ha, ha, ha, ha, ha, ha, ha, ha]\n");
-    for level in 1..12 {
-        let before = vec![format!("*a{}", level - 1); 10].join(", ");
-        text.push_str(&format!("a{level}: &a{level} [{before}]\n"));
-    }
-    text
-}
+use super::{laughs, refused};
 
 #[test]
 fn native_rules() {
@@ -114,7 +105,10 @@ fn imports() {
         (
             "many names",
             "a.env",
-            (0..100_001).map(|n| format!("A{n}=1\n")).collect(),
+            (0..100_001)
+                .map(|n| format!("A{n}=1"))
+                .collect::<Vec<_>>()
+                .join("\n"),
         ),
     ] {
         repo.write(name, &text);
