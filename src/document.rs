@@ -4,7 +4,7 @@
 //! into it; every change is a list of [`Edit`]s, and [`splice`] applies them. What no edit touches
 //! stays as it was, to the byte.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use crate::keypath::{KeyPath, Segment};
@@ -191,9 +191,21 @@ pub struct MetaBlock {
     /// What is cut out to leave the document as it was before the block was added: the entry with
     /// its separators and line breaks.
     pub cut: Vec<Range<usize>>,
+    /// What is left in the place of the first of them: nothing, but where the document would not
+    /// be one any more.
+    pub rest: String,
 }
 
 impl MetaBlock {
+    /// Edits that leave the document as it was before the block was added.
+    pub fn remove(&self) -> impl Iterator<Item = Edit> {
+        let rest = std::iter::once(self.rest.as_str()).chain(std::iter::repeat(""));
+        self.cut
+            .iter()
+            .zip(rest)
+            .map(|(cut, rest)| Edit::new(cut.clone(), rest))
+    }
+
     /// The block as a map.
     pub fn to_meta(&self) -> Vec<(String, Meta)> {
         self.fields
@@ -277,6 +289,18 @@ impl Tree {
             .iter()
             .rev()
             .find(|item| item.parent == id && item.name == *name && !item.is_comment())
+    }
+
+    /// The paths at which more than one entry stands.
+    pub fn duplicates(&self) -> Vec<KeyPath> {
+        let mut seen = HashSet::new();
+        let mut twice = Vec::new();
+        for item in &self.items {
+            if matches!(item.name, Segment::Key(_)) && !seen.insert((item.parent, &item.name)) {
+                twice.push(self.path(item));
+            }
+        }
+        twice
     }
 
     /// The last container with this path.

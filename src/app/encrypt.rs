@@ -96,6 +96,11 @@ impl App<'_> {
             clear,
             ..
         } = self.seal_new(&name, &plaintext, format, &policy, &key)?;
+        if format == Format::Dotenv && has_quotes(&plaintext) {
+            self.note(format!(
+                "{name}: quotes are part of its values, as with sops; `mvx import` reads them as programs do"
+            ));
+        }
         if let Some(target) = &target {
             let lock = self.lock(target)?;
             let (old, new) = (plaintext.as_bytes(), text.as_bytes());
@@ -251,6 +256,19 @@ impl App<'_> {
         }
         Ok(file::remove(path)?)
     }
+}
+
+/// Whether a value of a dotenv text stands in quotes.
+fn has_quotes(text: &Cleartext) -> bool {
+    text.as_bytes().split(|byte| *byte == b'\n').any(|line| {
+        let value = memchr::memchr(b'=', line).and_then(|at| line.get(at + 1..));
+        let value = value.unwrap_or_default().trim_ascii();
+        let comment = line.trim_ascii_start().starts_with(b"#");
+        !comment
+            && value.len() > 1
+            && matches!(value.first(), Some(b'"' | b'\''))
+            && value.first() == value.last()
+    })
 }
 
 /// Where the result of a request goes.

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::app::App;
 use crate::app::files::shell_word;
+use crate::app::{App, recovery};
 use crate::error::{At as _, Exit, Failure};
 use crate::git;
 use crate::io::walk::{self, Ignored};
@@ -137,7 +137,7 @@ impl App<'_> {
             "there are rules already; they were left alone",
         )
         .at(self.relative(rules).display())
-        .hint("edit the file to add recipients or paths; `mvx ls` shows what it covers"))
+        .hint("`mvx recipients add` enters more people; edit the file to add paths, `mvx ls` shows what it covers"))
     }
 
     /// SOPS's rules in the working directory or above, up to `root`.
@@ -188,11 +188,11 @@ impl App<'_> {
             key: &request.recipient,
             owner: request.owner.as_deref(),
         }];
-        if let Some(recovery) = &request.recovery {
+        if let Some(key) = &request.recovery {
             recipients.push(StarterRecipient {
-                name: "recovery",
-                key: recovery,
-                owner: Some("offline, for the day when all other keys are lost"),
+                name: recovery::NAME,
+                key,
+                owner: Some(recovery::OWNER),
             });
         }
         let environments: Vec<&str> = request.environments.iter().map(String::as_str).collect();

@@ -25,6 +25,7 @@ pub mod recovery;
 pub mod register;
 pub mod repair;
 pub mod rewrite;
+pub mod rotation;
 pub mod seals;
 pub mod trust;
 pub mod values;

@@ -65,7 +65,12 @@ impl App<'_> {
             };
             running.into_iter().map(end).collect()
         });
-        for note in notes.into_iter().flatten() {
+        // In an order that is the same in every run.
+        let mut notes: Vec<Note> = notes.into_iter().flatten().collect();
+        notes.sort_by_cached_key(|note| match note {
+            Note::Said(text) | Note::Warned(text, _) | Note::Detail(_, text) => text.clone(),
+        });
+        for note in notes {
             self.leave(note);
         }
         answers.into_iter().flatten().collect()

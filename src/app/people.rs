@@ -72,9 +72,7 @@ impl App<'_> {
         };
         let mut registers: Vec<Arc<Rules>> = Vec::new();
         if arguments.is_empty() {
-            let root = git::repository_root(self.directory())?;
-            let root = root.unwrap_or_else(|| self.directory().to_owned());
-            match self.rules_at(&root.join("any")) {
+            match self.rules_here() {
                 Ok(rules) => people.enrol(&rules, &mut registers),
                 Err(failure) if failure.code == "no-rules" => {}
                 Err(failure) => return Err(failure),
@@ -135,15 +133,22 @@ impl App<'_> {
             let entries: Vec<KeyEntry> = entries.concat();
             let difference = Difference::between(&entries, policy.recipients());
             if !difference.is_none() {
-                let surplus = difference.surplus.iter().map(|entry| Reader {
-                    name: self.register_name(path, &entry.recipient()),
-                    kind: entry.kind.clone(),
-                    id: entry.recipient(),
-                    group: None,
-                });
+                let mut surplus: Vec<Reader> = Vec::new();
+                for entry in &difference.surplus {
+                    let id = entry.recipient();
+                    // One key may be in several key groups.
+                    if !surplus.iter().any(|known| known.id == id) {
+                        surplus.push(Reader {
+                            name: self.register_name(path, &id),
+                            kind: entry.kind.clone(),
+                            id,
+                            group: None,
+                        });
+                    }
+                }
                 people.drift.push(Drift {
                     file: path.into(),
-                    surplus: surplus.collect(),
+                    surplus,
                     missing: difference.missing.iter().map(name).collect(),
                 });
             }
@@ -231,6 +236,25 @@ impl People {
                 files: vec![path.into()],
                 rules: None,
             });
+        }
+    }
+}
+
+impl App<'_> {
+    /// Warns of people in the rules whose access is over and who are wrapped for all the same.
+    pub(super) fn warn_of_expired(&self) {
+        let Ok(rules) = self.rules_here() else {
+            return;
+        };
+        let today = today();
+        for spec in rules.recipients() {
+            if let Some(last) = spec.expires.filter(|last| today > *last) {
+                let name = name(spec);
+                self.warn(
+                    format!("{name}'s access ended on {last}, and the rules name them still"),
+                    [format!("`mvx recipients remove {name}`")],
+                );
+            }
         }
     }
 }

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::app::files::shell_word;
 use crate::app::{App, recipients};
 use crate::error::{Explain as _, Failure};
 use crate::rules::find::Finder;
@@ -22,11 +23,11 @@ pub(super) struct Cache {
 }
 
 impl Cache {
-    /// An empty one for another thread, with the same assumptions.
+    /// The same for another thread: what was read holds for the whole run.
     pub(super) fn fork(&self) -> Self {
         Self {
-            finder: RefCell::default(),
-            assumed: RefCell::new(self.assumed.borrow().clone()),
+            finder: self.finder.clone(),
+            assumed: self.assumed.clone(),
         }
     }
 }
@@ -49,8 +50,11 @@ impl App<'_> {
                         error,
                         RulesError::NoRule { .. } | RulesError::Reserved { .. }
                     );
-                    let failure = Failure::from(error);
+                    let mut failure = Failure::from(error);
                     if of_the_file {
+                        let word = shell_word(path);
+                        let hints = failure.hints.iter_mut();
+                        hints.for_each(|hint| *hint = hint.replace("FILE", &word));
                         failure
                     } else {
                         failure.at(self.shown(&rules))
@@ -120,6 +124,17 @@ impl App<'_> {
     pub(super) fn assume(&self, rules: Rules) {
         *self.rules.assumed.borrow_mut() = Some(Arc::new(rules));
         *self.rules.finder.borrow_mut() = None;
+    }
+
+    /// The rules in force in the working directory.
+    pub fn rules_here(&self) -> Result<Arc<Rules>, Failure> {
+        self.rules_at(&self.directory.join("any"))
+            .map_err(|mut failure| {
+                if failure.code == "no-rules" {
+                    failure.place = None;
+                }
+                failure
+            })
     }
 
     /// The rules in force for a file.

@@ -51,7 +51,7 @@ impl App<'_> {
         self.warn(
             format!("{}: none of your identities opens this file", path.display()),
             [
-                "to keep access, add your public key (`mvx keys public`) to the rules, and encrypt it again"
+                "to keep access, enter your public key with `mvx recipients add`, and encrypt it again"
                     .to_owned(),
             ],
         );

@@ -61,7 +61,7 @@ pub struct Leaver {
 impl App<'_> {
     /// The rules in force in the working directory, which have a register.
     pub fn register(&self) -> Result<Arc<Rules>, Failure> {
-        let rules = self.rules_at(&self.directory().join("any"))?;
+        let rules = self.rules_here()?;
         if rules.origin().dialect == Dialect::Sops {
             let file = self.relative(&rules.origin().path);
             return Err(Failure::new(

@@ -1,7 +1,7 @@
 //! Many sealed files for other readers, or under new data keys: all of them are looked at and
 //! opened before the first is written.
 //!
-//! Whom a file is wrapped for is decided here alone ([`App::readers_of`]): those whom its rule
+//! Whom a file is wrapped for is decided here alone (`App::readers_of`): those whom its rule
 //! names; where no rule covers it, those in its metadata, if a valid seal vouches for them.
 
 use std::collections::HashSet;
@@ -37,8 +37,10 @@ pub struct Request<'a> {
     pub drop: &'a [String],
     /// Whether the files are only compared with the rules: nothing is opened.
     pub compare_only: bool,
-    /// Files that this public key can open, or shall, and no others.
-    pub about: Option<&'a str>,
+    /// Only files that one of these public keys can open, or shall; all where there are none.
+    pub about: &'a [String],
+    /// A public key whose identity this machine is about to hold.
+    pub soon_own: Option<&'a str>,
     /// How a public key was called that the rules do not name any more.
     pub former: &'a [(String, String)],
 }
@@ -71,6 +73,14 @@ pub struct Change {
     pub stays_open: bool,
     /// The key paths of its encrypted values, where somebody loses access.
     pub secrets: Vec<String>,
+}
+
+impl Change {
+    /// Whether this gives and takes what a plan said: somebody may have agreed to that alone.
+    fn is_what_was_shown(&self, planned: &Self) -> bool {
+        (&self.added, &self.removed, self.new_key)
+            == (&planned.added, &planned.removed, planned.new_key)
+    }
 }
 
 /// One who gains or loses access.
@@ -149,6 +159,9 @@ impl App<'_> {
                 }),
             }
         }
+        if !plan.changes.is_empty() {
+            self.warn_of_expired();
+        }
         plan
     }
 
@@ -156,7 +169,7 @@ impl App<'_> {
     /// be written is left as it is, and the others are written all the same.
     pub fn carry_out(&self, plan: &Plan, request: &Request<'_>, done: impl FnMut()) -> Done {
         let trial = Trial::default();
-        let write = |app: &App<'_>, change: &Change| app.rewrite(&change.file, request, &trial);
+        let write = |app: &App<'_>, change: &Change| app.rewrite(change, request, &trial);
         let mut outcome = Done::default();
         let written = self.for_each(&plan.changes, write, done);
         for (change, written) in plan.changes.iter().zip(written) {
@@ -175,10 +188,11 @@ impl App<'_> {
 
     fn rewrite(
         &self,
-        path: &Path,
+        planned: &Change,
         request: &Request<'_>,
         trial: &Trial,
     ) -> Result<Option<Change>, Failure> {
+        let path = planned.file.as_path();
         let lock = self.lock(path)?;
         let Step::Ready(ready) = self.step(path, request, trial)? else {
             return Ok(None);
@@ -189,6 +203,10 @@ impl App<'_> {
             difference,
             wanted,
         } = *ready;
+        if !change.is_what_was_shown(planned) {
+            let message = "it or its rule changed meanwhile; it was not written";
+            return Err(Failure::new(Exit::IO, "changed-meanwhile", message).at(path.display()));
+        }
         let now = now();
         let mut random = SystemRandomness::default();
         let new_key = change.new_key.then(random::data_key).transpose()?;
@@ -220,10 +238,13 @@ impl App<'_> {
             Readers::Vouched(specs) => (vec![specs], None),
             Readers::Unknown => return Ok(Step::Uncovered),
         };
-        if let Some(key) = request.about {
-            let has = |entry: &KeyEntry| is_same_key(&entry.recipient(), key);
-            let shall = |spec: &RecipientSpec| is_same_key(&spec.value, key);
-            if !groups.iter().flatten().any(has) && !wanted.iter().flatten().any(shall) {
+        if !request.about.is_empty() {
+            let concerns = |key: &str| request.about.iter().any(|about| is_same_key(about, key));
+            let mut entries = groups.iter().flatten();
+            let mut specs = wanted.iter().flatten();
+            let concerned = entries.any(|entry| concerns(&entry.recipient()))
+                || specs.any(|spec| concerns(&spec.value));
+            if !concerned {
                 return Ok(Step::Nothing);
             }
         }
@@ -322,6 +343,10 @@ impl App<'_> {
                 key,
             }
         };
+        let soon_own = |spec: &RecipientSpec| {
+            let own = request.soon_own;
+            own.is_some_and(|own| is_same_key(own, &spec.value))
+        };
         let mut removed: Vec<Party> = difference.surplus.iter().map(party).collect();
         removed.dedup();
         let added = difference.missing.iter().map(|spec| Party {
@@ -333,7 +358,7 @@ impl App<'_> {
             added: added.collect(),
             removed: if takes_access { removed } else { Vec::new() },
             new_key: request.new_keys || takes_access,
-            stays_open: self.opens_any(wanted),
+            stays_open: wanted.iter().any(soon_own) || self.opens_any(wanted),
             secrets: if takes_access {
                 inventory::secrets(sealed)
             } else {
@@ -471,7 +496,7 @@ fn vouched(entries: &[KeyEntry], drop: &[String]) -> Result<Vec<RecipientSpec>, 
 
 fn unreachable(name: &str, kind: &str) -> Failure {
     let message = format!(
-        "it needs a new data key, or a first entry, for `{name}`; this version cannot wrap for keys of the kind {kind}"
+        "`{name}` needs a new entry, and this version cannot wrap for keys of the kind {kind}"
     );
     Failure::new(Exit::RULES, "recipient-kind", message).hint(format!(
         "`mvx rekey --drop {} FILE` goes on without it",

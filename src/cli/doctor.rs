@@ -11,6 +11,7 @@ use crate::app::many;
 use crate::error::{Exit, Failure};
 use crate::keys::diagnose::Outcome;
 use crate::keys::short;
+use crate::sops::signet::SealState;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -230,6 +231,11 @@ fn file_json(file: &FileCheckup) -> Value {
             })
         })
         .collect();
+    let seal = file.seal.map(|seal| match seal {
+        SealState::Valid => "valid",
+        SealState::Missing => "missing",
+        SealState::Broken => "broken",
+    });
     let checks: Vec<Value> = file
         .checks
         .iter()
@@ -242,6 +248,7 @@ fn file_json(file: &FileCheckup) -> Value {
         "written_by": file.written_by,
         "last_modified": file.last_modified,
         "opens": file.opens,
+        "seal": seal,
         "recipients": recipients,
         "rules": file.rules.as_ref().map(rules_json),
         "checks": checks,

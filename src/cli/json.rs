@@ -70,6 +70,10 @@ const SHAPES: &[(&str, &str)] = &[
     ),
     ("keys public", r#"{"public_keys": ["age1…"]}"#),
     (
+        "keys rotate",
+        r#"{"name": "ana", "old": "age1…", "new": "age1…", "key_file": "keys.txt", "backup": "keys.old-2026-11-22.txt", "finished": true, "still_needed": ["d.enc.yaml"], "written": [{"file": "a.enc.yaml", "added": [{"name": "carol", "key": "age1…"}], "removed": [{"name": null, "key": "age1…"}], "new_key": true}], "unchanged": 2, "uncovered": ["b.enc.yaml"], "left": [{"file": "c.enc.yaml", "code": "no-identity", "message": "…"}]}"#,
+    ),
+    (
         "recipients list",
         r#"{"recipients": [{"name": "ana", "kind": "age", "key": "age1…", "owner": "ana@example.com", "expires": "2027-01-31", "expired": false, "groups": ["team"], "rules": ".sops-rules.toml", "files": ["a.enc.yaml"]}], "drift": [{"file": "a.enc.yaml", "surplus": [{"name": null, "kind": "age", "key": "age1…"}], "missing": ["bob"]}]}"#,
     ),
@@ -79,7 +83,7 @@ const SHAPES: &[(&str, &str)] = &[
     ),
     (
         "doctor FILE",
-        r#"{"problems": 0, "version": "0.1.0", "identities": [{"source": "keys.txt", "kind": "X25519", "public_key": "age1…", "protected": false, "name": "ana"}], "checks": [{"about": "identities", "check": "key", "level": "ok", "text": "…", "hints": ["…"]}], "files": [{"file": "a.enc.yaml", "format": "yaml", "version": "3.13.3", "written_by": "mvx 0.1.0", "last_modified": "2026-11-22T09:30:00Z", "opens": true, "recipients": [{"name": "ana", "kind": "age", "id": "age1…", "group": null, "verdict": "opened", "why": "…", "attempts": [{"source": "keys.txt", "kind": "X25519", "public_key": "age1…", "outcome": "opened", "why": null}]}], "rules": {"rules": ".sops-rules.toml", "name": "a.enc.yaml", "considered": [{"line": 12, "pattern": "*.enc.yaml", "matched": true}], "environment": "dev", "missing": ["bob"], "extra": ["…"], "expired": ["…"]}, "checks": [{"about": "file", "check": "values", "level": "ok", "text": "…", "hints": ["…"]}]}]}"#,
+        r#"{"problems": 0, "version": "0.1.0", "identities": [{"source": "keys.txt", "kind": "X25519", "public_key": "age1…", "protected": false, "name": "ana"}], "checks": [{"about": "identities", "check": "key", "level": "ok", "text": "…", "hints": ["…"]}], "files": [{"file": "a.enc.yaml", "format": "yaml", "version": "3.13.3", "written_by": "mvx 0.1.0", "last_modified": "2026-11-22T09:30:00Z", "opens": true, "seal": "valid", "recipients": [{"name": "ana", "kind": "age", "id": "age1…", "group": null, "verdict": "opened", "why": "…", "attempts": [{"source": "keys.txt", "kind": "X25519", "public_key": "age1…", "outcome": "opened", "why": null}]}], "rules": {"rules": ".sops-rules.toml", "name": "a.enc.yaml", "considered": [{"line": 12, "pattern": "*.enc.yaml", "matched": true}], "environment": "dev", "missing": ["bob"], "extra": ["…"], "expired": ["…"]}, "checks": [{"about": "file", "check": "values", "level": "ok", "text": "…", "hints": ["…"]}]}]}"#,
     ),
     (
         "clean",
@@ -111,7 +115,7 @@ const SHAPES: &[(&str, &str)] = &[
     ),
     (
         "keys recovery",
-        r#"{"public_key": "age1…", "identity": "-----BEGIN AGE ENCRYPTED FILE-----…", "page": "…"}"#,
+        r#"{"public_key": "age1…", "identity": "-----BEGIN AGE ENCRYPTED FILE-----…", "page": "…", "added": {"rules": ".sops-rules.toml", "name": "recovery", "key": "age1…", "written": [], "unchanged": 2, "uncovered": [], "left": []}}"#,
     ),
     ("help COMMAND", r#"{"topic": "get", "text": "…"}"#),
     (

@@ -1,5 +1,7 @@
 //! `mvx keys`.
 
+mod rotate;
+
 use std::path::PathBuf;
 
 use serde_json::json;
@@ -15,6 +17,7 @@ Examples:
   mvx keys generate
   mvx keys public
   mvx keys list
+  mvx keys rotate
   mvx keys recovery | lpr")]
 pub(super) struct Keys {
     #[command(subcommand)]
@@ -47,6 +50,13 @@ enum Command {
     /// nowhere. On the day when all other keys are lost it opens the files of which it is a recipient:
     /// scan or type it into a file, and set `MVX_AGE_KEY_FILE` to its name.
     Recovery(recovery::Recovery),
+    /// Replace your identity by a new one, in the rules and in every file
+    ///
+    /// The new identity stands beside the old one in the key file, and your name in the rules gets the
+    /// new public key. Every file that the old one could open gets a new data key. When no file needs
+    /// the old identity any more, it goes into a file of its own, which still opens what is in git's
+    /// history. A run that was interrupted is finished by the next one.
+    Rotate(rotate::Rotate),
 }
 
 impl Keys {
@@ -58,6 +68,7 @@ impl Keys {
             Command::List => list(context),
             Command::Public => public(context),
             Command::Recovery(recovery) => recovery.run(context),
+            Command::Rotate(rotate) => rotate.run(context),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `mvx recipients`.
 
-mod add;
+pub(super) mod add;
 mod list;
 mod remove;
 mod request;

@@ -6,8 +6,8 @@ use git2::{Oid, Sort};
 
 use super::{GitError, WorkTree};
 
-/// How many commits are looked at, newest first: a second's work in the largest repositories.
-const COMMIT_LIMIT: usize = 50_000;
+/// How many commits are looked at, newest first, so that a person need not wait.
+const COMMIT_LIMIT: usize = 20_000;
 
 /// The commits that hold a file.
 #[derive(Clone, Debug, PartialEq, Eq)]

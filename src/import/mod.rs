@@ -2,7 +2,7 @@
 //! reference is followed, no command is run, and no message holds a byte of a value.
 //!
 //! [`read`] is the one way in. What a file is, [`detect`] says; what `.env` files mean to whom is
-//! [`env`]'s; [`crypt`] knows how git-crypt and transcrypt mark their files.
+//! [`mod@env`]'s; [`crypt`] knows how git-crypt and transcrypt mark their files.
 
 pub mod crypt;
 pub mod detect;
@@ -122,5 +122,48 @@ impl Source {
             Self::Doppler => "doppler",
             Self::OnePassword => "1password",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn sources() -> impl Strategy<Value = Source> {
+        let mut all = vec![
+            Source::Json,
+            Source::Yaml,
+            Source::Ini,
+            Source::Doppler,
+            Source::OnePassword,
+        ];
+        all.extend(Dialect::ALL.map(Source::Env));
+        proptest::sample::select(all)
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_a_reader_panic(bytes: Vec<u8>, source in sources()) {
+            read(&bytes, source).ok();
+            detect::source(None, &bytes).ok();
+        }
+
+        #[test]
+        fn no_text_of_such_signs_makes_a_reader_panic(
+            text in "([\\[\\]{}:,\"'a-c0-2 \n#=&*!|>-]|\"(computed|raw|fields|value|label)\"){0,60}",
+            source in sources(),
+        ) {
+            read(text.as_bytes(), source).ok();
+            detect::source(None, text.as_bytes()).ok();
+        }
+    }
+
+    #[test]
+    fn too_many_values_are_refused() {
+        let text = "a: [".to_owned() + &"1,".repeat(VALUE_LIMIT + 1) + "]\n";
+        let error = read(text.as_bytes(), Source::Yaml).err();
+        assert!(matches!(error, Some(ImportError::TooMany)));
     }
 }

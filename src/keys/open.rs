@@ -99,12 +99,12 @@ impl Explain for OpenFailure {
                 WHAT_WAS_TRIED.to_owned(),
                 "if you have a key, set MVX_AGE_KEY_FILE to its file; if not, `mvx keys generate` makes one"
                     .to_owned(),
-                "then ask somebody who can open the file to add your public key (`mvx keys public`) to the rules and to seal it again".to_owned(),
+                "then send somebody who can open the file what `mvx recipients request` prints".to_owned(),
             ],
             Self::NoIdentity(_) => vec![
                 WHAT_WAS_TRIED.to_owned(),
                 "set MVX_AGE_KEY_FILE to the file of a key that it is sealed for".to_owned(),
-                "or ask one of them to add your public key (`mvx keys public`) to the rules and to seal it again".to_owned(),
+                "or send one of them what `mvx recipients request` prints, to be given access".to_owned(),
             ],
             Self::Shares(_) => vec![
                 "`git log -p` of the file shows who changed its `sops.key_groups`".to_owned(),

@@ -385,7 +385,7 @@ impl Explain for RulesError {
                 "an environment is declared by `environment = …` in a [[files]] table".into()
             }
             Self::UnknownName { what, .. } if what.contains("recipient") => {
-                "recipients are declared by [recipients.NAME], groups under [groups]".into()
+                "`mvx recipients add NAME KEY` enters a recipient; groups are declared under [groups]".into()
             }
             Self::Duplicate { .. } => "remove one of the two".into(),
             Self::TwoKeys { name, .. } => {
@@ -428,7 +428,14 @@ impl Explain for RulesError {
             Self::NoRules { .. } => "`mvx init` writes the rules".into(),
             _ => return Vec::new(),
         };
-        vec![hint]
+        match self {
+            Self::NoRule { .. } => vec![
+                hint,
+                "`mvx doctor --explain FILE` shows the rules that were compared with its name"
+                    .into(),
+            ],
+            _ => vec![hint],
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use super::{Origin, RULES_FILE, Rules, SOPS_FILE};
 const MOST_RULES: usize = 16 << 20;
 
 /// Finds rules and remembers them, so that a thousand files of one tree cost one reading.
+#[derive(Clone)]
 pub struct Finder {
     working_directory: PathBuf,
     /// By directory, the file of rules that is in force there.

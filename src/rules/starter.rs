@@ -64,7 +64,7 @@ const HEAD: &str = "\
 version = 1
 
 # Everyone who can open a file: a name, a public key, who answers for it.
-# `mvx keys public` prints the key of whoever runs it; it is no secret.
+# `mvx recipients add NAME KEY` enters more people; their `mvx keys public` prints the key.
 ";
 
 const GROUPS: &str = "

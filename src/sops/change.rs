@@ -3,6 +3,8 @@
 //! A new value is first written in clear into the text in memory, so that the store can show that
 //! it carries the value exactly and the selector can decide where it stands; then it is enclosed.
 
+use std::collections::HashSet;
+
 use crate::document::{Body, Item, Kind, Shape, Tree, splice};
 use crate::keypath::{KeyPath, Segment};
 use crate::secret::Cleartext;
@@ -12,6 +14,9 @@ use crate::sops::seal::{SealError, Sealer};
 use crate::sops::select::select;
 use crate::sops::spelling::Spelling;
 use crate::sops::store::{NewNode, StoreError};
+
+/// From how many changes on they are written in one piece.
+const MANY: usize = 16;
 
 /// An opened sealed text.
 #[derive(Clone, Copy)]
@@ -31,22 +36,24 @@ impl Sealer<'_> {
         open: Open<'_>,
         changes: &[(KeyPath, NewNode)],
     ) -> Result<Option<Cleartext>, SealError> {
-        let mut paths = Vec::new();
-        let mut written: Option<(Cleartext, Tree)> = None;
-        for (path, node) in changes {
-            if holds(open, path, node) {
-                continue;
+        let fresh = changes
+            .iter()
+            .filter(|(path, node)| !holds(open, path, node));
+        let fresh: Vec<&(KeyPath, NewNode)> = fresh.collect();
+        let mut written = self.write_at_once(open, &fresh);
+        if written.is_none() {
+            for (path, node) in &fresh {
+                let next = match &written {
+                    None => self.write(open.text, open.tree, path, node)?,
+                    Some((text, tree)) => self.write(text.as_bytes(), tree, path, node)?,
+                };
+                written = Some(next);
             }
-            let next = match &written {
-                None => self.write(open.text, open.tree, path, node)?,
-                Some((text, tree)) => self.write(text.as_bytes(), tree, path, node)?,
-            };
-            written = Some(next);
-            paths.push(path.clone());
         }
         let Some((text, tree)) = written else {
             return Ok(None);
         };
+        let paths: Vec<KeyPath> = fresh.iter().map(|(path, _)| path.clone()).collect();
         let forget = |spelling: &mut Spelling| {
             for path in &paths {
                 spelling.forget(path);
@@ -112,6 +119,42 @@ impl Sealer<'_> {
         })
     }
 
+    /// Writes many nodes in one piece, so that the text is parsed once and not a thousand times;
+    /// `None` where they are few, or where that does not give exactly these nodes and what was there.
+    fn write_at_once(
+        &self,
+        open: Open<'_>,
+        changes: &[&(KeyPath, NewNode)],
+    ) -> Option<(Cleartext, Tree)> {
+        let mut paths = HashSet::new();
+        if changes.len() < MANY || !changes.iter().all(|(path, _)| paths.insert(path)) {
+            return None;
+        }
+        let mut edits = Vec::new();
+        let mut expected = open.tree.items.len();
+        for (path, node) in changes {
+            match open.tree.find(path) {
+                None => {
+                    edits.extend(self.store.insert(open.text, open.tree, path, node).ok()?);
+                    expected += size(node);
+                }
+                Some(item) => {
+                    let (Body::Leaf(_), NewNode::Value(value)) = (&item.body, node) else {
+                        return None;
+                    };
+                    let (text, tree) = (open.text, open.tree);
+                    let plain = self.store.plain(text, tree, item, item.style, value);
+                    item.replace(&plain.ok()?, &mut edits);
+                }
+            }
+        }
+        let text = splice(open.text, edits)?;
+        let tree = self.store.parse(text.as_bytes()).ok()?;
+        let whole = tree.items.len() == expected
+            && changes.iter().all(|(path, node)| stands(&tree, path, node));
+        whole.then_some((text, tree))
+    }
+
     /// Writes a node in clear, and proves that it reads back as what it is.
     fn write(
         &self,
@@ -135,7 +178,8 @@ impl Sealer<'_> {
         let text = splice(text, edits).ok_or_else(overlap)?;
         let tree = self.store.parse(text.as_bytes())?;
         if !stands(&tree, path, node) {
-            let why = "this file type would give back another value or type".into();
+            // A tag in YAML, for one, makes text of what stands behind it.
+            let why = "written there, it would be read as another value or type; `mvx edit FILE` shows the place".into();
             return Err(StoreError::CannotCarry {
                 path: path.to_string(),
                 why,
@@ -169,6 +213,15 @@ impl Sealer<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// How many items a node is made of.
+fn size(node: &NewNode) -> usize {
+    match node {
+        NewNode::Value(_) | NewNode::Null => 1,
+        NewNode::Map(entries) => 1 + entries.iter().map(|(_, node)| size(node)).sum::<usize>(),
+        NewNode::List(items) => 1 + items.iter().map(size).sum::<usize>(),
     }
 }
 

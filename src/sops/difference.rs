@@ -319,3 +319,166 @@ fn compare_recipients(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::DataKey;
+    use crate::sops::cipher::tests::Counter;
+    use crate::sops::open::{Check, open};
+    use crate::sops::seal::Sealer;
+    use crate::sops::store::Store as _;
+    use crate::stores::yaml::Yaml;
+
+    /// Keys that begin with `c` stay in clear.
+    fn sealed(text: &str, key: &DataKey, recipients: &[&str], mac_only: bool) -> Vec<u8> {
+        let entries = recipients.iter().map(|name| KeyEntry::age(name, "x"));
+        let groups = [entries.collect::<Vec<_>>()];
+        let metadata = Metadata::new(&groups, None, Some(("unencrypted_regex", "^c")), mac_only);
+        let mut sealer = Sealer {
+            store: &Yaml,
+            key,
+            now: "2026-11-22T12:00:00Z",
+            random: &mut Counter(1),
+        };
+        let done = sealer.seal(text.as_bytes(), metadata, None).unwrap();
+        done.text.as_bytes().to_vec()
+    }
+
+    fn view((tree, opened, metadata): &(Tree, Opened, Metadata)) -> Version<'_> {
+        Version {
+            tree,
+            opened,
+            metadata,
+        }
+    }
+
+    /// The differences, those that nothing vouches for marked with `!`.
+    fn between(old: &[u8], new: &[u8], keys: [&DataKey; 2]) -> Vec<String> {
+        let version = |text: &[u8], key: &DataKey| {
+            let tree = Yaml.parse(text).unwrap();
+            let metadata = Metadata::from_block(tree.meta().unwrap());
+            let opened = open(&tree, &metadata, key, Check::Mac).unwrap();
+            (tree, opened, metadata)
+        };
+        let (old, new) = (version(old, keys[0]), version(new, keys[1]));
+        let found = differences(view(&old), view(&new), keys[0] == keys[1]).unwrap();
+        let shown = found.iter().map(|one| {
+            let mark = if one.vouched { "" } else { "!" };
+            match &one.change {
+                Change::Added(path, what) => format!("{mark}+{path} {what:?}"),
+                Change::Removed(path, what) => format!("{mark}-{path} {what:?}"),
+                Change::Value(path, _) => format!("{mark}~{path}"),
+                Change::Type(path, from, to) => format!("{mark}{path} {from} {to}"),
+                Change::Disclosed(path) => format!("{mark}disclosed {path}"),
+                Change::RecipientAdded(_, name) => format!("{mark}+{name}"),
+                Change::RecipientRemoved(_, name) => format!("{mark}-{name}"),
+                other => format!("{mark}{other:?}"),
+            }
+        });
+        shown.collect()
+    }
+
+    fn key() -> DataKey {
+        DataKey::from_bytes(&[7; 32]).unwrap()
+    }
+
+    fn changed(old: &str, new: &str) -> Vec<String> {
+        let seal = |text| sealed(text, &key(), &["ana"], false);
+        between(&seal(old), &seal(new), [&key(), &key()])
+    }
+
+    #[test]
+    fn what_the_data_key_vouches_for() {
+        for (old, new, found) in [
+            ("a: x\n", "a: x\n", vec![]),
+            ("a: x\n", "a: y\n", vec!["~a"]),
+            ("a: x\nb: y\n", "b: y\na: x\n", vec!["Order"]),
+            ("a: x\n", "a: x\nb: y\n", vec!["+b Encrypted"]),
+            ("a: x\n", "a: x\nm: {n: y}\n", vec!["+m.n Encrypted"]),
+            ("a: x\nb: y\n", "a: x\n", vec!["-b Encrypted"]),
+            ("a: ''\n", "a: x\n", vec!["~a"]),
+            ("a: x\nb: y\n", "a: null\nb: y\n", vec!["~a"]),
+            ("c1: x\na: y\n", "c1: z\na: y\n", vec!["~c1"]),
+            ("l: [x, y]\n", "l: [x, z]\n", vec!["~l[1]"]),
+            ("# p\na: x\n", "# q\na: x\n", vec!["Comments"]),
+        ] {
+            assert_eq!(changed(old, new), found, "{old:?} → {new:?}");
+        }
+    }
+
+    #[test]
+    fn what_nothing_vouches_for() {
+        for (old, new, found) in [
+            ("a: '1'\n", "a: 1\n", vec!["!a str int"]),
+            ("a: x\n", "a: 1\n", vec!["!a str int"]),
+            (
+                "c1: he\nc2: llo\na: x\n",
+                "c1: hel\nc2: lo\na: x\n",
+                vec!["!~c1", "!~c2"],
+            ),
+            (
+                "c1: x\na: y\n",
+                "c2: x\na: y\n",
+                vec!["!-c1 Clear", "!+c2 Clear"],
+            ),
+            ("a: x\n", "a: x\nb: null\n", vec!["!+b Null"]),
+            ("a: x\nb: ''\n", "a: x\n", vec!["!-b Empty"]),
+            ("a: x\n", "a: x\nm: {}\n", vec!["!+m EmptyContainer"]),
+            ("a: x\nm: {}\n", "a: x\nm: []\n", vec!["!m map list"]),
+            ("l: [x]\n", "l: [x, y]\n", vec!["!+l[1] Encrypted"]),
+            (
+                "l: [[x], [y]]\n",
+                "l: [[x, y]]\n",
+                vec!["!-l[1][0] Encrypted", "!+l[0][1] Encrypted"],
+            ),
+            // One ciphertext fits both places: their additional data is the same.
+            (
+                "a: {b: x}\ne: y\n",
+                "'a:b': x\ne: y\n",
+                vec!["!-a.b Encrypted", "!+a:b Encrypted"],
+            ),
+            (
+                "a: x\n",
+                "a: x\n---\nb: y\n",
+                vec!["!Structure(\"documents\")", "+2:b Encrypted"],
+            ),
+        ] {
+            assert_eq!(changed(old, new), found, "{old:?} → {new:?}");
+        }
+    }
+
+    #[test]
+    fn another_data_key_vouches_for_equal_values_only() {
+        let other = DataKey::from_bytes(&[8; 32]).unwrap();
+        let seal = |text, key: &DataKey| sealed(text, key, &["ana"], false);
+        let keys = [&key(), &other];
+        let old = seal("a: x\nc1: y\n", &key());
+        let same = between(&old, &seal("a: x\nc1: y\n", &other), keys);
+        assert_eq!(same, ["DataKey"]);
+        let changed = between(&old, &seal("a: z\nc1: y\n", &other), keys);
+        assert_eq!(changed, ["DataKey", "!~a"]);
+        let clear = between(&old, &seal("a: x\nc1: z\n", &other), keys);
+        assert_eq!(clear, ["DataKey", "!~c1"]);
+    }
+
+    #[test]
+    fn a_mac_over_encrypted_values_vouches_for_no_clear_one() {
+        let seal = |text| sealed(text, &key(), &["ana"], true);
+        let found = between(
+            &seal("a: x\nc1: y\n"),
+            &seal("a: x\nc1: z\n"),
+            [&key(), &key()],
+        );
+        assert_eq!(found, ["!~c1"]);
+    }
+
+    #[test]
+    fn recipients_are_told_apart_by_what_they_are() {
+        let seal = |names: &[&str]| sealed("a: x\n", &key(), names, false);
+        let keys = [&key(), &key()];
+        let found = between(&seal(&["ana", "bob"]), &seal(&["ana", "eve"]), keys);
+        assert_eq!(found, ["-bob", "!+eve"]);
+        assert!(between(&seal(&["ana", "bob"]), &seal(&["bob", "ana"]), keys).is_empty());
+    }
+}

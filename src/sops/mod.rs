@@ -10,6 +10,7 @@ pub mod metadata;
 pub mod number;
 pub mod open;
 pub mod previous;
+mod proof;
 pub mod re2;
 pub mod rewrap;
 pub mod seal;

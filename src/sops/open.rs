@@ -6,9 +6,9 @@ use std::collections::HashMap;
 
 use thiserror::Error;
 
-use crate::document::{Body, Edit, Item, Kind, Tree, Value, splice};
+use crate::document::{Body, Item, Kind, Tree, Value, splice};
 use crate::error::{Exit, Explain};
-use crate::keypath::{KeyPath, Segment};
+use crate::keypath::KeyPath;
 use crate::secret::{Cleartext, DataKey};
 use crate::sops::change::Open;
 use crate::sops::cipher::Cipher;
@@ -17,6 +17,7 @@ use crate::sops::envelope::Envelope;
 use crate::sops::mac::Mac;
 use crate::sops::metadata::{Metadata, MetadataError};
 use crate::sops::number::{go_float, parse_float};
+use crate::sops::proof::{Deviations, deviations};
 use crate::sops::select::{Selector, SelectorError, select};
 use crate::sops::signet::{self, SealState};
 use crate::sops::spelling::Spelling;
@@ -148,24 +149,36 @@ pub fn selector_of(metadata: &Metadata) -> Result<Selector, OpenError> {
 /// the same place.
 pub(crate) struct Known<'a> {
     values: HashMap<&'a [u8], (String, &'a Value)>,
+    comments: HashMap<&'a [u8], &'a Value>,
 }
 
 impl<'a> Known<'a> {
     pub(crate) fn new(open: Open<'a>) -> Self {
-        let values = open
-            .tree
-            .items
-            .iter()
-            .zip(&open.opened.values)
-            .filter_map(|(item, value)| match (&item.body, value) {
-                (Body::Leaf(envelope), Some(value)) => {
-                    Some((envelope.bytes.as_bytes(), (open.tree.aad(item), value)))
+        let mut known = Self {
+            values: HashMap::new(),
+            comments: HashMap::new(),
+        };
+        for (item, value) in open.tree.items.iter().zip(&open.opened.values) {
+            let Some(value) = value else { continue };
+            match &item.body {
+                Body::Leaf(envelope) => {
+                    let place = open.tree.aad(item);
+                    known
+                        .values
+                        .insert(envelope.bytes.as_bytes(), (place, value));
                 }
-                _ => None,
-            });
-        Self {
-            values: values.collect(),
+                Body::Comment(envelope) => {
+                    known.comments.insert(envelope.as_bytes(), value);
+                }
+                _ => {}
+            }
         }
+        known
+    }
+
+    /// A comment that opened, wherever it stood.
+    pub(crate) fn comment(&self, envelope: &[u8]) -> Option<&Value> {
+        self.comments.get(envelope).copied()
     }
 
     fn value(&self, envelope: &[u8], aad: &str) -> Option<&Value> {
@@ -322,35 +335,35 @@ pub fn plaintext(
     tree: &Tree,
     opened: &mut Opened,
 ) -> Result<Cleartext, OpenError> {
-    let plain = written_out(store, text, tree, opened)?;
+    let (plain, _) = written_out(store, text, tree, opened)?;
     let references = opened.spelling.references();
     Ok(collapsed(store, &plain, &references).unwrap_or(plain))
 }
 
-/// The file before it was sealed, references still written out.
-fn written_out(
+/// The file before it was sealed, references still written out, and whether it was read again and
+/// holds exactly the authenticated values.
+pub(crate) fn written_out(
     store: &dyn Store,
     text: &[u8],
     tree: &Tree,
     opened: &mut Opened,
-) -> Result<Cleartext, OpenError> {
+) -> Result<(Cleartext, bool), OpenError> {
     for _ in 0..2 {
         let plain = render(store, text, tree, opened)?;
         if !opened.spelling.has_values() {
-            return Ok(plain);
+            return Ok((plain, false));
         }
-        let Some(wrong) = misspelled(store, &plain, tree, opened) else {
-            return Ok(plain);
+        let wrong = match deviations(store, &plain, tree, opened) {
+            Deviations::None => return Ok((plain, true)),
+            Deviations::Structure => break,
+            Deviations::Values(paths) => paths,
         };
-        if wrong.is_empty() {
-            break;
-        }
         for path in wrong {
             opened.spelling.remove(&path);
         }
     }
     opened.spelling.forget_values();
-    render(store, text, tree, opened)
+    render(store, text, tree, opened).map(|plain| (plain, false))
 }
 
 /// The text with its references back in place: all of them, or else those that can be. What comes
@@ -422,11 +435,7 @@ fn render(
     }
     for document in &tree.documents {
         if let Some(meta) = &document.meta {
-            edits.extend(
-                meta.cut
-                    .iter()
-                    .map(|cut| Edit::new(cut.clone(), Vec::new())),
-            );
+            edits.extend(meta.remove());
         }
     }
     splice(text, edits).ok_or_else(|| overlap().into())
@@ -450,55 +459,4 @@ pub(crate) fn overlap() -> StoreError {
         line: 1,
         message: "two edits overlap; this is a bug in mvx".into(),
     }
-}
-
-/// Checks that a text written with remembered spellings holds exactly the authenticated values:
-/// `None` if it does, else the paths of the spellings to blame (none where the structure differs).
-fn misspelled(
-    store: &dyn Store,
-    plain: &Cleartext,
-    tree: &Tree,
-    opened: &Opened,
-) -> Option<Vec<KeyPath>> {
-    let Ok(again) = store.parse(plain.as_bytes()) else {
-        return Some(Vec::new());
-    };
-    let sealed: Vec<(&Item, Option<&Value>)> = tree
-        .items
-        .iter()
-        .zip(&opened.values)
-        .filter_map(|(item, value)| match (&item.body, value) {
-            (Body::Comment(_), _) => None,
-            (Body::Leaf(_), Some(value)) if value.kind == Kind::Comment => None,
-            (Body::Leaf(_), Some(value)) => Some((item, Some(value))),
-            (Body::Leaf(clear), None) => Some((item, Some(clear))),
-            _ => Some((item, None)),
-        })
-        .collect();
-    let items: Vec<&Item> = again
-        .items
-        .iter()
-        .filter(|item| !matches!(item.body, Body::Comment(_)))
-        .collect();
-    if sealed.len() != items.len() {
-        return Some(Vec::new());
-    }
-    let mut wrong = Vec::new();
-    for ((item, value), found) in sealed.into_iter().zip(items) {
-        let same_name = item.name == found.name || matches!(item.name, Segment::Index(_));
-        let same = match (&found.body, value) {
-            (Body::Leaf(found), Some(value)) => found == value,
-            (Body::Null, None) => matches!(item.body, Body::Null),
-            (Body::Open(id), None) => match item.body {
-                Body::Open(old) => again.container(*id).shape == tree.container(old).shape,
-                _ => false,
-            },
-            _ => false,
-        };
-        let same_depth = again.container(found.parent).aad == tree.container(item.parent).aad;
-        if !same || !same_name || !same_depth {
-            wrong.push(tree.path(item));
-        }
-    }
-    (!wrong.is_empty()).then_some(wrong)
 }

@@ -18,12 +18,16 @@ use crate::sops::mac::Mac;
 use crate::sops::metadata::{Metadata, MetadataError, SEAL, SPELLING};
 use crate::sops::open::{Known, decrypt, open_leaf, overlap, plaintext, selector_of};
 use crate::sops::previous::Previous;
+use crate::sops::proof::still_opens;
 use crate::sops::re2::Pattern;
 use crate::sops::select::{Selector, select};
 use crate::sops::signet;
 use crate::sops::spelling::Spelling;
 use crate::sops::store::{Placed, Store, line_of};
 use crate::sops::time::mac_time;
+
+/// How often a comment is encrypted until a selector's pattern does not match it by chance.
+const MARK_TRIES: usize = 100;
 
 /// A sealed file's text.
 pub struct Sealed {
@@ -92,11 +96,8 @@ impl Sealer<'_> {
             match &item.body {
                 Body::Leaf(value) => {
                     mac.add(value, selected);
-                    if value.bytes.is_empty() {
-                        continue;
-                    }
-                    if !selected {
-                        clear += 1;
+                    if value.bytes.is_empty() || !selected {
+                        clear += usize::from(!value.bytes.is_empty());
                         let block = item.block.as_ref();
                         if block.is_some_and(|block| block.lines.end == text.len()) {
                             // Lines come below it, and so it gets a line break that it had not.
@@ -117,7 +118,8 @@ impl Sealer<'_> {
                             style: item.style,
                         }
                     } else {
-                        let envelope = self.envelope(&cipher, &tree, item, value, &mut previous)?;
+                        let envelope =
+                            self.envelope(&cipher, &tree, item, value, &mut previous, None)?;
                         self.store.envelope(text, &tree, item, &envelope)
                     };
                     item.replace(&placed.text, &mut edits);
@@ -126,6 +128,11 @@ impl Sealer<'_> {
                 }
                 Body::Comment(comment) => commented |= !comment.is_empty(),
                 _ => {}
+            }
+        }
+        if spelling.has_values() {
+            for path in tree.duplicates() {
+                spelling.forget(&path);
             }
         }
         if encrypted == 0 && clear > 0 {
@@ -213,14 +220,11 @@ impl Sealer<'_> {
         let tree = self.store.parse(text)?;
         let mut items = false;
         let mut edits = Vec::new();
-        let by_comment = matches!(
-            selector,
-            Selector::EncryptedCommentRegex(_) | Selector::UnencryptedCommentRegex(_)
-        );
+        let marks = selector.marks();
         for (item, selected) in tree.items.iter().zip(select(&tree, selector)) {
             let comment = match &item.body {
                 Body::Comment(comment) => comment,
-                Body::Leaf(value) if by_comment && !value.bytes.is_empty() => {
+                Body::Leaf(value) if marks.is_some() && !value.bytes.is_empty() => {
                     if selected != Envelope::looks_like(value.bytes.as_bytes()) {
                         let path = tree.path(item);
                         return Err(SealError::Ambiguous { path });
@@ -231,7 +235,7 @@ impl Sealer<'_> {
             };
             if selected && !comment.is_empty() {
                 let value = Value::new(Kind::Comment, comment.duplicate());
-                let envelope = self.envelope(cipher, &tree, item, &value, previous)?;
+                let envelope = self.envelope(cipher, &tree, item, &value, previous, marks)?;
                 let was_item = previous
                     .as_ref()
                     .is_some_and(|old| old.was_list_item(&envelope));
@@ -249,14 +253,19 @@ impl Sealer<'_> {
         let sealed = splice(text, edits).ok_or_else(overlap)?;
         // Comments that have become items are nothing that others can attach to any more.
         if items {
-            self.rehome(&sealed, cipher)
+            self.rehome(&sealed, cipher, marks)
         } else {
             Ok(sealed)
         }
     }
 
     /// Encrypts comments anew that stand in another container than they were encrypted for.
-    fn rehome(&mut self, sealed: &Cleartext, cipher: &Cipher) -> Result<Cleartext, SealError> {
+    fn rehome(
+        &mut self,
+        sealed: &Cleartext,
+        cipher: &Cipher,
+        marks: Option<&Pattern>,
+    ) -> Result<Cleartext, SealError> {
         let text = sealed.as_bytes();
         let tree = self.store.parse(text)?;
         let mut comments = Comments::new(&tree, cipher);
@@ -266,7 +275,7 @@ impl Sealer<'_> {
                 && Envelope::looks_like(words.as_bytes())
                 && let Found::Elsewhere(value) = comments.open(index, item, words)
             {
-                let envelope = self.envelope(cipher, &tree, item, &value, &mut None)?;
+                let envelope = self.envelope(cipher, &tree, item, &value, &mut None, marks)?;
                 let placed = self.store.envelope(text, &tree, item, &envelope);
                 item.replace(&placed.text, &mut edits);
             }
@@ -294,7 +303,8 @@ impl Sealer<'_> {
         let mut mac = Mac::new(metadata.mac_only_encrypted()?);
         let mut edits = Vec::new();
         let mut comments = Comments::new(tree, &cipher);
-        let selection = select(tree, &selector_of(&metadata)?);
+        let selector = selector_of(&metadata)?;
+        let selection = select(tree, &selector);
         for (index, (item, selected)) in tree.items.iter().zip(selection).enumerate() {
             let new = inside.contains(item);
             let value = match &item.body {
@@ -318,18 +328,31 @@ impl Sealer<'_> {
                     mac.add(clear, true);
                     clear.duplicate()
                 }
-                Body::Comment(text) if !selected || text.is_empty() => continue,
+                Body::Comment(text) if !selected || text.is_empty() => {
+                    if known.comment(text.as_bytes()).is_some() {
+                        return Err(SealError::StrayComment {
+                            path: tree.path(item),
+                        });
+                    }
+                    continue;
+                }
                 Body::Comment(text) if Envelope::looks_like(text.as_bytes()) => {
                     match comments.open(index, item, text) {
                         Found::Elsewhere(value) => value,
-                        _ => continue,
+                        Found::AtHome(_) => continue,
+                        // The place for which it was encrypted may be gone.
+                        Found::Nowhere => match known.comment(text.as_bytes()) {
+                            Some(value) => value.duplicate(),
+                            None => continue,
+                        },
                     }
                 }
                 Body::Comment(text) if new => Value::new(Kind::Comment, text.duplicate()),
                 _ => continue,
             };
             if !value.bytes.is_empty() {
-                let envelope = self.envelope(&cipher, tree, item, &value, &mut None)?;
+                let marks = selector.marks().filter(|_| value.kind == Kind::Comment);
+                let envelope = self.envelope(&cipher, tree, item, &value, &mut None, marks)?;
                 item.replace(
                     &self.store.envelope(text, tree, item, &envelope).text,
                     &mut edits,
@@ -346,14 +369,16 @@ impl Sealer<'_> {
         let again = self.store.parse(sealed.as_bytes())?;
         let block = again.meta().ok_or(SealError::Proof)?;
         let metadata = Metadata::from_block(block);
-        let opened = decrypt(&again, &metadata, &cipher, Some(&known))?;
+        let mut opened = decrypt(&again, &metadata, &cipher, Some(&known))?;
         let seal = signet::seal(self.key, &again, &opened, &metadata);
+        let written = (sealed.as_bytes(), &again, &mut opened);
+        still_opens(self.store, written, &cipher, before)?;
         signet::impress(&mut sealed, &blank, &seal);
         Ok(sealed)
     }
 
     /// An envelope for a value: the old one where place, type and bytes are the same, else a fresh
-    /// one.
+    /// one; but none that `marks` matches, which would make a mark of an encrypted comment.
     fn envelope(
         &mut self,
         cipher: &Cipher,
@@ -361,17 +386,28 @@ impl Sealer<'_> {
         item: &Item,
         value: &Value,
         previous: &mut Option<Previous>,
+        marks: Option<&Pattern>,
     ) -> Result<String, SealError> {
         let aad = tree.aad(item);
+        let is_mark = |text: &str| marks.is_some_and(|marks| marks.is_match_bytes(text.as_bytes()));
         if let Some(old) = previous
             .as_mut()
             .and_then(|old| old.take(self.key, &aad, value))
+            && !is_mark(&old)
         {
             return Ok(old);
         }
-        Ok(cipher
-            .encrypt(value, &aad, self.random)?
-            .unwrap_or_default())
+        for _ in 0..MARK_TRIES {
+            let sealed = cipher.encrypt(value, &aad, self.random)?;
+            let sealed = sealed.unwrap_or_default();
+            if !is_mark(&sealed) {
+                return Ok(sealed);
+            }
+        }
+        Err(SealError::WidePattern {
+            pattern: marks.map(Pattern::source).unwrap_or_default().into(),
+            path: tree.path(item),
+        })
     }
 
     /// Remembers a spelling that the style alone would not bring back.
@@ -503,12 +539,20 @@ fn all_seen(text: &[u8], tree: &Tree, pattern: &Pattern) -> Result<(), SealError
 
 /// Whether two trees hold the same entries, values and comments in the same order.
 pub fn same(a: &Tree, b: &Tree) -> bool {
+    // By lines: INI takes all that stand above a name for one comment, and sealing may add one.
     let comments = |tree: &Tree| -> Vec<Cleartext> {
-        tree.items
-            .iter()
-            .filter_map(|item| match &item.body {
-                Body::Comment(text) => Some(text.duplicate()),
-                _ => None,
+        let texts = tree.items.iter().filter_map(|item| match &item.body {
+            Body::Comment(text) => Some(text.as_bytes()),
+            _ => None,
+        });
+        let lines = texts.flat_map(|text| text.split(|byte| *byte == b'\n'));
+        lines
+            .map(|line| {
+                let sign = line
+                    .iter()
+                    .take_while(|it| matches!(it, b';' | b'#' | b' '));
+                let words = line.get(sign.count()..).unwrap_or_default();
+                Cleartext::new(words.trim_ascii_end().to_vec())
             })
             .collect()
     };
@@ -519,6 +563,10 @@ pub fn same(a: &Tree, b: &Tree) -> bool {
             && a.container(x.parent).aad == b.container(y.parent).aad;
         same_place
             && match (&x.body, &y.body) {
+                // Of two JSON entries with one name, the float 1e3 comes back as 1000.
+                (Body::Leaf(x), Body::Leaf(y)) if y.kind == Kind::Int => {
+                    matches!(x.kind, Kind::Int | Kind::Float) && x.bytes == y.bytes
+                }
                 (Body::Leaf(x), Body::Leaf(y)) => x == y,
                 (Body::Null, Body::Null) => true,
                 (Body::Open(x), Body::Open(y)) => a.container(*x).shape == b.container(*y).shape,

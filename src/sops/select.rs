@@ -113,6 +113,16 @@ impl Selector {
         })
     }
 
+    /// The pattern of the comments that decide, where comments do.
+    pub fn marks(&self) -> Option<&Pattern> {
+        match self {
+            Self::UnencryptedCommentRegex(pattern) | Self::EncryptedCommentRegex(pattern) => {
+                Some(pattern)
+            }
+            _ => None,
+        }
+    }
+
     /// Its name in metadata and rules.
     pub fn field(&self) -> &'static str {
         match self {

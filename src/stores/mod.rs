@@ -16,6 +16,8 @@ pub mod flat;
 pub mod ini;
 pub mod json;
 pub mod place;
+#[cfg(test)]
+mod random_tests;
 pub mod yaml;
 
 /// The key, or the section, under which SOPS keeps its metadata.

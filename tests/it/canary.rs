@@ -86,6 +86,7 @@ fn commands_that_succeed() {
         "mvx recipients remove carol --yes --json",
         "mvx recipients sync --yes",
         "mvx recipients request",
+        "mvx keys rotate --dry-run",
     ] {
         let line = line.replace("CAROL", CAROL);
         assert_eq!(hunt.run(&line, Nothing), Some(0), "{line}");

@@ -5,14 +5,15 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::{Check, Checks, FileCheckup};
-use crate::app::App;
 use crate::app::clean::plaintexts;
 use crate::app::files::{Wanted, no_such_file, shell_word};
 use crate::app::load::Sealed;
+use crate::app::{App, Note};
 use crate::git;
 use crate::io::file::{Kind, directory_of};
 use crate::io::look::look;
 use crate::io::{clock, file};
+use crate::sops::signet::SealState;
 
 impl App<'_> {
     /// The files that an argument means: a directory stands for the sealed ones below it.
@@ -33,6 +34,7 @@ impl App<'_> {
             written_by: None,
             last_modified: None,
             opens: None,
+            seal: None,
             recipients: Vec::new(),
             rules: None,
             checks: Vec::new(),
@@ -111,19 +113,20 @@ impl App<'_> {
     /// Opens the file as every command does: values, MAC.
     fn check_values(&self, path: &Path, sealed: Sealed, found: &mut FileCheckup) {
         let mut checks = Checks::about("file", &mut found.checks);
-        match self.open_sealed(sealed) {
+        // what was left to say so far is not about this
+        drop(self.take_notes());
+        let outcome = self.open_sealed(sealed);
+        for note in self.take_notes() {
+            if let Note::Said(text) = note {
+                let about = format!("{}: ", path.display());
+                checks.note("opening", text.strip_prefix(&about).unwrap_or(&text), []);
+            }
+        }
+        match outcome {
             Ok(file) => {
                 checks.ok("values", "its values and its MAC are authentic");
-                if file.opened.closed_comments > 0 {
-                    checks.note(
-                        "comments",
-                        format!(
-                            "{} comment(s) look encrypted and do not open",
-                            file.opened.closed_comments
-                        ),
-                        [],
-                    );
-                }
+                check_seal(file.opened.seal, &mut checks);
+                found.seal = Some(file.opened.seal);
             }
             Err(failure) => {
                 checks.failure("values", path, failure);
@@ -172,6 +175,23 @@ fn check_surroundings(path: &Path, list: &mut Vec<Check>) {
             [format!("`git add {word}` takes it into the next commit")],
         ),
         (Err(error), _) | (_, Err(error)) => checks.failure("git", path, error),
+    }
+}
+
+/// What of the file is as mvx wrote it, beyond what SOPS's MAC covers (docs/seal.md).
+fn check_seal(seal: SealState, checks: &mut Checks<'_>) {
+    match seal {
+        SealState::Valid => checks.ok(
+            "seal",
+            "its seal is valid: names, types, comments and recipients are as mvx wrote them",
+        ),
+        SealState::Missing => checks.note(
+            "seal",
+            "it has no seal: mvx never wrote it, or another program wrote it since",
+            ["`mvx seal show FILE` compares it with its last sealed version; the next change by mvx seals it".to_owned()],
+        ),
+        // it does not open then, and that is told
+        SealState::Broken => {}
     }
 }
 

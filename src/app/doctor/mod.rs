@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 use crate::app::App;
 use crate::error::Failure;
+use crate::sops::signet::SealState;
 
 pub use recipients::{Reader, Verdict};
 pub use ruled::Ruled;
@@ -91,6 +92,8 @@ pub struct FileCheckup {
     pub last_modified: Option<String>,
     /// Whether this machine opens it; `None` where that would take a question.
     pub opens: Option<bool>,
+    /// Whether its seal is valid, where it opens.
+    pub seal: Option<SealState>,
     /// Whom it is sealed for.
     pub recipients: Vec<Reader>,
     /// The rules in force for it.
@@ -171,7 +174,9 @@ impl<'a> Checks<'a> {
 
     /// What went wrong, as it would be told elsewhere. `subject` is not named once more.
     fn failure(&mut self, check: &'static str, subject: &Path, failure: impl Into<Failure>) {
-        let failure = failure.into();
+        let mut failure = failure.into();
+        // that is what is being done
+        failure.hints.retain(|hint| !hint.contains("mvx doctor"));
         let text = said(&failure, subject);
         self.add(check, Level::Problem, text, failure.hints);
     }

@@ -273,3 +273,73 @@ fn kind_of(entry: &Wrapped) -> String {
     }
     entry.kind.to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn attempt(kind: &str, outcome: Outcome) -> Attempt {
+        Attempt {
+            source: "keys.txt".into(),
+            kind: kind.into(),
+            recipient: None,
+            outcome,
+        }
+    }
+
+    fn reader(group: usize, verdict: Verdict) -> Reader {
+        Reader {
+            name: None,
+            kind: "age".into(),
+            id: "age1someone".into(),
+            group: Some(group),
+            verdict,
+            why: String::new(),
+            attempts: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn one_that_opens_outweighs_all_others() {
+        let failed = || attempt("plugin x", Outcome::Failed("it is not installed".into()));
+        let waits = || attempt("file", Outcome::NotTried("it takes its passphrase".into()));
+        let other = || attempt("X25519", Outcome::NotMine);
+        let opened = attempt("X25519", Outcome::Opened);
+        for (attempts, verdict, why) in [
+            (vec![], Verdict::NotMine, "no identity of that kind"),
+            (vec![other()], Verdict::NotMine, "your one identity"),
+            (vec![other(), other()], Verdict::NotMine, "none of your 2"),
+            (
+                vec![other(), waits()],
+                Verdict::NotTried,
+                "file from keys.txt: it takes its passphrase",
+            ),
+            (
+                vec![waits(), failed()],
+                Verdict::Failed,
+                "plugin x from keys.txt: it is not installed",
+            ),
+            (
+                vec![failed(), waits(), opened],
+                Verdict::Opened,
+                "opened by X25519 from keys.txt",
+            ),
+        ] {
+            let (found, told) = judge(&attempts);
+            assert_eq!(found, verdict, "{told}");
+            assert!(told.contains(why), "{told}");
+        }
+    }
+
+    #[test]
+    fn groups_count_once_each() {
+        let readers = [
+            reader(1, Verdict::Opened),
+            reader(1, Verdict::Opened),
+            reader(2, Verdict::NotTried),
+            reader(3, Verdict::NotMine),
+        ];
+        assert_eq!(open(&readers, 3), 1);
+        assert_eq!(openable(&readers, 3), 2);
+    }
+}

@@ -3,9 +3,11 @@
 use std::path::Path;
 
 use super::{Check, Checks};
+use crate::app::files::shell_word;
+use crate::app::people::today;
 use crate::app::{App, many, recipients};
 use crate::git;
-use crate::io::{clock, file};
+use crate::io::file;
 use crate::rules::{Dialect, RULES_FILE, RecipientKind, RecipientSpec, Rules, SOPS_FILE};
 
 impl App<'_> {
@@ -86,8 +88,9 @@ fn is_recovery(spec: &RecipientSpec) -> bool {
 
 /// Whether a key of the register is one, and its time is not over.
 fn check_recipient(shown: &str, spec: &RecipientSpec, checks: &mut Checks<'_>) {
-    let name = recipients::name(spec);
     let place = format!("{shown}: line {}", spec.line);
+    // what is no key may be anything, a private one among others, and is not shown
+    let name = spec.display_name();
     if matches!(spec.kind, RecipientKind::Age | RecipientKind::Ssh)
         && let Err(failure) = recipients::check(&spec.value)
     {
@@ -102,13 +105,15 @@ fn check_recipient(shown: &str, spec: &RecipientSpec, checks: &mut Checks<'_>) {
         checks.problem(
             "expired",
             format!("{place}: the access of `{name}` ended on {day}"),
-            ["take it out of the rules, and seal its files again for the others".to_owned()],
+            [format!(
+                "`mvx recipients remove {}` takes it out, and locks its files",
+                shell_word(Path::new(name))
+            )],
         );
     }
 }
 
 /// The last day of somebody's access, if it is over; days end in UTC.
 pub(super) fn over(spec: &RecipientSpec) -> Option<jiff::civil::Date> {
-    let today = clock::now().to_zoned(jiff::tz::TimeZone::UTC).date();
-    spec.expires.filter(|last| *last < today)
+    spec.expires.filter(|last| *last < today())
 }

@@ -8,9 +8,10 @@ use super::{Checks, FileCheckup};
 use crate::app::App;
 use crate::app::files::plain_name;
 use crate::app::load::Sealed;
-use crate::app::recipients::{is_same_key, name};
+use crate::app::readers::{Difference, is_for};
+use crate::app::recipients::name;
 use crate::keys::open::list;
-use crate::rules::{Policy, RecipientKind, RecipientSpec, Rules};
+use crate::rules::{Policy, Rules};
 use crate::sops::metadata::KeyEntry;
 use crate::sops::open::selector_of;
 use crate::stores::Format;
@@ -128,26 +129,27 @@ impl App<'_> {
                     "the access of {} is over",
                     list(told.expired.clone(), "and")
                 ),
-                ["take them out of the rules, and seal the file again for the others".to_owned()],
+                ["`mvx recipients remove NAME` takes one out, and locks their files".to_owned()],
             );
         }
         let Some(sealed) = sealed else {
             return;
         };
-        let groups = sealed.metadata.groups().unwrap_or_default();
-        let entries: Vec<&KeyEntry> = groups.iter().flatten().collect();
-        let missing = policy
-            .recipients()
-            .filter(|spec| !entries.iter().any(|entry| is_for(entry, spec)));
-        told.missing = missing.map(name).collect();
-        let extra = entries
-            .iter()
-            .filter(|entry| !policy.recipients().any(|spec| is_for(entry, spec)));
+        let entries = sealed.metadata.groups().unwrap_or_default().concat();
+        let difference = Difference::between(&entries, policy.recipients());
+        told.missing = difference.missing.iter().map(name).collect();
+        let named = |entry: &&KeyEntry| policy.recipients().any(|spec| is_for(spec, entry));
+        let (twice, extra): (Vec<_>, Vec<_>) = difference.surplus.iter().partition(named);
         told.extra = extra
+            .iter()
             .map(|entry| self.name_of(path, &entry.recipient()))
             .collect();
-        let sync =
-            || ["let somebody who opens it seal it again for whom the rules name".to_owned()];
+        if !twice.is_empty() {
+            let text = "a recipient stands there more than once";
+            let hint = "`mvx recipients sync FILE` makes one of them";
+            checks.note("twice", text, [hint.to_owned()]);
+        }
+        let sync = || ["`mvx recipients sync FILE` seals it for whom the rules name".to_owned()];
         if !told.missing.is_empty() {
             let who = list(told.missing.clone(), "and");
             checks.problem(
@@ -200,14 +202,4 @@ fn considered(rules: &Rules, called: &str) -> Vec<Compared> {
             matched: rule.matched,
         })
         .collect()
-}
-
-/// Whether an entry is a recipient's of the rules.
-fn is_for(entry: &KeyEntry, spec: &RecipientSpec) -> bool {
-    let key = entry.recipient();
-    // the rules may leave the version of a key in a vault to the vault
-    let versioned = key
-        .strip_prefix(&spec.value)
-        .is_some_and(|rest| rest.starts_with('/') && spec.kind == RecipientKind::AzureKv);
-    versioned || is_same_key(&key, &spec.value)
 }

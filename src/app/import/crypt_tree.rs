@@ -37,12 +37,13 @@ pub struct TreeFile {
     pub plain: PathBuf,
     /// The secret file.
     pub sealed: PathBuf,
+    /// Its type, where its name does not tell: a text that is not what its name says is sealed as
+    /// a whole.
+    format: Option<Format>,
     /// Whether the secret file is marked, too: the tool would encrypt it once more.
     pub doubly: bool,
     /// What git's history holds of it in clear.
     pub history: Option<History>,
-    /// Whether git has it in its index.
-    pub tracked: bool,
 }
 
 impl App<'_> {
@@ -77,19 +78,30 @@ impl App<'_> {
                 closed.push(path);
                 continue;
             }
-            let sealed = sealed_name(&path);
+            if bytes.is_empty() {
+                // There is nothing to keep secret.
+                continue;
+            }
+            let (sealed, format) = match kind(&path, &bytes) {
+                Kind::Sealed => {
+                    plan.passed_over.push(path);
+                    continue;
+                }
+                Kind::Named => (sealed_name(&path), None),
+                Kind::Other => (with_ending(&path), Some(Format::Binary)),
+            };
             if !overwrite && file::kind(&sealed)?.is_some() {
                 plan.passed_over.push(path);
                 continue;
             }
             self.policy_for_plaintext(&path, &sealed, &[])?;
-            let (history, tracked) = self.committed(&path, &bytes);
+            let (history, _) = self.committed(&path, &bytes);
             plan.files.push(TreeFile {
                 doubly: is_marked(&tree, &sealed, tool)?,
                 plain: path,
                 sealed,
+                format,
                 history,
-                tracked,
             });
         }
         match closed.as_slice() {
@@ -124,12 +136,12 @@ impl App<'_> {
         let done = self.encrypt(Request {
             path: &file.plain,
             bytes: None,
-            output: Output::Beside,
-            format: None,
+            output: Output::File(file.sealed.clone()),
+            format: file.format,
             age: &[],
             overwrite,
         })?;
-        let opened = self.open_file(&file.sealed, None);
+        let opened = self.open_file(&file.sealed, file.format);
         let mut opened = match opened {
             // It was opened in memory before it was written; nothing more can be done here.
             Err(failure) if failure.exit == Exit::NO_IDENTITY => return Ok(done),
@@ -164,6 +176,36 @@ impl App<'_> {
         }
         Ok(marks)
     }
+}
+
+/// What a file is to mvx.
+enum Kind {
+    /// What its name says.
+    Named,
+    /// A secret file already.
+    Sealed,
+    /// Something else, such as a JSON file whose root is a list.
+    Other,
+}
+
+fn kind(path: &Path, bytes: &Cleartext) -> Kind {
+    let store = Format::from_path(path).store();
+    let tree = store.expand(bytes.as_bytes()).and_then(|expanded| {
+        let text = expanded.as_ref().map_or(bytes, |expanded| &expanded.text);
+        store.parse(text.as_bytes())
+    });
+    match tree {
+        Ok(tree) if tree.meta().is_some() => Kind::Sealed,
+        Ok(_) => Kind::Named,
+        Err(_) => Kind::Other,
+    }
+}
+
+/// `list.json` → `list.json.enc`, whose name says that it is one value.
+fn with_ending(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".enc");
+    path.with_file_name(name)
 }
 
 fn is_marked(tree: &WorkTree, path: &Path, tool: Tool) -> Result<bool, Failure> {

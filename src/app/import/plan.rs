@@ -144,17 +144,15 @@ fn is_verbatim(request: &Request<'_>, inputs: &[ReadInput], format: Format) -> b
 impl Plan {
     /// Takes the values out of the inputs and puts them where they are to stand.
     fn gather(&mut self, request: &Request<'_>) {
-        let root = request.at.clone().unwrap_or_else(|| KeyPath::root(1));
         let mut places: HashMap<KeyPath, usize> = HashMap::new();
         let mut twice: HashMap<KeyPath, Twice> = HashMap::new();
         for (number, input) in self.inputs.iter_mut().enumerate() {
             self.closing.append(&mut input.contents.closing);
             for mut entry in std::mem::take(&mut input.contents.entries) {
-                let mut path = root.clone();
-                for (depth, name) in entry.path.into_iter().enumerate() {
-                    let prefix = if depth == 0 { request.prefix } else { "" };
-                    path.segments.push(Segment::Key(format!("{prefix}{name}")));
-                }
+                let path = KeyPath {
+                    document: 1,
+                    segments: entry.path.into_iter().map(Segment::Key).collect(),
+                };
                 let comments = std::mem::take(&mut entry.comments);
                 let mut leaves = Vec::new();
                 flatten(path.clone(), entry.node, &mut leaves);
@@ -168,9 +166,10 @@ impl Plan {
                     wanted
                 });
                 if !comments.is_empty() && leaves.len() == before {
-                    self.comments.push((path, comments));
+                    self.comments.push((request.place(&path), comments));
                 }
                 for (key, node) in leaves {
+                    let key = request.place(&key);
                     let place = (number, entry.line);
                     let planned = Planned {
                         key: key.clone(),
@@ -267,7 +266,21 @@ impl Plan {
 }
 
 impl Request<'_> {
-    /// Whether a key is to be imported.
+    /// Where a key of an input stands in the secret file.
+    fn place(&self, key: &KeyPath) -> KeyPath {
+        let mut placed = self.at.clone().unwrap_or_else(|| KeyPath::root(1));
+        let mut prefix = self.prefix;
+        for segment in &key.segments {
+            placed.segments.push(match segment {
+                Segment::Key(name) => Segment::Key(format!("{prefix}{name}")),
+                index @ Segment::Index(_) => index.clone(),
+            });
+            prefix = "";
+        }
+        placed
+    }
+
+    /// Whether a key of an input is to be imported.
     fn takes(&self, key: &KeyPath) -> bool {
         let named = |globs: &[String]| {
             globs.iter().any(|glob| {

@@ -41,6 +41,8 @@ impl App<'_> {
                 detect::source(on_disk.then_some(path.as_path()), bytes.as_bytes()).at(&name)?
             }
         };
+        // A dialect is one of `.env` files.
+        let known = known.or(request.dialect.map(Source::Env));
         let Some(mut source) = known else {
             let message = "neither its name nor its content tells what it is";
             return Err(Failure::new(Exit::USAGE, "unknown-type", message)

@@ -7,8 +7,7 @@ mod page;
 mod passphrase;
 mod qr;
 
-use crate::app::App;
-use crate::app::{now, recipients};
+use crate::app::{App, now};
 use crate::error::{Exit, Failure};
 use crate::git;
 use crate::keys::age::{WORK_FACTOR, generate, opens, protect};
@@ -19,6 +18,9 @@ pub use passphrase::{generated, sound};
 
 /// The name of a recovery key in the rules.
 pub const NAME: &str = "recovery";
+
+/// What the rules say of who answers for it.
+pub const OWNER: &str = "offline, for the day when all other keys are lost";
 
 /// A new recovery key.
 pub struct Recovery {
@@ -55,13 +57,18 @@ impl App<'_> {
         })
     }
 
-    /// Whether the rules in force here know a recovery key already, by its name.
-    pub fn has_recovery(&self) -> bool {
-        let rules = self.rules_for(&self.directory().join("any"));
-        rules.is_ok_and(|(rules, _)| {
-            let mut register = rules.recipients().iter();
-            register.any(|spec| recipients::name(spec) == NAME)
-        })
+    /// The name that a new recovery key gets in the rules in force here: the first that is free.
+    pub fn recovery_name(&self) -> String {
+        let rules = self.rules_at(&self.directory().join("any")).ok();
+        let is_free = |name: &String| {
+            let register = rules.iter().flat_map(|rules| rules.recipients());
+            register
+                .filter_map(|spec| spec.name.as_ref())
+                .all(|taken| taken != name)
+        };
+        let numbered = (2..).map(|number| format!("{NAME}-{number}"));
+        let mut names = std::iter::once(NAME.to_owned()).chain(numbered);
+        names.find(is_free).unwrap_or_default()
     }
 }
 

@@ -166,8 +166,7 @@ impl Import {
     fn request<'a>(&'a self, to: &'a Path) -> Result<Request<'a>, Failure> {
         let from = match self.from {
             Some(From::Text(source)) => Some(source),
-            // A dialect is one of `.env` files.
-            _ => self.dialect.map(Source::Env),
+            _ => None,
         };
         let mut inputs = Vec::new();
         for path in &self.files {

@@ -35,6 +35,10 @@ pub(super) fn tell(context: &Context, plan: &Plan) {
         let differs = |warning: &Warning| matches!(warning.concern, Concern::Differs(_));
         let first = input.warnings.iter().position(differs);
         for (number, warning) in input.warnings.iter().enumerate().take(WARNINGS) {
+            if matches!(warning.concern, Concern::DopplersOwn(_)) {
+                ui.note(&format!("{name}: {warning}"));
+                continue;
+            }
             let hints: &[&str] = if first == Some(number) {
                 &["`--dialect` names the program that reads this file"]
             } else {
@@ -51,6 +55,15 @@ pub(super) fn tell(context: &Context, plan: &Plan) {
         if let Some((text, hint)) = history(input) {
             ui.warn(&text, &[&hint]);
         }
+    }
+    if !plan.creates {
+        ui.note(&format!(
+            "{}: {} new, {} unchanged, {} different",
+            plan.to.display(),
+            plan.count(Status::New),
+            plan.count(Status::Equal),
+            plan.count(Status::Different)
+        ));
     }
     for twice in &plan.twice {
         let places: Vec<String> = twice
@@ -163,11 +176,6 @@ impl Summary {
                     .ui
                     .note(&format!("{to}: {word}: {}", names(of(outcome))));
             }
-        }
-        let equal = of(Outcome::Equal).count();
-        if equal > 0 {
-            let values = many(equal, "value was", "values were");
-            context.ui.note(&format!("{to}: {values} there already"));
         }
         context.ui.note(&if imported.written {
             format!("{to}: opened again and compared")

@@ -1,6 +1,6 @@
 //! `mvx recipients add`.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::app::register::Newcomer;
@@ -17,7 +17,7 @@ Examples:
   mvx recipients add carol age1… --group team --owner carol@example.com
   mvx recipients add ci age1… --environment prod --yes
   mvx recipients add temp ssh-ed25519 AAAA… --group team --expires 2027-01-31")]
-pub(super) struct Add {
+pub(in crate::cli) struct Add {
     /// The name in the rules
     name: String,
     /// The public key: `age1…`, or an SSH key with or without its comment
@@ -45,10 +45,48 @@ pub(super) struct Add {
 impl Add {
     pub(super) fn run(&self, context: &Context) -> Result<Exit, Failure> {
         let app = context.app();
+        let (answer, outcome) = self.carry_out(context, &app)?;
+        if context.ui.is_json() {
+            context.ui.json(&answer)?;
+        }
+        outcome
+    }
+
+    /// What another command enters on its way.
+    pub(in crate::cli) fn new(
+        name: &str,
+        key: &str,
+        owner: &str,
+        places: (Vec<String>, Vec<String>),
+        yes: bool,
+    ) -> Self {
+        Self {
+            name: name.to_owned(),
+            key: vec![key.to_owned()],
+            groups: places.0,
+            environments: places.1,
+            owner: Some(owner.to_owned()),
+            expires: None,
+            no_sync: false,
+            caution: Caution {
+                dry_run: false,
+                yes,
+                keep_going: false,
+            },
+        }
+    }
+
+    /// Enters them and gives them the files: the answer in JSON, and how the command ends.
+    pub(in crate::cli) fn carry_out(
+        &self,
+        context: &Context,
+        app: &App<'_>,
+    ) -> Result<(Value, Result<Exit, Failure>), Failure> {
         let key = self.key.join(" ");
+        app.register()?;
         // A mistake in what was typed is told before anything is asked.
         crate::app::register::public_key(&key)?;
-        let (groups, environments) = self.places(&app)?;
+        let (groups, environments) = self.places(app)?;
         let newcomer = Newcomer {
             name: self.name.clone(),
             key,
@@ -70,7 +108,7 @@ impl Add {
             } else {
                 app.secret_files(&[])?
             },
-            about: Some(&key),
+            about: std::slice::from_ref(&key),
             ..Request::default()
         };
         let words = Words {
@@ -83,7 +121,7 @@ impl Add {
             besides: &besides,
             asks: true,
         };
-        let answer = rewrite(context, &app, &request, &self.caution, &words, || {
+        let answer = rewrite(context, app, &request, &self.caution, &words, || {
             app.write_rules(&change)?;
             context.ui.note(&format!(
                 "{}: {} added to {}",
@@ -99,16 +137,14 @@ impl Add {
                 .ui
                 .note("`mvx recipients sync` wraps the files for them");
         }
-        if context.ui.is_json() {
-            let mut fields = vec![
-                ("rules", json!(change.file)),
-                ("name", json!(self.name)),
-                ("key", json!(key)),
-            ];
-            fields.extend(answer.json);
-            context.ui.json(&object(fields))?;
-        }
-        answer.outcome
+        commit_together(context, app, &self.caution)?;
+        let mut fields = vec![
+            ("rules", json!(change.file)),
+            ("name", json!(self.name)),
+            ("key", json!(key)),
+        ];
+        fields.extend(answer.json);
+        Ok((object(fields), answer.outcome))
     }
 
     /// The groups and environments that get the name: as given, or as somebody chooses.
@@ -171,4 +207,16 @@ pub(super) fn if_not_openable(failure: Failure) -> Failure {
         );
     }
     failure
+}
+
+/// Rules and files belong into one commit: between the two, somebody else's `sync` would undo it.
+pub(super) fn commit_together(
+    context: &Context,
+    app: &App<'_>,
+    caution: &Caution,
+) -> Result<(), Failure> {
+    if !caution.dry_run && app.is_repository()? {
+        context.ui.note("commit the rules and the files together");
+    }
+    Ok(())
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::add::if_not_openable;
+use super::add::{commit_together, if_not_openable};
 use crate::app::many;
 use crate::app::register::Leaver;
 use crate::app::rewrite::{Change, Request};
@@ -35,7 +35,7 @@ impl Remove {
         let former = [(name.clone(), leaver.key.clone())];
         let mut request = Request {
             files: app.secret_files(&[])?,
-            about: Some(&leaver.key),
+            about: std::slice::from_ref(&leaver.key),
             former: &former,
             compare_only: true,
             ..Request::default()
@@ -81,6 +81,7 @@ impl Remove {
             Ok(())
         })
         .map_err(if_not_openable)?;
+        commit_together(context, &app, &self.caution)?;
         if context.ui.is_json() {
             let mut fields = vec![
                 ("rules", json!(change.file)),
@@ -129,8 +130,9 @@ impl Remove {
         }
         context.ui.warn(
             &format!(
-                "{name} could read {}, listed above, and git's history and every clone still hold them",
-                many(values, "value", "values")
+                "{name} could read {}, and git's history and every clone still hold {}",
+                many(values, "value", "values"),
+                if values == 1 { "it" } else { "them" }
             ),
             &["change each where it is used, and then here with `mvx set`"],
         );

@@ -30,7 +30,7 @@ impl Sync {
         let files = app.secret_files(&self.files)?;
         if files.is_empty() || self.files.is_empty() {
             // Without any rules nothing can be in line with them.
-            app.rules_at(&context.directory.join("any"))?;
+            app.rules_here()?;
         }
         let request = Request {
             files,

@@ -7,6 +7,7 @@
 mod bech32_long;
 mod diagnose;
 mod envelope;
+pub mod file;
 mod generate;
 mod identity;
 mod locked;
@@ -25,6 +26,7 @@ mod tests;
 
 use std::collections::BTreeSet;
 use std::iter;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::keys::age::identity::{Key, Secret};
@@ -38,6 +40,22 @@ pub use envelope::{AgeError, MAX_WORK_FACTOR};
 pub use generate::{Generated, WORK_FACTOR, generate, opens, protect};
 pub use recipient::{Recipient, RecipientError};
 pub use source::default_key_file;
+
+/// Where an identity is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// An age identity in a key file that mvx can write.
+    KeyFile(PathBuf),
+    /// An age identity in a variable, by its name.
+    Elsewhere(String),
+    /// An identity that another program makes, or that a passphrase protects.
+    NotWritable {
+        /// What it is: `ssh-ed25519`, `plugin yubikey`.
+        kind: String,
+        /// Where it is.
+        source: String,
+    },
+}
 
 /// This machine's age and SSH identities.
 pub struct AgeKeys {
@@ -68,6 +86,38 @@ impl AgeKeys {
             drop(source.load(self.machine.as_ref()));
         }
         self.report()
+    }
+
+    /// Where the identity of a recipient is kept, among those that need no command and no person to
+    /// be looked at.
+    pub fn place_of(&self, recipient: &str) -> Option<Place> {
+        self.sources.iter().find_map(|source| {
+            let loaded = source.load(self.machine.as_ref())?;
+            let key = loaded.keys.iter().find(|key| key.is_named(recipient))?;
+            Some(match (&key.secret, source.path()) {
+                (Secret::X25519(_), Some(path)) => Place::KeyFile(path.to_owned()),
+                (Secret::X25519(_), None) => Place::Elsewhere(loaded.label.clone()),
+                _ => Place::NotWritable {
+                    kind: key.kind.clone(),
+                    source: loaded.label.clone(),
+                },
+            })
+        })
+    }
+
+    /// The key files that hold identities in clear, with the public keys that stand in each.
+    pub fn key_files(&self) -> Vec<(PathBuf, Vec<String>)> {
+        let files = self.sources.iter().filter_map(|source| {
+            let path = source.path()?;
+            let loaded = source.load(self.machine.as_ref())?;
+            let plain = loaded
+                .keys
+                .iter()
+                .filter(|key| matches!(key.secret, Secret::X25519(_)));
+            let keys: Vec<String> = plain.filter_map(|key| key.recipient.clone()).collect();
+            (!keys.is_empty()).then(|| (path.to_owned(), keys))
+        });
+        files.collect()
     }
 
     /// The sources that an effort reaches, with the effort that each took. Each is looked at
@@ -238,6 +288,12 @@ impl KeyProvider for AgeKeys {
         report.troubles.extend(missing.iter().cloned());
         report
     }
+}
+
+/// Whether a line of a key file is the age identity of this recipient, and nothing else.
+fn is_identity_of(line: &str, recipient: &str) -> bool {
+    let identity: Result<age::x25519::Identity, _> = line.trim().parse();
+    identity.is_ok_and(|identity| identity.to_public().to_string() == recipient)
 }
 
 /// The keys of a source that open without anybody's help and whose turn comes at `effort`.

@@ -41,6 +41,26 @@ pub enum SealError {
         /// The key path.
         path: KeyPath,
     },
+    /// An encrypted comment would be left where the selector wants comments in clear.
+    #[error(
+        "after this change, an encrypted comment would stand {}, where the selector leaves comments readable",
+        within(path)
+    )]
+    StrayComment {
+        /// The key path of what it would stand in.
+        path: KeyPath,
+    },
+    /// A pattern for comments that matches what they are encrypted to.
+    #[error(
+        "the selector's pattern `{pattern}` matches encrypted comments, too, such as the one {}: after that, it would select other values",
+        within(path)
+    )]
+    WidePattern {
+        /// The pattern.
+        pattern: String,
+        /// The key path of what the comment stands in.
+        path: KeyPath,
+    },
     /// The result did not open to what went in.
     #[error("the sealed text does not open to the same values; nothing was written")]
     Proof,
@@ -65,7 +85,9 @@ impl Explain for SealError {
             Self::NothingSelected { .. }
             | Self::Unseen { .. }
             | Self::Ambiguous { .. }
-            | Self::WouldDisclose { .. } => Exit::RULES,
+            | Self::WouldDisclose { .. }
+            | Self::StrayComment { .. }
+            | Self::WidePattern { .. } => Exit::RULES,
             Self::Proof => Exit::BUG,
             Self::Metadata(error) => error.exit(),
             Self::Open(error) => error.exit(),
@@ -81,6 +103,8 @@ impl Explain for SealError {
             Self::Unseen { .. } => "unseen-comment",
             Self::Ambiguous { .. } => "ambiguous-comment",
             Self::WouldDisclose { .. } => "would-disclose",
+            Self::StrayComment { .. } => "stray-comment",
+            Self::WidePattern { .. } => "wide-pattern",
             Self::Proof => "proof-failed",
             Self::Metadata(error) => error.code(),
             Self::Open(error) => error.code(),
@@ -107,6 +131,12 @@ impl Explain for SealError {
                 "a comment that keeps values readable would come to stand above it: `mvx edit FILE` removes both".into(),
                 "or the new key is one that the selector leaves readable: choose another".into(),
             ],
+            Self::StrayComment { .. } => vec![
+                "`mvx edit FILE` makes the same change, and shows the comment: take it out, or leave it there to be readable".into(),
+            ],
+            Self::WidePattern { .. } => vec![
+                "choose a pattern that needs a blank or a colon, such as `^ clear:`: encrypted comments begin with `ENC[` and hold base64".into(),
+            ],
             Self::Proof => vec![
                 "please report this with a file that shows it; `--format binary` seals the file as a whole".into(),
             ],
@@ -115,5 +145,14 @@ impl Explain for SealError {
             Self::Store(error) => error.hints(),
             Self::Randomness(_) => Vec::new(),
         }
+    }
+}
+
+/// Where a comment stands, in words.
+fn within(path: &KeyPath) -> String {
+    if path.segments.is_empty() {
+        "at the top".into()
+    } else {
+        format!("in `{path}`")
     }
 }

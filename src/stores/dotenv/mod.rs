@@ -355,7 +355,8 @@ fn block(text: &[u8], entries: &[Entry]) -> Result<Option<MetaBlock>, StoreError
     {
         run.start = run.start.saturating_sub(1);
     }
-    Ok(Some(MetaBlock { fields, cut }))
+    let rest = String::new();
+    Ok(Some(MetaBlock { fields, cut, rest }))
 }
 
 /// A line of metadata as it is written.

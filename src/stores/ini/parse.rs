@@ -310,6 +310,7 @@ impl Parser<'_> {
         Ok(Some(MetaBlock {
             fields,
             cut: vec![self.cut(block)],
+            rest: String::new(),
         }))
     }
 

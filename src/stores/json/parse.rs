@@ -345,6 +345,7 @@ impl Parser<'_> {
             // Before another entry, what goes is the entry with the comma and blanks after it;
             // at the end, the comma and blanks before it.
             cut: vec![sops.next.map_or(end..entry.end, |next| entry.start..next)],
+            rest: String::new(),
         });
         tree.documents.push(Document { root: 0, meta, end });
         tree

@@ -170,6 +170,27 @@ fn a_comment_is_not_lost_when_an_entry_comes_above_it() {
     }
 }
 
+#[test]
+fn a_document_is_not_lost_with_its_last_entry() {
+    for (text, key, left) in [
+        ("a: 1\n", "a", "{}\n"),
+        ("a: 1", "a", "{}\n"),
+        ("a: 1\r\n", "a", "{}\r\n"),
+        ("\u{feff}a: 1\n", "a", "\u{feff}{}\n"),
+        ("a: 1\n---\nb: 2\n", "a", "{}\n---\nb: 2\n"),
+        ("a: 1\n---\nb: 2\n", "2:b", "a: 1\n---\n"),
+        ("---\na: 1\n---\nb: 2\n", "a", "---\n---\nb: 2\n"),
+        ("a: 1\n...\nb: 2\n", "2:b", "a: 1\n...\n{}\n"),
+        ("# c\n\na: 1\n---\nb: 2\n", "a", "# c\n\n{}\n---\nb: 2\n"),
+        ("{a: 1}\n---\nb: 2\n", "a", "{}\n---\nb: 2\n"),
+    ] {
+        let without = change(text, None, |sealer, open| sealer.unset(open, &path(key))).unwrap();
+        assert_eq!(without, left);
+        let documents = |text: &str| Yaml.parse(text.as_bytes()).unwrap().documents.len();
+        assert_eq!(documents(&without), documents(text), "{without}");
+    }
+}
+
 /// `text` with a comment at the top of the list that holds a copy of its first value's envelope.
 fn copied_into_a_comment(text: &str) -> String {
     let from = text.find("ENC[").unwrap();
@@ -187,4 +208,175 @@ fn a_value_copied_into_a_comment_adds_no_entry() {
     assert_eq!(opened, "l:\n#x evil: 1\n- \"x\\nevil: 1\"\n");
     let as_item = forged.replacen("#ENC", "- ENC", 1);
     assert_eq!(plain(as_item.as_bytes()), opened);
+}
+
+fn set(text: &str, key: &str, node: impl Fn() -> NewNode) -> String {
+    let set = change(text, None, |sealer, open| {
+        Ok(sealer.set(open, &[(path(key), node())])?.unwrap())
+    });
+    set.unwrap_or_else(|error| panic!("{text:?}: {error}"))
+}
+
+fn unset(text: &str, key: &str) -> String {
+    let unset = change(text, None, |sealer, open| sealer.unset(open, &path(key)));
+    unset.unwrap_or_else(|error| panic!("{text:?}: {error}"))
+}
+
+fn words(text: &'static str) -> impl Fn() -> NewNode {
+    move || NewNode::Value(Value::new(Kind::Str, text))
+}
+
+/// The text value at a key.
+fn value(text: &str, key: &str) -> String {
+    let tree = Yaml.parse(text.as_bytes()).unwrap();
+    match &tree.find(&path(key)).unwrap().body {
+        Body::Leaf(value) => value.bytes.as_str().unwrap().to_owned(),
+        _ => panic!("{key} in {text:?}"),
+    }
+}
+
+#[test]
+fn a_text_at_the_end_of_a_file_without_a_line_break_keeps_its_own() {
+    for text in [
+        "k: |\n  x",
+        "k: >\n  x",
+        "a: 1\n---\nb: 2\nk: |2\n    x\n   \n  y",
+    ] {
+        let key = if text.contains("---") { "2:k" } else { "k" };
+        let after = set(text, key, words("two\nlines\n"));
+        assert_eq!(value(&after, key), "two\nlines\n", "{after:?}");
+    }
+}
+
+#[test]
+fn a_text_that_ends_in_empty_lines_takes_none_from_below() {
+    let after = set("k: |\n  x\n\nl: 1\n", "k", words("x\n\n"));
+    assert_eq!(after, "k: \"x\\n\\n\"\n\nl: 1\n");
+    assert_eq!(
+        value(&set("k: |\n  x\nl: 1\n", "k", words("x\n\n")), "k"),
+        "x\n\n"
+    );
+}
+
+#[test]
+fn an_empty_document_with_a_comment_is_sealed() {
+    for text in [
+        "a: 1\n--- # c\n",
+        "a: 1\n--- # c",
+        "a: 1\n--- # c\n# d\n\n---\nb: 2\n",
+        "--- # c\n---\na: 1\n",
+    ] {
+        assert!(seal(text, None, None).exact, "{text:?}");
+    }
+}
+
+#[test]
+fn a_text_of_blank_lines_is_sealed() {
+    for text in [
+        "m:\n  k: |+\n\n  l: 1\n",
+        "m:\n  - k: >3+\n\n    # c\n    l: 1\n",
+        "m:\n- |+\n\n  \n- x\n",
+        "k: |1+\n   \nl: 1\n",
+    ] {
+        assert!(seal(text, None, None).exact, "{text:?}");
+    }
+    // With lines below it, this one would be a line break.
+    assert!(!seal("l: 1\nk: |+\n ", None, None).exact);
+}
+
+#[test]
+fn what_stands_below_a_removed_entry_does_not_join_the_text_above() {
+    for (text, key, left) in [
+        ("k: |-\nl: 1\n  # c\nm: 2\n", "l", "k: |-\n# c\nm: 2\n"),
+        ("k: |\n  x\nl: 1\n    # c\n", "l", "k: |\n  x\n# c\n"),
+        ("k: |\n    x\nl: 1\n  # c\n", "l", "k: |\n    x\n  # c\n"),
+        ("k: |1-\n\nl: |\n  x\n  \nm: 2\n", "l", "k: |1-\n\n\nm: 2\n"),
+        ("k: |+\nl: x\n\nm: 2\n", "l", "k: |+\nm: 2\n"),
+    ] {
+        assert_eq!(unset(text, key), left, "{text:?}");
+    }
+}
+
+#[test]
+fn an_entry_is_not_put_below_a_comment_of_the_next_document() {
+    let text = "k:\n  l: null\n# c\n  m: null\n---\n# lone";
+    let after = set(text, "new", words("x"));
+    assert_eq!(after, "k:\n  l: null\n# c\n  m: null\nnew: x\n---\n# lone");
+}
+
+#[test]
+fn a_value_is_put_behind_an_anchor() {
+    let after = set("k: &a\nl: 1\n", "k", words("x"));
+    assert_eq!(after, "k: &a x\nl: 1\n");
+    let after = set("k:\n- &a\n- 1\n", "k[0]", words("x"));
+    assert_eq!(after, "k:\n- &a x\n- 1\n");
+    assert_eq!(unset("k: &a\n- 1\nl: 2\n", "k[0]"), "k: &a []\nl: 2\n");
+}
+
+#[test]
+fn comments_stay_when_a_value_takes_the_place_of_a_map() {
+    for (text, after) in [
+        ("k: # c\n  a: 1\nl: 2\n", "k: x # c\nl: 2\n"),
+        ("k:\n# c\n- 1\nl: 2\n", "k: x\n# c\nl: 2\n"),
+        (
+            "k: &a\t# c\n\n  # d\n  a:\n    b: 1\n",
+            "k: &a x\t# c\n\n  # d\n",
+        ),
+        ("l: 2\nk: # c\n  a: 1", "l: 2\nk: x # c"),
+    ] {
+        assert_eq!(set(text, "k", words("x")), after, "{text:?}");
+    }
+    let map = || NewNode::Map(vec![("m".into(), words("x")())]);
+    assert_eq!(
+        set("k: |- # c\n  x\nl: 2\n", "k", map),
+        "k: # c\n  m: x\nl: 2\n"
+    );
+    assert_eq!(
+        set("k:\n  # c\n  a: 1\nl: 2\n", "k", map),
+        "k:\n  # c\n  m: x\nl: 2\n"
+    );
+}
+
+#[test]
+fn an_encrypted_comment_is_not_left_where_nobody_opens_it() {
+    let text = "k1:\n  # c\n  a: 1\nk2: 2\n";
+    assert_eq!(unset(text, "k1.a"), "k1: {}\n  # c\nk2: 2\n");
+    let result = change(text, Some(("encrypted_regex", "k1|2")), |sealer, open| {
+        let node = words("x")();
+        Ok(sealer.set(open, &[(path("k1"), node)])?.unwrap())
+    });
+    assert!(
+        matches!(result, Err(SealError::StrayComment { .. })),
+        "{}",
+        result.unwrap_or_default()
+    );
+}
+
+#[test]
+fn a_pattern_that_matches_ciphertext_selects_nothing_else() {
+    // One letter is in some envelopes and not in others.
+    for selector in [
+        ("unencrypted_comment_regex", "Q"),
+        ("encrypted_comment_regex", "Q"),
+    ] {
+        let text = "# Q\n# more\na: 1\n\n# c\nb: 2\n\n# d\nm:\n  # e\n  c: 3\n";
+        assert!(seal(text, Some(selector), None).exact, "{selector:?}");
+        let after = change(text, Some(selector), |sealer, open| {
+            sealer.rename(open, &path("m"), &path("n"))
+        });
+        assert_eq!(after.unwrap(), text.replace("m:", "n:"), "{selector:?}");
+    }
+    // These are in every one of them.
+    for selector in [
+        ("unencrypted_comment_regex", "data|clear"),
+        ("encrypted_comment_regex", "^ENC|secret"),
+    ] {
+        let text = "# secret\n# more\na: 1\n\n# clear\nb: 2\n";
+        let result =
+            with_sealer(|sealer| sealer.seal(text.as_bytes(), metadata(Some(selector)), None));
+        assert!(
+            matches!(result, Err(SealError::WidePattern { .. })),
+            "{selector:?}"
+        );
+    }
 }

@@ -7,6 +7,7 @@ use crate::keypath::{KeyPath, Segment};
 use crate::secret::Cleartext;
 use crate::sops::store::{NewNode, StoreError};
 use crate::stores::yaml::layout::{Layout, Node, flow_key, key_text};
+use crate::stores::yaml::remove::{end_with_comments, flow_entry, line_end, whole_lines};
 use crate::stores::yaml::render;
 use crate::stores::yaml::sops_block::newline_of;
 
@@ -139,7 +140,7 @@ fn layout<'t>(text: &'t str, tree: &Tree) -> Layout<'t> {
 }
 
 /// Puts a node in the place of an existing value.
-fn replace_value(
+pub(super) fn replace_value(
     text: &str,
     tree: &Tree,
     item: &Item,
@@ -147,14 +148,27 @@ fn replace_value(
     node: &Node,
 ) -> Vec<Edit> {
     let layout = layout(text, tree);
-    let nested = matches!(node, Node::Map(entries) if !entries.is_empty())
-        || matches!(node, Node::List(items) if !items.is_empty());
+    let nested = node.is_nested();
     if let (Body::Leaf(_), false) = (&item.body, nested) {
         let mut edits = Vec::new();
         item.replace(&node.flow().into(), &mut edits);
         return edits;
     }
+    if let Some(block) = &item.block {
+        // A comment behind the header stays.
+        let mut body = String::new();
+        layout.value(&mut body, node, parent.indent);
+        let body = body.strip_suffix(layout.newline).unwrap_or(&body);
+        let head = text.get(..item.span.start).unwrap_or_default().trim_end();
+        return vec![
+            Edit::new(head.len()..item.span.end, ""),
+            Edit::new(block.lines.clone(), body),
+        ];
+    }
     let whole = match item.body {
+        Body::Open(id) if !tree.container(id).flow => {
+            return replace_lines(text, item, &tree.container(id).span, parent, node, &layout);
+        }
         Body::Open(id) => tree.container(id).span.clone(),
         _ => {
             item.span.start
@@ -171,7 +185,9 @@ fn replace_value(
     } else {
         whole.start
     };
-    let lead = if start == whole.start && !head.ends_with([':', '-', '?']) {
+    // An anchor may stand there, too.
+    let behind = text.get(..start).unwrap_or_default();
+    let lead = if behind.is_empty() || behind.ends_with([' ', '\t', '\n', '[', '{', ',']) {
         ""
     } else {
         " "
@@ -182,16 +198,62 @@ fn replace_value(
             format!("{lead}{}", node.flow()),
         )];
     }
+    vec![Edit::new(
+        start..whole.end,
+        lines(head, node, parent, &layout),
+    )]
+}
+
+/// A nested node as it follows behind the colon or dash that `head` ends with, without its last
+/// line break.
+fn lines(head: &str, node: &Node, parent: &Container, layout: &Layout<'_>) -> String {
     let mut body = String::new();
     if head.ends_with('-') {
         layout.item(&mut body, node, parent.indent);
-        let body = body.trim_start_matches(' ').trim_start_matches('-');
-        let body = body.strip_suffix(layout.newline).unwrap_or(body);
-        return vec![Edit::new(start..whole.end, body)];
+        body = body.trim_start_matches(' ').trim_start_matches('-').into();
+    } else {
+        layout.value(&mut body, node, parent.indent);
     }
-    layout.value(&mut body, node, parent.indent);
-    let body = body.strip_suffix(layout.newline).unwrap_or(&body);
-    vec![Edit::new(start..whole.end, body)]
+    body.strip_suffix(layout.newline).unwrap_or(&body).into()
+}
+
+/// Puts a node in the place of a container that is written in lines, at `span`. Comments between
+/// it and its key stay.
+fn replace_lines(
+    text: &str,
+    item: &Item,
+    span: &Range<usize>,
+    parent: &Container,
+    node: &Node,
+    layout: &Layout<'_>,
+) -> Vec<Edit> {
+    let nested = node.is_nested();
+    let lead = lead_end(text, item, span.start);
+    let commented = text
+        .get(lead..span.start)
+        .is_some_and(|between| between.contains('#'));
+    let head = text.get(..lead).unwrap_or_default();
+    if !commented {
+        let body = if nested {
+            lines(head, node, parent, layout)
+        } else {
+            format!(" {}", node.flow())
+        };
+        return vec![Edit::new(lead..span.end, body)];
+    }
+    let head = text.get(..span.start).unwrap_or_default();
+    let line = head.rfind('\n').map_or(0, |newline| newline + 1);
+    if nested {
+        let mut body = String::new();
+        layout.value(&mut body, node, parent.indent);
+        let body = body.strip_prefix(layout.newline).unwrap_or(&body);
+        let body = body.strip_suffix(layout.newline).unwrap_or(body);
+        return vec![Edit::new(line..span.end, body)];
+    }
+    vec![
+        Edit::new(lead..lead, format!(" {}", node.flow())),
+        Edit::new(whole_lines(text, line..span.end), ""),
+    ]
 }
 
 /// Adds an entry at the end of a container.
@@ -281,94 +343,6 @@ pub(super) fn flow_append(tree: &Tree, id: usize, entry: &str) -> Edit {
     Edit::new(at..at, format!("{entry}{comma}"))
 }
 
-/// Behind the line break of the line on which `at` stands.
-fn line_end(text: &str, at: usize) -> usize {
-    match text.get(at..).and_then(|rest| rest.find('\n')) {
-        Some(newline) => at + newline + 1,
-        None => text.len(),
-    }
-}
-
-/// See [`crate::sops::store::Store::remove`].
-pub(super) fn remove(text: &str, tree: &Tree, path: &KeyPath) -> Result<Vec<Edit>, StoreError> {
-    let item = tree.find(path).ok_or_else(|| StoreError::NoSuchKey {
-        path: path.to_string(),
-    })?;
-    let parent = tree.container(item.parent);
-    let siblings: Vec<&Item> = tree
-        .children(item.parent)
-        .filter(|other| !other.is_comment())
-        .collect();
-    if parent.flow {
-        return Ok(vec![Edit::new(flow_entry(text, &item.entry), "")]);
-    }
-    let mut edits = Vec::new();
-    if let ([_], Some(grandparent)) = (siblings.as_slice(), parent.parent) {
-        // The last entry of a nested container: what is left is an empty one.
-        let empty = match parent.shape {
-            Shape::Map => Node::Map(Vec::new()),
-            Shape::List => Node::List(Vec::new()),
-        };
-        let opener = tree
-            .items
-            .iter()
-            .find(|other| matches!(other.body, Body::Open(id) if id == item.parent));
-        if let Some(opener) = opener {
-            let lead = lead_end(text, opener, parent.span.start);
-            let between = text.get(lead..parent.span.start).unwrap_or_default();
-            if !between.contains('#') {
-                let around = tree.container(grandparent);
-                return Ok(replace_value(text, tree, opener, around, &empty));
-            }
-            // Comments stay where they are, so the brackets go in front of them.
-            edits.push(Edit::new(lead..lead, format!(" {}", empty.flow())));
-        }
-    }
-    let line_start = text
-        .get(..item.entry.start)
-        .and_then(|head| head.rfind('\n'))
-        .map_or(0, |newline| newline + 1);
-    let alone = text
-        .get(line_start..item.entry.start)
-        .is_some_and(|before| before.trim_start_matches('\u{feff}').trim().is_empty());
-    let next = siblings
-        .iter()
-        .find(|other| other.entry.start > item.entry.start);
-    let range = match next {
-        // Behind a dash: the next entry takes this one's place on the dash's line.
-        Some(next) if !alone => item.entry.start..next.entry.start,
-        _ => {
-            let start = if line_start == 0 && text.starts_with('\u{feff}') {
-                3
-            } else {
-                line_start
-            };
-            let end = line_end(text, end_with_comments(tree, item));
-            if end == text.len() && !text.ends_with('\n') {
-                let head = text.get(..start).unwrap_or_default();
-                let head = head.strip_suffix('\n').unwrap_or(head);
-                head.strip_suffix('\r').unwrap_or(head).len()..end
-            } else {
-                start..end
-            }
-        }
-    };
-    // Without a line break at the end of a sealed file, the one before its `sops` block is not the
-    // last entry's own. It may have been this one's; a block text that comes last now needs it.
-    let sealed = tree
-        .documents
-        .iter()
-        .any(|document| document.meta.is_some());
-    if next.is_none() && sealed && !text.ends_with('\n') && range.end < text.len() {
-        edits.push(Edit::new(
-            text.len()..text.len(),
-            newline_of(text.as_bytes()),
-        ));
-    }
-    edits.push(Edit::new(range, ""));
-    Ok(edits)
-}
-
 /// The end of what stands before an entry's value that begins at `value`: its colon or dash, its
 /// anchor and tag.
 fn lead_end(text: &str, entry: &Item, value: usize) -> usize {
@@ -382,47 +356,11 @@ fn lead_end(text: &str, entry: &Item, value: usize) -> usize {
     };
     let lead = text.get(from..value).unwrap_or_default();
     let line = lead.lines().next().unwrap_or_default();
-    let line = line.split(" #").next().unwrap_or_default();
-    from + line.trim_end().len()
-}
-
-/// The end of an entry, with the comments below it that belong to what is in it.
-fn end_with_comments(tree: &Tree, entry: &Item) -> usize {
-    let Body::Open(outer) = entry.body else {
-        return entry.entry.end;
-    };
-    let inside = |mut id: usize| {
-        // Containers come after the ones around them.
-        while id > outer {
-            match tree.container(id).parent {
-                Some(parent) => id = parent,
-                None => break,
-            }
-        }
-        id == outer
-    };
-    tree.items
-        .iter()
-        .filter(|item| matches!(item.body, Body::Comment(_)) && inside(item.parent))
-        .map(|item| item.entry.end)
-        .fold(entry.entry.end, usize::max)
-}
-
-/// A flow entry with one of the commas around it.
-fn flow_entry(text: &str, entry: &Range<usize>) -> Range<usize> {
-    let head = text.get(..entry.start).unwrap_or_default().trim_end();
-    if let Some(head) = head.strip_suffix(',') {
-        return head.len()..entry.end;
-    }
-    let rest = text.get(entry.end..).unwrap_or_default();
-    match rest.trim_start().strip_prefix(',') {
-        // A comment has a blank before it.
-        Some(after) if after.trim_start_matches(' ').starts_with('#') => {
-            entry.start..text.len() - after.len()
-        }
-        Some(after) => entry.start..text.len() - after.trim_start_matches(' ').len(),
-        None => entry.clone(),
-    }
+    let comment = line
+        .match_indices('#')
+        .map(|(at, _)| line.get(..at).unwrap_or_default())
+        .find(|before| before.ends_with([' ', '\t']));
+    from + comment.unwrap_or(line).trim_end().len()
 }
 
 /// See [`crate::sops::store::Store::rename`].

@@ -120,6 +120,15 @@ impl Node {
         }
     }
 
+    /// Whether it takes lines of its own: a map or list that holds something.
+    pub(super) fn is_nested(&self) -> bool {
+        match self {
+            Self::Map(entries) => !entries.is_empty(),
+            Self::List(items) => !items.is_empty(),
+            Self::Scalar(_) | Self::Block(..) => false,
+        }
+    }
+
     /// A node to be inserted; `clear` writes its values.
     pub(super) fn from_new(node: &NewNode, clear: &dyn Fn(&Value) -> String) -> Self {
         match node {

@@ -8,10 +8,12 @@ mod comments;
 mod edit;
 #[cfg(test)]
 mod edit_tests;
+mod events;
 mod expand;
 mod layout;
 mod parse;
 mod places;
+mod remove;
 mod render;
 mod scalar;
 mod sops_block;
@@ -52,6 +54,11 @@ impl Store for Yaml {
         value: &Value,
     ) -> Result<Cleartext, StoreError> {
         let newline = sops_block::newline_of(text);
+        let style = if render::follows_badly(text, tree, item, value) {
+            Style::Double
+        } else {
+            style
+        };
         Ok(render::plain(tree, item, style, value, newline))
     }
 
@@ -82,7 +89,7 @@ impl Store for Yaml {
     }
 
     fn remove(&self, text: &[u8], tree: &Tree, path: &KeyPath) -> Result<Vec<Edit>, StoreError> {
-        edit::remove(as_str(text), tree, path)
+        remove::remove(as_str(text), tree, path)
     }
 
     fn rename(

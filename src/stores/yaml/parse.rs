@@ -6,19 +6,18 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::ops::Range;
 
-use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Span, StructureStyle};
+use granit_parser::{Event, ScalarStyle, Span, StructureStyle};
 
 use crate::document::{Body, Container, Document, Item, Meta, Shape, Style, Tree};
 use crate::keypath::Segment;
 use crate::sops::store::{StoreError, line_of};
-use crate::stores::within_size_limit;
 use crate::stores::yaml::comments::{self, Found};
-use crate::stores::yaml::places::{block_scalar, colon, column, dash, explicit_key, tab_indent};
+use crate::stores::yaml::events::{as_text, byte_range, events, scan_error};
+use crate::stores::yaml::places::{
+    after_comments, block_scalar, colon, column, dash, explicit_key, tab_indent,
+};
 use crate::stores::yaml::scalar::{Tag, resolve};
-use crate::stores::yaml::sops_block::BlockReader;
-
-/// How deep maps and lists may nest, block and flow each.
-pub(super) const DEPTH_LIMIT: usize = 255;
+use crate::stores::yaml::sops_block::{BlockReader, keep_document};
 
 /// Reads a text without aliases (`expand.rs` writes them out).
 pub(super) fn parse(bytes: &[u8]) -> Result<Tree, StoreError> {
@@ -32,106 +31,35 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Tree, StoreError> {
         scalars: Vec::new(),
         has_comments: memchr::memchr(b'#', bytes).is_some(),
         block: None,
-        implicit_start: 0,
+        explicit: false,
     };
     for event in events(text) {
         let (event, span) = event.map_err(|error| scan_error(&error))?;
         builder.event(event, &span)?;
     }
     // An empty map in braces is an answer; nothing at all is not.
-    let nothing = |document: &Document| {
-        document.meta.is_none() && !builder.tree.container(document.root).flow
-    };
-    if builder.tree.items.is_empty() && builder.tree.documents.iter().all(nothing) {
-        return Err(StoreError::Empty);
+    if builder.tree.items.is_empty() {
+        let Tree {
+            containers,
+            documents,
+            ..
+        } = &mut builder.tree;
+        let flow = |document: &Document| containers.get(document.root).is_some_and(|it| it.flow);
+        if documents.iter().all(|it| it.meta.is_none() && !flow(it)) {
+            return Err(StoreError::Empty);
+        }
+        if let Some(first) = documents.first_mut()
+            && !flow(first)
+            && let Some(block) = &mut first.meta
+        {
+            keep_document(text, block);
+        }
     }
     comments::place(text, &mut builder.tree, builder.comments, &builder.scalars);
     if builder.tree.meta().is_some() {
         builder.tree.pass_over_list_comments();
     }
     Ok(builder.tree)
-}
-
-/// The bytes as text, inside the size limit.
-pub(super) fn as_text(bytes: &[u8]) -> Result<&str, StoreError> {
-    within_size_limit(bytes, "YAML")?;
-    let text = std::str::from_utf8(bytes).map_err(|error| StoreError::NotText {
-        line: line_of(bytes, error.valid_up_to()),
-    })?;
-    if let Some(at) = other_line_break(text) {
-        return Err(StoreError::Syntax {
-            line: line_of(bytes, at),
-            message: "here stands a line break that not everybody takes for one (a carriage return on its own, or U+0085, U+2028, U+2029); in double quotes write `\\r`, `\\N`, `\\L`, `\\P`".into(),
-        });
-    }
-    Ok(text)
-}
-
-/// Where there is a line break other than LF and CRLF. go-yaml, and so sops, reads all of YAML 1.1's
-/// five, newer parsers two of them: to one reader a comment ends there, and a key begins, where to
-/// the other it goes on.
-fn other_line_break(text: &str) -> Option<usize> {
-    let bytes = text.as_bytes();
-    memchr::memchr3_iter(b'\r', 0xC2, 0xE2, bytes).find(|&at| {
-        let after = bytes.get(at + 1..).unwrap_or_default();
-        match bytes.get(at) {
-            Some(b'\r') => !after.starts_with(b"\n"),
-            Some(0xC2) => after.starts_with(&[0x85]),
-            _ => after.starts_with(&[0x80, 0xA8]) || after.starts_with(&[0x80, 0xA9]),
-        }
-    })
-}
-
-/// The parser's events, with the options under which it reads as go-yaml does.
-pub(super) fn events(text: &str) -> impl Iterator<Item = Result<(Event<'_>, Span), ScanError>> {
-    let options = granit_parser::options! {
-        block_scalar_eof_without_line_feed: true,
-        disallow_directives: true,
-        emit_anchor_events: true,
-        flow_nesting_limit: DEPTH_LIMIT,
-        block_nesting_limit: DEPTH_LIMIT,
-        max_buffered_comment_events: usize::MAX,
-    };
-    Parser::new_from_str_with_options(text, options)
-}
-
-/// The parser's error in our words: its own may quote the text.
-pub(super) fn scan_error(error: &ScanError) -> StoreError {
-    let line = error.marker().line();
-    let message = match error.kind() {
-        ErrorKind::RecursionLimitExceeded => {
-            return StoreError::Limit {
-                what: format!("line {line}: maps and lists nest too deep"),
-                limit: format!("{DEPTH_LIMIT} levels"),
-            };
-        }
-        ErrorKind::UnknownAnchor => "this alias names no anchor that stands before it",
-        ErrorKind::DirectiveDisallowed => "directives such as %YAML are not read, by sops neither",
-        ErrorKind::TabInBlockIndentation | ErrorKind::TabInIndentation => {
-            "indentation is made of spaces; here is a tab"
-        }
-        ErrorKind::UnclosedQuotedScalar => "a quote is opened and not closed",
-        ErrorKind::UnclosedFlowCollection { .. }
-        | ErrorKind::UnexpectedEofFlowMapping
-        | ErrorKind::UnexpectedEofFlowSequence => "a bracket or brace is opened and not closed",
-        ErrorKind::InvalidIndentation | ErrorKind::InvalidBlockScalarIndent => {
-            "the indentation does not fit the lines above"
-        }
-        ErrorKind::UnknownQuotedScalarEscape => "this escape is unknown in a double-quoted text",
-        ErrorKind::SimpleKeyExpected
-        | ErrorKind::InvalidSimpleKey
-        | ErrorKind::ExpectedBlockMappingKey => "here a `key: value` was expected",
-        _ => "this is not valid YAML",
-    };
-    StoreError::Syntax {
-        line,
-        message: message.into(),
-    }
-}
-
-/// The parser's byte range of a span.
-pub(super) fn byte_range(span: &Span) -> Range<usize> {
-    span.byte_range().unwrap_or(0..0)
 }
 
 /// A container whose end has not come yet.
@@ -157,8 +85,8 @@ struct Builder<'t> {
     has_comments: bool,
     /// The `sops` block while it is read.
     block: Option<BlockReader>,
-    /// Where the document begins that is being read.
-    implicit_start: usize,
+    /// Whether the document that is being read begins with `---`.
+    explicit: bool,
 }
 
 impl<'t> Builder<'t> {
@@ -173,7 +101,7 @@ impl<'t> Builder<'t> {
         }
         match event {
             Event::DocumentStart(explicit, _) => {
-                self.implicit_start = range.start;
+                self.explicit = explicit;
                 if explicit {
                     self.cursor = range.end;
                 }
@@ -467,8 +395,14 @@ impl<'t> Builder<'t> {
         }
         let resolved = resolve(tag, &value, style != Style::Plain)
             .map_err(|error| self.syntax(range.start, error.message()))?;
+        // Where there are blank lines only, the column is that of what comes next.
+        let indent = if value.trim_matches(['\n', ' ']).is_empty() {
+            0
+        } else {
+            span.start.col()
+        };
         let block = matches!(style, Style::Literal | Style::Folded)
-            .then(|| block_scalar(self.text, self.cursor, &range, span.start.col()));
+            .then(|| block_scalar(self.text, self.cursor, &range, indent));
         // Core tags go with the value: `!!int ENC[…]` would be read by nobody.
         let core_start = tag_start.filter(|_| !matches!(tag, Tag::None | Tag::Local));
         let (span, block) = match block {
@@ -479,14 +413,15 @@ impl<'t> Builder<'t> {
         let from = tag_start.unwrap_or(span.start).min(span.start);
         let after_key = self.cursor;
         let (parent, name, start) = self.entry(from)?;
-        // The parser reports a missing value where the key ends; it belongs behind colon or dash.
-        let span = match (&name, span.is_empty() && tag_start.is_none()) {
-            (Segment::Key(_), true) => {
-                let at = colon(self.text, after_key).unwrap_or(span.start);
-                at..at
-            }
-            (Segment::Index(_), true) if !self.tree.container(parent).flow => start + 1..start + 1,
-            _ => span,
+        let span = if span.is_empty() && tag_start.is_none() {
+            let behind = match &name {
+                Segment::Key(_) => colon(self.text, after_key),
+                Segment::Index(_) if self.tree.container(parent).flow => None,
+                Segment::Index(_) => Some(start + 1),
+            };
+            missing_value(self.text, behind, span)
+        } else {
+            span
         };
         let end = block.as_ref().map_or(span.end, |block| block.lines.end);
         self.cursor = self.cursor.max(end);
@@ -564,8 +499,18 @@ impl<'t> Builder<'t> {
                 .last()
                 .is_some_and(|document| document.end == 0)
         {
+            let last_item = self.tree.items.last().map(|item| item.parent);
             if let Some(document) = self.tree.documents.last_mut() {
                 document.end = at.max(1);
+                let root = self.tree.containers.get(document.root);
+                let has_lines = root.is_some_and(|root| !root.flow);
+                if has_lines && last_item.is_none_or(|parent| parent < document.root) {
+                    match &mut document.meta {
+                        Some(block) if !self.explicit => keep_document(self.text, block),
+                        Some(_) => {}
+                        None => document.end = after_comments(self.text, at).max(1),
+                    }
+                }
             }
             return Ok(());
         }
@@ -584,6 +529,19 @@ impl Frame<'_> {
             keys: HashSet::new(),
             entries: 0,
         }
+    }
+}
+
+/// Where a value that is not there belongs: `behind` its colon or dash, or the anchor that stands
+/// there. The parser reports the place where the key ends, or the anchor.
+fn missing_value(text: &str, behind: Option<usize>, reported: Range<usize>) -> Range<usize> {
+    let anchored = |at: usize| {
+        let between = text.get(at..reported.start);
+        between.is_some_and(|between| !between.trim().is_empty())
+    };
+    match behind {
+        Some(at) if !anchored(at) => at..at,
+        _ => reported,
     }
 }
 

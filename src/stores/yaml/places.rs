@@ -5,6 +5,23 @@ use std::ops::Range;
 
 use crate::document::Block;
 
+/// Behind the comments that follow an empty document's `---`, which ends at `from`.
+pub(super) fn after_comments(text: &str, from: usize) -> usize {
+    let mut end = from;
+    let mut at = from;
+    for line in text.get(from..).unwrap_or_default().split_inclusive('\n') {
+        let content = line.trim();
+        if !(content.is_empty() || content.starts_with('#')) {
+            break;
+        }
+        at += line.len();
+        if !content.is_empty() {
+            end = at;
+        }
+    }
+    end
+}
+
 /// The column of byte `at`: indentation is made of spaces, so bytes are characters.
 pub(super) fn column(text: &str, at: usize) -> usize {
     let before = text.get(..at).unwrap_or_default();
@@ -122,7 +139,8 @@ pub(super) fn block_scalar(
         .find(|byte| byte.is_ascii_digit())
         .map(|b| b - b'0');
     let keep = bytes.get(header.clone())?.contains(&b'+');
-    let newline = header.end + memchr::memchr(b'\n', bytes.get(header.end..)?).unwrap_or(0);
+    let newline = memchr::memchr(b'\n', bytes.get(header.end..)?)
+        .map_or(bytes.len(), |newline| header.end + newline);
     let start = if newline > 0 && bytes.get(newline - 1) == Some(&b'\r') {
         newline - 1
     } else {

@@ -136,6 +136,30 @@ fn string(text: &str, style: Style, flow: bool, item: &Item, newline: &str) -> C
     }
 }
 
+/// Whether the line breaks at the end of a value would not be what they are if it stood as a block
+/// in `item`'s place: what follows there adds to them, or takes the last one away.
+pub(super) fn follows_badly(text: &[u8], tree: &Tree, item: &Item, value: &Value) -> bool {
+    let bytes = value.bytes.as_bytes();
+    let (Some(block), true) = (&item.block, bytes.ends_with(b"\n")) else {
+        return false;
+    };
+    let end = block.lines.end;
+    // A file without a line break at its end; its `sops` block takes the one before it along.
+    let bare = end == text.len()
+        || tree.documents.last().is_some_and(|document| {
+            let cut = document.meta.as_ref().and_then(|meta| meta.cut.last());
+            cut.is_some_and(|cut| *cut == (end..text.len()))
+        });
+    let rest = text.get(end..).unwrap_or_default();
+    let after_break = rest.strip_prefix(b"\r\n").or(rest.strip_prefix(b"\n"));
+    let line = after_break.and_then(|rest| rest.split(|byte| *byte == b'\n').next());
+    let blank_below = bytes.ends_with(b"\n\n")
+        && line.is_some_and(|line| {
+            !after_break.unwrap_or_default().is_empty() && line.trim_ascii().is_empty()
+        });
+    bare || blank_below
+}
+
 /// A `|` block, without the last line break; `None` where its rules would change the text.
 fn literal(text: &str, indent: usize, digit: Option<u8>, newline: &str) -> Option<String> {
     let body = text.trim_end_matches('\n');

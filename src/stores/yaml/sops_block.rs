@@ -94,8 +94,23 @@ impl BlockReader {
         MetaBlock {
             fields: self.fields,
             cut: vec![cut],
+            rest: String::new(),
         }
     }
+}
+
+/// An empty map in the place of a block that stands alone in a document without a `---` of its
+/// own: without anything, there would be one document less.
+pub(super) fn keep_document(text: &str, block: &mut MetaBlock) {
+    let Some(cut) = block.cut.first().and_then(|cut| text.get(cut.clone())) else {
+        return;
+    };
+    let newline = newline_of(text.as_bytes());
+    block.rest = match (cut.starts_with(['\r', '\n']), cut.ends_with('\n')) {
+        (true, false) => format!("{newline}{{}}"),
+        (_, true) => format!("{{}}{newline}"),
+        (false, false) => "{}".into(),
+    };
 }
 
 impl Level {
@@ -112,10 +127,11 @@ impl Level {
 /// Whole lines. Where the file ends without a line break, the one before the block goes: `attach`
 /// put it there.
 fn block_cut(text: &str, key: usize, end: usize) -> Range<usize> {
+    let mark = if text.starts_with('\u{feff}') { 3 } else { 0 };
     let start = text
         .get(..key)
         .and_then(|head| head.rfind('\n'))
-        .map_or(0, |at| at + 1);
+        .map_or(mark, |at| at + 1);
     let rest = text.get(end..).unwrap_or_default();
     if let Some(newline) = rest.find('\n') {
         return start..end + newline + 1;
@@ -194,7 +210,9 @@ pub(super) fn refresh(text: &str, tree: &Tree, meta: &[(String, Meta)]) -> Vec<E
             .take_while(|c| matches!(c, '\r' | '\n'))
             .collect();
         let indent = tree.container(document.root).indent;
-        layout(newline).entry(&mut new, "sops", &to_node(&map(meta), false), indent);
+        let step = step_of(text, block, indent).unwrap_or(SOPS_STEP);
+        let layout = Layout { step, newline };
+        layout.entry(&mut new, "sops", &to_node(&map(meta), false), indent);
         if !old.ends_with('\n') {
             new.truncate(new.len() - newline.len());
         }
@@ -282,9 +300,27 @@ pub(super) fn newline_of(text: &[u8]) -> &'static str {
     }
 }
 
-/// sops's own layout: four spaces a level.
+/// sops's own layout.
 fn layout(newline: &str) -> Layout<'_> {
-    Layout { step: 4, newline }
+    Layout {
+        step: SOPS_STEP,
+        newline,
+    }
+}
+
+/// Spaces a level, unless sops is told otherwise.
+const SOPS_STEP: usize = 4;
+
+/// The spaces a level of a block as it stands there: how far its fields are from its own column.
+fn step_of(text: &str, block: &MetaBlock, indent: usize) -> Option<usize> {
+    let first = block.fields.iter().map(|field| field.span.start).min()?;
+    let before = text.get(..first)?;
+    // A list or map begins on a line of its own, behind the one that names it.
+    let named = before.lines().rev().find(|line| line.contains(':'))?;
+    let column = named.len() - named.trim_start_matches(' ').len();
+    column
+        .checked_sub(indent)
+        .filter(|step| (2..=8).contains(step))
 }
 
 /// The metadata with its scalars as YAML text; long text as a `|` block.

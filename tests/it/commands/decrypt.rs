@@ -295,17 +295,17 @@ fn no_identity_opens_it() {
     mvx:   it is sealed for bob (age10…wl)
     mvx: hint: `mvx doctor secrets/bob/app.enc.yaml` shows what was tried
     mvx: hint: set MVX_AGE_KEY_FILE to the file of a key that it is sealed for
-    mvx: hint: or ask one of them to add your public key (`mvx keys public`) to the rules and to seal it again
+    mvx: hint: or send one of them what `mvx recipients request` prints, to be given access
     [128]
     $ mvx decrypt one.enc.yaml
     mvx: error: one.enc.yaml: your one identity does not open this file
     mvx:   it is sealed for ssh-ed25519 throw-away
     mvx: hint: `mvx doctor one.enc.yaml` shows what was tried
     mvx: hint: set MVX_AGE_KEY_FILE to the file of a key that it is sealed for
-    mvx: hint: or ask one of them to add your public key (`mvx keys public`) to the rules and to seal it again
+    mvx: hint: or send one of them what `mvx recipients request` prints, to be given access
     [128]
     $ mvx decrypt --json secrets/bob/app.enc.yaml
-    {"code":"no-identity","exit":128,"message":"your one identity does not open this file","place":"secrets/bob/app.enc.yaml","causes":["it is sealed for bob (age10…wl)"],"hints":["`mvx doctor secrets/bob/app.enc.yaml` shows what was tried","set MVX_AGE_KEY_FILE to the file of a key that it is sealed for","or ask one of them to add your public key (`mvx keys public`) to the rules and to seal it again"]}
+    {"code":"no-identity","exit":128,"message":"your one identity does not open this file","place":"secrets/bob/app.enc.yaml","causes":["it is sealed for bob (age10…wl)"],"hints":["`mvx doctor secrets/bob/app.enc.yaml` shows what was tried","set MVX_AGE_KEY_FILE to the file of a key that it is sealed for","or send one of them what `mvx recipients request` prints, to be given access"]}
     [128]
     "###);
     repo.hold_nothing();
@@ -320,7 +320,7 @@ fn no_identity_opens_it() {
     mvx:   it is sealed for ana (age1r…jq) and bob (age10…wl)
     mvx: hint: `mvx doctor secrets/dev/both.enc.yaml` shows what was tried
     mvx: hint: if you have a key, set MVX_AGE_KEY_FILE to its file; if not, `mvx keys generate` makes one
-    mvx: hint: then ask somebody who can open the file to add your public key (`mvx keys public`) to the rules and to seal it again
+    mvx: hint: then send somebody who can open the file what `mvx recipients request` prints
     [128]
     $ MVX_AGE_KEY_FILE=missing.txt mvx decrypt secrets/dev/both.enc.yaml
     mvx: error: secrets/dev/both.enc.yaml: this machine holds no identity that could open the file
@@ -328,7 +328,7 @@ fn no_identity_opens_it() {
     mvx:   MVX_AGE_KEY_FILE (missing.txt): there is no such file
     mvx: hint: `mvx doctor secrets/dev/both.enc.yaml` shows what was tried
     mvx: hint: if you have a key, set MVX_AGE_KEY_FILE to its file; if not, `mvx keys generate` makes one
-    mvx: hint: then ask somebody who can open the file to add your public key (`mvx keys public`) to the rules and to seal it again
+    mvx: hint: then send somebody who can open the file what `mvx recipients request` prints
     [128]
     $ MVX_AGE_KEY=garbage mvx decrypt secrets/dev/both.enc.yaml
     mvx: error: secrets/dev/both.enc.yaml: this machine holds no identity that could open the file
@@ -336,7 +336,7 @@ fn no_identity_opens_it() {
     mvx:   MVX_AGE_KEY: line 1 is not an age identity
     mvx: hint: `mvx doctor secrets/dev/both.enc.yaml` shows what was tried
     mvx: hint: if you have a key, set MVX_AGE_KEY_FILE to its file; if not, `mvx keys generate` makes one
-    mvx: hint: then ask somebody who can open the file to add your public key (`mvx keys public`) to the rules and to seal it again
+    mvx: hint: then send somebody who can open the file what `mvx recipients request` prints
     [128]
     $ MVX_AGE_KEY_CMD='sh -c "exit 3"' mvx decrypt secrets/dev/both.enc.yaml
     mvx: error: secrets/dev/both.enc.yaml: this machine holds no identity that could open the file
@@ -344,7 +344,7 @@ fn no_identity_opens_it() {
     mvx:   MVX_AGE_KEY_CMD: `sh` ended with status 3
     mvx: hint: `mvx doctor secrets/dev/both.enc.yaml` shows what was tried
     mvx: hint: if you have a key, set MVX_AGE_KEY_FILE to its file; if not, `mvx keys generate` makes one
-    mvx: hint: then ask somebody who can open the file to add your public key (`mvx keys public`) to the rules and to seal it again
+    mvx: hint: then send somebody who can open the file what `mvx recipients request` prints
     [128]
     "###);
     repo.hold("sops/k1.txt");
@@ -404,7 +404,7 @@ fn a_passphrase_is_asked_for_once_a_run() {
     mvx:   the key file [SANDBOX]/home/.config/mvx/keys.txt is protected, and no passphrase was given
     mvx: hint: `mvx doctor secrets/bob/a.enc.yaml` shows what was tried
     mvx: hint: set MVX_AGE_KEY_FILE to the file of a key that it is sealed for
-    mvx: hint: or ask one of them to add your public key (`mvx keys public`) to the rules and to seal it again
+    mvx: hint: or send one of them what `mvx recipients request` prints, to be given access
     "###);
 }
 

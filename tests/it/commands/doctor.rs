@@ -85,6 +85,7 @@ fn a_file_that_opens() {
       ok       ruled by line 8 of .sops-rules.toml, `secrets/dev/**`, environment dev
       ok       it is sealed for exactly those whom the rules name
       ok       its values and its MAC are authentic
+      ok       its seal is valid: names, types, comments and recipients are as mvx wrote them
 
     no problem was found
     $ git add -f secrets; mvx doctor --explain secrets/dev/a.enc.yaml
@@ -99,6 +100,7 @@ fn a_file_that_opens() {
       ok       ruled by line 8 of .sops-rules.toml, `secrets/dev/**`, environment dev
       ok       it is sealed for exactly those whom the rules name
       ok       its values and its MAC are authentic
+      ok       its seal is valid: names, types, comments and recipients are as mvx wrote them
       .sops-rules.toml calls it `secrets/dev/a.enc.yaml`, and the first rule that matches holds:
         line 8: `secrets/dev/**`: matches
       what was tried for ana:
@@ -108,7 +110,7 @@ fn a_file_that_opens() {
 
     no problem was found
     $ mvx doctor --json secrets/dev/a.enc.yaml | tr ',' '\n' | grep -c ok
-    11
+    12
     "###);
 }
 
@@ -125,7 +127,7 @@ fn a_file_for_somebody_else() {
     mvx:   it is sealed for bob (age10…wl)
     mvx: hint: `mvx doctor secrets/bob/a.enc.yaml` shows what was tried
     mvx: hint: set MVX_AGE_KEY_FILE to the file of a key that it is sealed for
-    mvx: hint: or ask one of them to add your public key (`mvx keys public`) to the rules and to seal it again
+    mvx: hint: or send one of them what `mvx recipients request` prints, to be given access
     [128]
     $ mvx doctor secrets/bob/a.enc.yaml
     identities
@@ -237,7 +239,7 @@ fn the_machine_and_its_repository() {
       note     .sops.yaml: sops goes by it, and mvx by .sops-rules.toml
                hint: change both, or remove the one that nobody uses
       problem  .sops-rules.toml: line 2: the access of `eve` ended on 2026-01-31
-               hint: take it out of the rules, and seal its files again for the others
+               hint: `mvx recipients remove eve` takes it out, and locks its files
       note     .sops-rules.toml: nobody is called `recovery`: if every key is lost, so is every secret
                hint: `mvx keys recovery` makes one for paper, and says how to add it
     "###);
@@ -388,6 +390,7 @@ fn where_a_file_stands() {
                  path = "/link.enc.yaml"
                  recipients = ["team"]
       ok       its values and its MAC are authentic
+      ok       its seal is valid: names, types, comments and recipients are as mvx wrote them
 
     3 problems
     [1]
@@ -433,4 +436,46 @@ fn key_groups_are_told_one_by_one() {
     fs::copy(fixture("sops/k1.txt"), repo.home("k1.txt")).unwrap();
     let answer = json(&repo, both);
     assert_eq!(answer["files"][0]["opens"], true, "{answer}");
+}
+
+#[test]
+fn a_seal_that_is_not_there() {
+    let repo = Repo::bare();
+    repo.hold("sops/k1.txt");
+    repo.write(
+        "t1.enc.yaml",
+        fs::read(fixture("sops/t1.enc.yaml")).unwrap(),
+    );
+    let answer = json(&repo, "mvx doctor --json t1.enc.yaml");
+    assert_eq!(answer["files"][0]["opens"], true, "{answer}");
+    assert_eq!(answer["files"][0]["seal"], "missing", "{answer}");
+    assert_eq!(checks(&answer, "seal")[0].0, "note");
+    repo.write(
+        ".sops-rules.toml",
+        format!(
+            "version = 1\nseal = \"required\"\n[recipients.bob]\nage = \"{BOB}\"\n\
+         [[files]]\npath = \"*.enc.yaml\"\nrecipients = [\"bob\"]\n"
+        ),
+    );
+    let answer = json(&repo, "mvx doctor --json t1.enc.yaml");
+    assert_eq!(answer["files"][0]["opens"], false, "{answer}");
+    assert!(checks(&answer, "values")[0].1.contains("seal"), "{answer}");
+}
+
+#[test]
+fn a_private_key_in_the_rules_is_not_shown() {
+    let repo = Repo::bare();
+    let key = fs::read_to_string(fixture("identity/ci.txt")).unwrap();
+    let key = key.lines().last().unwrap();
+    repo.write(".sops.yaml", format!("creation_rules:\n  - age: {key}\n"));
+    repo.write("a.yaml", "a: 1\n");
+    for line in [
+        "mvx doctor",
+        "mvx doctor --json",
+        "mvx doctor --explain a.yaml",
+    ] {
+        let outcome = repo.shell(line);
+        assert!(!outcome.to_string().contains(&key[16..40]), "{outcome}");
+        assert!(outcome.stdout().contains("private key"), "{outcome}");
+    }
 }

@@ -136,6 +136,7 @@ fn a_new_file_begins_with_an_example() {
     mvx:   [[files]]
     mvx:   path = "/elsewhere.enc.yaml"
     mvx:   recipients = ["team"]
+    mvx: hint: `mvx doctor --explain elsewhere.enc.yaml` shows the rules that were compared with its name
     [3]
     $ EDITOR=~/editor.sh mvx edit secrets/dev/deep/new.yaml
     mvx: error: secrets/dev/deep/new.yaml: there is no such file or directory
@@ -195,7 +196,7 @@ fn mistakes() {
     mvx:   it is sealed for bob (age10…wl)
     mvx: hint: `mvx doctor secrets/bob/x.enc.yaml` shows what was tried
     mvx: hint: set MVX_AGE_KEY_FILE to the file of a key that it is sealed for
-    mvx: hint: or ask one of them to add your public key (`mvx keys public`) to the rules and to seal it again
+    mvx: hint: or send one of them what `mvx recipients request` prints, to be given access
     [128]
     $ EDITOR=true mvx edit secrets
     mvx: error: secrets: a directory, not a file

@@ -288,6 +288,7 @@ fn without_a_rule_it_says_which_to_write() {
     mvx:   [[files]]
     mvx:   path = "conf/**"
     mvx:   recipients = ["team"]
+    mvx: hint: `mvx doctor --explain conf/app.yaml` shows the rules that were compared with its name
     [3]
     $ mvx encrypt top.yaml
     mvx: error: no rule of .sops-rules.toml covers top.yaml
@@ -296,6 +297,7 @@ fn without_a_rule_it_says_which_to_write() {
     mvx:   [[files]]
     mvx:   path = "/top.yaml"
     mvx:   recipients = ["team"]
+    mvx: hint: `mvx doctor --explain top.yaml` shows the rules that were compared with its name
     [3]
     $ mvx encrypt .sops-rules.toml
     mvx: error: .sops-rules.toml is never a secret file: no rule covers `.mvx/`, `.git/` or the rules themselves
@@ -386,6 +388,7 @@ fn sops_rules_are_honoured_where_there_are_no_others() {
     $ mvx encrypt -i other.yaml
     mvx: error: no rule of .sops.yaml covers other.yaml
     mvx: hint: add a creation rule whose `path_regex` matches it; paths are relative to the rules' directory
+    mvx: hint: `mvx doctor --explain other.yaml` shows the rules that were compared with its name
     [3]
     $ mvx -C conf ls
     app.yaml
@@ -553,7 +556,7 @@ fn whoever_locks_themselves_out_is_warned() {
     "), @r###"
     $ mvx encrypt --rm secrets/bob/a.yaml
     mvx: warning: secrets/bob/a.enc.yaml: none of your identities opens this file
-    mvx: hint: to keep access, add your public key (`mvx keys public`) to the rules, and encrypt it again
+    mvx: hint: to keep access, enter your public key with `mvx recipients add`, and encrypt it again
     mvx: secrets/bob/a.enc.yaml: 2 values encrypted, for bob
     mvx: secrets/bob/a.yaml: removed
     $ MVX_AGE_KEY_CMD='cat x' mvx encrypt -q secrets/bob/b.yaml

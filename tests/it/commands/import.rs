@@ -54,7 +54,7 @@ fn an_env_file_becomes_a_secret_file() {
     mvx: .env: 3 values, read as most programs do
     mvx: warning: .env: line 4: `GREETING` is another value to other programs: shell reads it differently
     mvx: hint: `--dialect` names the program that reads this file
-    mvx: secrets/dev/app.enc.yaml: 3 values were there already
+    mvx: secrets/dev/app.enc.yaml: 0 new, 3 unchanged, 0 different
     mvx: secrets/dev/app.enc.yaml: nothing changed
     mvx: .env: removed
     mvx: .gitignore: names .env now
@@ -95,12 +95,13 @@ fn a_secret_file_that_exists_keeps_its_values_and_their_ciphertext() {
     new        db.port
     new        db.tls.on
     mvx: new.json: 5 values
+    mvx: secrets/dev/app.enc.yaml: 3 new, 1 unchanged, 1 different
     $ mvx import new.json --to secrets/dev/app.enc.yaml
     mvx: new.json: 5 values
+    mvx: secrets/dev/app.enc.yaml: 3 new, 1 unchanged, 1 different
     mvx: warning: secrets/dev/app.enc.yaml: kept its own value of `B`
     mvx: hint: `--overwrite` takes the imported values
     mvx: secrets/dev/app.enc.yaml: added: `C`, `db.port`, `db.tls.on`
-    mvx: secrets/dev/app.enc.yaml: 1 value was there already
     mvx: secrets/dev/app.enc.yaml: opened again and compared
     mvx: new.json: 1 value or line of it is not in the secret file
     $ mvx decrypt secrets/dev/app.enc.yaml
@@ -115,17 +116,17 @@ fn a_secret_file_that_exists_keeps_its_values_and_their_ciphertext() {
     C: 3
     $ mvx import new.json --to secrets/dev/app.enc.yaml --rm
     mvx: new.json: 5 values
+    mvx: secrets/dev/app.enc.yaml: 0 new, 4 unchanged, 1 different
     mvx: warning: secrets/dev/app.enc.yaml: kept its own value of `B`
     mvx: hint: `--overwrite` takes the imported values
-    mvx: secrets/dev/app.enc.yaml: 4 values were there already
     mvx: secrets/dev/app.enc.yaml: nothing changed
     mvx: new.json: 1 value or line of it is not in the secret file
     mvx: warning: new.json: not removed, because of that
     [200]
     $ mvx import new.json --to secrets/dev/app.enc.yaml --overwrite
     mvx: new.json: 5 values
+    mvx: secrets/dev/app.enc.yaml: 0 new, 4 unchanged, 1 different
     mvx: secrets/dev/app.enc.yaml: replaced: `B`
-    mvx: secrets/dev/app.enc.yaml: 4 values were there already
     mvx: secrets/dev/app.enc.yaml: opened again and compared
     mvx: warning: new.json: the plaintext is still there, and git does not ignore it
     mvx: hint: `rm new.json` removes it
@@ -214,6 +215,7 @@ fn the_plaintext_stays_as_long_as_something_of_it_is_nowhere_else() {
     "), @r###"
     $ mvx import .env --to secrets/dev/app.enc.yaml --yes --rm
     mvx: .env: 2 values, read as npm's dotenv does because of package.json
+    mvx: secrets/dev/app.enc.yaml: 1 new, 0 unchanged, 1 different
     mvx: warning: secrets/dev/app.enc.yaml: kept its own value of `A`
     mvx: hint: `--overwrite` takes the imported values
     mvx: secrets/dev/app.enc.yaml: added: `B`
@@ -369,6 +371,7 @@ fn file_types_hold_what_they_can() {
     PORT=5432
     $ mvx import app.ini --to secrets/dev/e.enc.env
     mvx: app.ini: 1 value
+    mvx: secrets/dev/e.enc.env: 1 new, 0 unchanged, 0 different
     mvx: error: secrets/dev/e.enc.env: web: dotenv files are flat: a name and a value
     mvx: hint: YAML holds every value: `--to` a name that ends in `.enc.yaml`
     [4]
@@ -459,7 +462,7 @@ fn what_other_tools_print_is_read_from_standard_input() {
     exit: 0
     --- stderr
     mvx: standard input: 1 value, from Doppler
-    mvx: warning: standard input: DOPPLER_CONFIG, DOPPLER_ENVIRONMENT and DOPPLER_PROJECT are Doppler's own and no secrets; they were left out
+    mvx: standard input: DOPPLER_CONFIG, DOPPLER_ENVIRONMENT and DOPPLER_PROJECT are Doppler's own and no secrets; they were left out
     mvx: secrets/dev/a.enc.yaml: made, with 1 value, for ana, bob; opened again and compared
     "###);
     let item = r#"{"id":"x","title":"Shop","category":"LOGIN","fields":[
@@ -477,6 +480,7 @@ fn what_other_tools_print_is_read_from_standard_input() {
     exit: 0
     --- stderr
     mvx: standard input: 2 values, from 1Password
+    mvx: secrets/dev/a.enc.yaml: 2 new, 0 unchanged, 0 different
     mvx: secrets/dev/a.enc.yaml: added: `op.password`, `op.Test_server.user_name`
     mvx: secrets/dev/a.enc.yaml: opened again and compared
     "###);
@@ -688,6 +692,7 @@ fn requests_that_make_no_sense() {
     mvx:   [[files]]
     mvx:   path = "nowhere/**"
     mvx:   recipients = ["team"]
+    mvx: hint: `mvx doctor --explain nowhere/a.enc.yaml` shows the rules that were compared with its name
     [3]
     $ mvx import shape.env --to shape.env
     mvx: error: shape.env: a file cannot be imported into itself
@@ -751,7 +756,7 @@ fn comments_go_where_the_rules_would_leave_them_readable() {
     $ mvx import k8s.env --to secrets/bob/a.enc.yaml --rm
     mvx: k8s.env: 1 value, read as most programs do
     mvx: warning: secrets/bob/a.enc.yaml: none of your identities opens this file
-    mvx: hint: to keep access, add your public key (`mvx keys public`) to the rules, and encrypt it again
+    mvx: hint: to keep access, enter your public key with `mvx recipients add`, and encrypt it again
     mvx: secrets/bob/a.enc.yaml: made, with 1 value, for bob; opened again and compared
     mvx: k8s.env: removed
     $ echo '# invented-old' > k8s.env; echo data=1 >> k8s.env
@@ -807,6 +812,7 @@ fn a_work_tree_of_git_crypts() {
     mvx:   [[files]]
     mvx:   path = "other/**"
     mvx:   recipients = ["team"]
+    mvx: hint: `mvx doctor --explain other/x.key` shows the rules that were compared with its name
     [3]
     $ mvx import --from transcrypt
     mvx: error: .: no file there is marked for transcrypt
@@ -875,4 +881,106 @@ fn a_work_tree_of_git_crypts() {
         Await("nothing was imported"),
     ]);
     assert_eq!(session.status, 1, "{session:?}");
+}
+
+#[test]
+fn a_work_tree_of_transcrypts() {
+    let repo = Repo::new();
+    repo.write(
+        ".gitattributes",
+        "secrets/dev/*.json filter=crypt diff=crypt merge=crypt\n",
+    );
+    repo.write("secrets/dev/app.json", "{\"a\": 1}\n");
+    repo.write("secrets/dev/list.json", "[1]\n");
+    repo.write("secrets/dev/locked.json", "U2FsdGVkX1+invented\n");
+    insta::assert_snapshot!(repo.session("
+        mvx import --from transcrypt --yes
+        rm secrets/dev/locked.json
+        mvx import --from transcrypt --yes
+        mvx decrypt secrets/dev/list.json.enc
+        mvx import --from transcrypt --yes
+        mvx import --from transcrypt --yes --overwrite
+        mvx -C / import --from transcrypt
+    "), @r###"
+    $ mvx import --from transcrypt --yes
+    mvx: error: secrets/dev/locked.json: still locked by transcrypt
+    mvx: hint: `transcrypt` decrypts the work tree's files
+    [4]
+    $ rm secrets/dev/locked.json
+    $ mvx import --from transcrypt --yes
+    mvx: secrets/dev/app.enc.json: 1 value encrypted, for ana, bob; opened again and compared
+    mvx: secrets/dev/list.json.enc: 1 value encrypted, for ana, bob; opened again and compared
+    mvx: warning: transcrypt would encrypt secrets/dev/app.enc.json once more when git adds it, because its mark covers it, too: .gitattributes line 1
+    mvx: hint: before `git add`, put a line below the mark: `*.enc.* -filter -diff -merge` (and `*.enc -filter -diff -merge`)
+    mvx: when git has the new files: `git rm --cached` the old ones, then take transcrypt's marks out: .gitattributes line 1
+    mvx: git's history keeps the old files under transcrypt's key: whoever has it reads what was secret until now
+    $ mvx decrypt secrets/dev/list.json.enc
+    [1]
+    $ mvx import --from transcrypt --yes
+    mvx: error: .: every marked file has an encrypted one beside it already
+    mvx: hint: `--overwrite` encrypts them again
+    [1]
+    $ mvx import --from transcrypt --yes --overwrite
+    mvx: secrets/dev/app.enc.json: 1 value encrypted, for ana, bob; opened again and compared
+    mvx: secrets/dev/list.json.enc: 1 value encrypted, for ana, bob; opened again and compared
+    mvx: warning: transcrypt would encrypt secrets/dev/app.enc.json once more when git adds it, because its mark covers it, too: .gitattributes line 1
+    mvx: hint: before `git add`, put a line below the mark: `*.enc.* -filter -diff -merge` (and `*.enc -filter -diff -merge`)
+    mvx: when git has the new files: `git rm --cached` the old ones, then take transcrypt's marks out: .gitattributes line 1
+    mvx: git's history keeps the old files under transcrypt's key: whoever has it reads what was secret until now
+    $ mvx -C / import --from transcrypt
+    mvx: error: .: this is no git repository, and so nothing is marked in it
+    [4]
+    "###);
+}
+
+#[test]
+fn many_values_are_written_as_few_are() {
+    let repo = Repo::new();
+    let line = |number: usize| format!("KEY_{number}='value {number}'\n");
+    repo.write("all.env", (0..40).map(line).collect::<String>());
+    for part in 0..4 {
+        let lines = (part * 10..part * 10 + 10).map(line);
+        repo.write(&format!("{part}.env"), lines.collect::<String>());
+    }
+    for (name, text) in [
+        (
+            "app.yaml",
+            "# top\nA: 1 # beside\nKEY_7: old\nm:\n  - x\n# foot\n",
+        ),
+        ("flow.yaml", "{A: 1, KEY_7: old}\n"),
+        (
+            "app.json",
+            "{\n  \"KEY_7\": \"old\",\n  \"m\": {\"x\": []}\n}\n",
+        ),
+        ("line.json", "{}"),
+        ("app.env", "A=1\nKEY_7=old\n# foot\n"),
+        ("noeol.yaml", "A: 1"),
+    ] {
+        let plain = format!("secrets/dev/{name}");
+        let sealed = mvx::app::files::sealed_name(plain.as_ref());
+        let sealed = sealed.to_str().unwrap();
+        repo.seal(&plain, text);
+        let before = repo.read(sealed);
+        let import = |inputs: &[&str]| {
+            for input in inputs {
+                let line = [
+                    "import",
+                    "-q",
+                    "--overwrite",
+                    "--yes",
+                    input,
+                    "--to",
+                    sealed,
+                ];
+                let outcome = repo.mvx(line).outcome();
+                assert_eq!(outcome.code(), Some(0), "{name}: {outcome}");
+            }
+            repo.plaintext(sealed)
+        };
+        let at_once = import(&["all.env"]);
+        repo.write(sealed, before);
+        let in_parts = import(&["0.env", "1.env", "2.env", "3.env"]);
+        assert_eq!(at_once, in_parts, "{name}");
+        assert_eq!(at_once.matches("value ").count(), 40, "{name}");
+    }
 }

@@ -39,7 +39,7 @@ fn a_first_day_without_a_key() {
     version = 1
 
     # Everyone who can open a file: a name, a public key, who answers for it.
-    # `mvx keys public` prints the key of whoever runs it; it is no secret.
+    # `mvx recipients add NAME KEY` enters more people; their `mvx keys public` prints the key.
 
     [recipients.ana]
     age = "[NEW]"
@@ -93,7 +93,7 @@ fn a_first_day_without_a_key() {
     ?? secrets/prod/app.enc.env
     $ mvx init
     mvx: error: .sops-rules.toml: there are rules already; they were left alone
-    mvx: hint: edit the file to add recipients or paths; `mvx ls` shows what it covers
+    mvx: hint: `mvx recipients add` enters more people; edit the file to add paths, `mvx ls` shows what it covers
     [3]
     "###);
 }
@@ -249,7 +249,7 @@ fn outside_of_git() {
     mvx: or bring in what there is: `mvx import .env --to secrets/dev/app.enc.yaml`
     $ mvx init --yes --no-recovery
     mvx: error: .sops-rules.toml: there are rules already; they were left alone
-    mvx: hint: edit the file to add recipients or paths; `mvx ls` shows what it covers
+    mvx: hint: `mvx recipients add` enters more people; edit the file to add paths, `mvx ls` shows what it covers
     [3]
     "###);
 }
@@ -270,7 +270,7 @@ fn from_a_subdirectory_the_root_gets_the_rules() {
     sub
     $ mvx -C sub init
     mvx: error: [SANDBOX]/work/.sops-rules.toml: there are rules already; they were left alone
-    mvx: hint: edit the file to add recipients or paths; `mvx ls` shows what it covers
+    mvx: hint: `mvx recipients add` enters more people; edit the file to add paths, `mvx ls` shows what it covers
     [3]
     "###);
 }
@@ -483,7 +483,7 @@ fn rules_of_sops_are_translated() {
     mvx: x.env: 1 value encrypted, for ana, bob
     $ mvx init --from-sops
     mvx: error: .sops-rules.toml: there are rules already; they were left alone
-    mvx: hint: edit the file to add recipients or paths; `mvx ls` shows what it covers
+    mvx: hint: `mvx recipients add` enters more people; edit the file to add paths, `mvx ls` shows what it covers
     [3]
     "###);
     let repo = Repo::bare();

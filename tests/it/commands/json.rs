@@ -105,6 +105,7 @@ fn answers_are_what_the_help_says() {
         "mvx --json recipients remove carol --yes",
     );
     compare("rekey", "mvx --json rekey --yes");
+    compare("keys rotate", "mvx --json keys rotate --yes");
     compare("help COMMAND", "mvx --json help get");
     compare("help exit-codes", "mvx --json help exit-codes");
     compare("help environment", "mvx --json help environment");

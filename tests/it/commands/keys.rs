@@ -134,6 +134,7 @@ fn a_machine_without_keys_says_how_to_get_one() {
       list      List the identities that this machine holds, and where they come from
       public    Print the public keys of this machine's identities
       recovery  Make a recovery key and print it, to be kept on paper
+      rotate    Replace your identity by a new one, in the rules and in every file
 
     Options:
       -h, --help  Print help
@@ -149,6 +150,7 @@ fn a_machine_without_keys_says_how_to_get_one() {
       mvx keys generate
       mvx keys public
       mvx keys list
+      mvx keys rotate
       mvx keys recovery | lpr
     [2]
     $ mvx keys make

@@ -1,5 +1,6 @@
 //! Every command, as somebody at a terminal sees it: one file a command.
 
+mod access;
 mod clean;
 mod decrypt;
 mod doctor;
@@ -11,10 +12,12 @@ mod import;
 mod init;
 mod json;
 mod keys;
+mod keys_rotate;
 mod ls;
 mod mv;
 mod recipients;
 mod recovery;
+mod rekey;
 mod repair;
 mod seal;
 mod set;

@@ -221,6 +221,7 @@ fn somebody_comes() {
     mvx: .sops-rules.toml: carol added to the register and team
     mvx: secrets/dev/a.enc.yaml: added carol
     mvx: 1 file written; 1 is not concerned
+    mvx: commit the rules and the files together
     $ cat .sops-rules.toml | head -13
     version = 1
     [recipients.ana]
@@ -358,7 +359,7 @@ fn somebody_goes() {
       a
       m.b
     mvx: 1 file would be written; 1 is not concerned
-    mvx: warning: carol could read 2 values, listed above, and git's history and every clone still hold them
+    mvx: warning: carol could read 2 values, and git's history and every clone still hold them
     mvx: hint: change each where it is used, and then here with `mvx set`
     $ mvx recipients remove carol --yes
     secrets/dev/a.enc.yaml
@@ -367,7 +368,8 @@ fn somebody_goes() {
     mvx: .sops-rules.toml: carol removed from the register, all groups and all rules
     mvx: secrets/dev/a.enc.yaml: removed carol, new data key
     mvx: 1 file written; 1 is not concerned
-    mvx: warning: carol could read 2 values, listed above, and git's history and every clone still hold them
+    mvx: commit the rules and the files together
+    mvx: warning: carol could read 2 values, and git's history and every clone still hold them
     mvx: hint: change each where it is used, and then here with `mvx set`
     $ head -6 .sops-rules.toml
     version = 1

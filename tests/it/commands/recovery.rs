@@ -135,6 +135,8 @@ fn at_the_terminal() {
         Await("RECOVERY KEY of work"),
         Await("To use it"),
         Await("mvx keeps this key nowhere"),
+        Await("Enter the key into the rules now"),
+        Type("n\r"),
     ]);
     assert_eq!(session.status, 0, "{session:?}");
     assert!(!session.screen.contains("sesame"), "{session:?}");
@@ -145,8 +147,10 @@ fn at_the_terminal() {
         Type("\r"),
         Await("RECOVERY KEY"),
         Await("passphrase:"),
+        Await("Enter the key into the rules now"),
+        Type("\u{3}"),
     ]);
-    assert_eq!(session.status, 0, "{session:?}");
+    assert_eq!(session.status, -2, "{session:?}");
     let session = recovery().on_terminal(&[
         Await("Passphrase for the recovery key"),
         Type("open sesame\r"),
@@ -195,4 +199,86 @@ fn mistakes() {
     mvx: hint: `mvx keys recovery --generate-passphrase` makes one
     mvx: hint: `mvx keys recovery --passphrase-file FILENAME` reads one
     "###);
+}
+
+#[test]
+fn the_rules_get_the_key_where_that_is_wanted() {
+    let repo = Repo::new();
+    repo.seal("secrets/dev/a.yaml", "a: invented\n");
+    let outcome =
+        repo.shell("mvx keys recovery --generate-passphrase --add --group team --yes --json");
+    assert_eq!(outcome.code(), Some(0), "{outcome}");
+    let answer: Value = serde_json::from_str(outcome.stdout()).unwrap();
+    assert_eq!(answer["added"]["name"], "recovery", "{outcome}");
+    assert_eq!(
+        answer["added"]["written"][0]["file"],
+        "secrets/dev/a.enc.yaml"
+    );
+    let said: Value = serde_json::from_str(outcome.stderr.lines().next().unwrap()).unwrap();
+    let passphrase = said["passphrase"].as_str().unwrap();
+    let rules = repo.read(".sops-rules.toml");
+    assert!(
+        rules.contains("[recipients.recovery]") && rules.contains("offline"),
+        "{rules}"
+    );
+    let paper = typed(answer["page"].as_str().unwrap());
+    repo.hold_nothing();
+    recover(&repo, &paper, passphrase);
+    // a second one has another name; without a group it is printed all the same, and told
+    let outcome = repo.shell("mvx keys recovery --generate-passphrase --add --yes");
+    assert_eq!(outcome.code(), Some(2), "{outcome}");
+    assert!(outcome.stdout().contains("RECOVERY KEY"), "{outcome}");
+    assert!(
+        outcome
+            .stderr
+            .contains("`mvx recipients add recovery-2 age1"),
+        "{outcome}"
+    );
+}
+
+#[test]
+fn a_yes_enters_the_key() {
+    let repo = Repo::new();
+    let run = repo.mvx([
+        "keys",
+        "recovery",
+        "--generate-passphrase",
+        "--group",
+        "team",
+        "--add",
+    ]);
+    let session = run.on_terminal(&[
+        Await("RECOVERY KEY"),
+        Await("Write the rules"),
+        Type("y\r"),
+        Await("recovery added to"),
+    ]);
+    assert_eq!(session.status, 0, "{session:?}");
+    let run = repo.mvx(["keys", "recovery", "--generate-passphrase"]);
+    let session = run.on_terminal(&[
+        Await("Enter the key into the rules now"),
+        Type("n\r"),
+        Await("`mvx recipients add recovery-2 age1"),
+    ]);
+    assert_eq!(session.status, 0, "{session:?}");
+}
+
+#[test]
+fn without_rules_or_with_those_of_sops() {
+    let repo = Repo::bare();
+    let told = |line: &str| repo.shell(line);
+    let outcome = told("mvx keys recovery --generate-passphrase");
+    assert!(
+        outcome.stderr.contains("`mvx init --recovery age1"),
+        "{outcome}"
+    );
+    repo.write(".sops.yaml", format!("creation_rules:\n  - age: {ANA}\n"));
+    let outcome = told("mvx keys recovery --generate-passphrase");
+    assert!(
+        outcome.stderr.contains("`mvx recipients sync`"),
+        "{outcome}"
+    );
+    let outcome = told("mvx keys recovery --generate-passphrase --add");
+    assert_eq!(outcome.code(), Some(3), "{outcome}");
+    assert!(!outcome.stdout().contains("RECOVERY"), "{outcome}");
 }

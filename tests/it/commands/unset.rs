@@ -40,6 +40,7 @@ fn an_entry_goes_with_what_is_below_it() {
     mvx: secrets/dev/app.enc.yaml: `a` removed
     $ mvx decrypt secrets/dev/app.enc.yaml
     # head
+    {}
     ---
     "###);
 }

@@ -3,9 +3,11 @@
 mod chains;
 mod comments;
 mod dice;
+mod documents;
 mod imports;
 mod ivs;
 mod oddities;
+mod people;
 mod refusals;
 mod seal;
 mod small_changes;
