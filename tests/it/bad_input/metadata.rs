@@ -52,7 +52,7 @@ fn fields_that_are_out_of_all_proportion() {
     let (repo, good) = sealed();
     let age = good["sops"]["age"][0].clone();
     let many = vec![age; 100_000];
-    let long = "A".repeat(10_000_000);
+    let long = "A".repeat(1_000_000);
     for (what, field, value) in [
         ("100,000 recipients", "age", serde_json::json!(many)),
         (
@@ -97,7 +97,7 @@ fn fields_that_are_out_of_all_proportion() {
         (
             "a long regex",
             "encrypted_regex",
-            serde_json::json!("a|".repeat(1_000_000)),
+            serde_json::json!("a|".repeat(100_000)),
         ),
     ] {
         let mut bad = good.clone();
