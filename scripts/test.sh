@@ -4,7 +4,8 @@
 # anything failed.
 #
 #   scripts/test.sh            what CI runs
-#   scripts/test.sh --long     more cases of the property tests, more kills, and the benchmark's targets
+#   scripts/test.sh --long     more cases of the property tests, more kills, 20 seconds of each fuzz
+#                              target, and the benchmark's targets
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -103,6 +104,11 @@ step "release build" cargo build --release --locked --bin mvx
 step "corpus" scripts/corpus.sh
 step "fidelity" "$peers/venv/bin/python" scripts/fidelity.py --mvx "$(target_dir)/release/mvx"
 if [ -n "$long" ]; then
+    if rustup toolchain list 2>/dev/null | grep -q '^nightly'; then
+        step "fuzzing" scripts/fuzz.sh --seconds 20
+    else
+        skip "fuzzing" "no nightly toolchain; rustup toolchain install nightly --profile minimal"
+    fi
     step "benchmark" scripts/bench.sh --check
 fi
 step "work tree unchanged" unchanged

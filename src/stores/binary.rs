@@ -8,8 +8,7 @@
 //! and after the value, and the metadata's `cut` takes both away again, so that the value alone,
 //! put in its item's place, is the file.
 
-use super::json::Json;
-use super::json::wrapper;
+use super::json::{Json, parse_of_any_length, wrapper};
 use super::place::{Place, cannot_carry, existing, follow};
 use crate::document::{
     Body, Container, Document, Edit, Item, Kind, Meta, MetaBlock, Shape, Style, Tree, Value, splice,
@@ -99,7 +98,7 @@ impl Store for Binary {
         if tree.meta().is_none() {
             return self.attach(text, tree, meta);
         }
-        Json.parse(text)
+        parse_of_any_length(text)
             .map(|tree| Json.refresh(text, &tree, meta))
             .unwrap_or_default()
     }
@@ -153,7 +152,7 @@ impl Store for Binary {
 fn sealed(text: &[u8]) -> Option<(Item, MetaBlock)> {
     // Spares large files a look at each byte.
     memchr::memmem::find(text, b"\"sops\"")?;
-    let mut tree = Json.parse(text).ok()?;
+    let mut tree = parse_of_any_length(text).ok()?;
     let meta = tree.documents.pop()?.meta?;
     let mut item = tree.items.pop()?;
     let alone = tree.items.is_empty() && item.parent == 0;

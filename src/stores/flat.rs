@@ -139,14 +139,24 @@ pub fn changes(old: &[Line], new: Vec<Line>) -> Changes {
             changes.replaced.push((number, line.value));
         }
     }
+    changes.removed = (0..old.len())
+        .filter(|&number| kept.get(number) == Some(&false))
+        .collect();
+    // A line that goes takes its line break with it, so that nothing can come behind the last one.
+    if changes
+        .removed
+        .last()
+        .is_some_and(|last| last + 1 == old.len())
+    {
+        for (place, _) in &mut changes.added {
+            *place = (*place).min(old.len() - 1);
+        }
+    }
     changes.added.sort_by(|a, b| {
         let names = sorted.then(|| a.1.name.cmp(&b.1.name));
         a.0.cmp(&b.0)
             .then(names.unwrap_or(std::cmp::Ordering::Equal))
     });
-    changes.removed = (0..old.len())
-        .filter(|&number| kept.get(number) == Some(&false))
-        .collect();
     changes
 }
 
@@ -303,6 +313,15 @@ mod tests {
             ("shamir_threshold".into(), Meta::Int(2)),
             ("version".into(), text("3.11.0")),
         ]
+    }
+
+    /// Nothing can be put behind a line that goes with its line break: the edits would overlap.
+    #[test]
+    fn what_comes_last_comes_before_a_last_line_that_goes() {
+        let old = [line("version", "3"), line("age__list_1__map_enc", "x")];
+        let changes = changes(&old, vec![line("version", "3"), line("mvx_seal", "v1")]);
+        assert_eq!(changes.removed, [1]);
+        assert_eq!(changes.added, [(1, line("mvx_seal", "v1"))]);
     }
 
     #[test]

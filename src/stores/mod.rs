@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use crate::document::{Meta, MetaBlock, MetaField};
-use crate::sops::store::Store;
+use crate::sops::store::{Store, StoreError};
 
 pub mod binary;
 #[cfg(test)]
@@ -22,6 +22,21 @@ pub mod yaml;
 
 /// The key, or the section, under which SOPS keeps its metadata.
 pub const METADATA: &str = "sops";
+
+/// The longest text of a type other than binary, in bytes: it is held in memory several times over,
+/// and no person's secrets are that long.
+pub const SIZE_LIMIT: usize = 100_000_000;
+
+/// An error for a text that is longer than [`SIZE_LIMIT`]; `name` is the type's.
+fn within_size_limit(text: &[u8], name: &str) -> Result<(), StoreError> {
+    if text.len() <= SIZE_LIMIT {
+        return Ok(());
+    }
+    Err(StoreError::Limit {
+        what: format!("the file is too large for {name}"),
+        limit: "100 MB".into(),
+    })
+}
 
 /// Whether the fields of a `sops` block are SOPS's and not a user's own: one of those that every
 /// version has written is there.

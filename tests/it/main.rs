@@ -12,12 +12,14 @@
 )]
 
 mod architecture;
+mod bad_input;
 mod canary;
 mod child;
 mod command_line;
 mod commands;
 mod env_readers;
 mod faults;
+mod fuzzed;
 mod interop;
 mod panics;
 mod processes;

@@ -13,8 +13,8 @@ use std::collections::HashSet;
 use std::ops::Range;
 
 use super::flat::{self, Line};
-use super::is_metadata;
 use super::place::{Place, cannot_carry, existing, follow};
+use super::{is_metadata, within_size_limit};
 use crate::document::{
     Body, Container, Document, Edit, Item, Kind, Meta, MetaBlock, MetaField, Shape, Style, Tree,
     Value, splice,
@@ -32,6 +32,7 @@ pub struct Dotenv;
 
 impl Store for Dotenv {
     fn parse(&self, text: &[u8]) -> Result<Tree, StoreError> {
+        within_size_limit(text, "dotenv")?;
         let mut tree = Tree {
             containers: vec![Container {
                 parent: None,

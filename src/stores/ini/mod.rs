@@ -27,7 +27,7 @@ use self::parse::utf8;
 use self::read::{line_end, slice};
 use self::write::Layout;
 use super::place::{cannot_carry, existing};
-use super::{METADATA, flat};
+use super::{METADATA, flat, within_size_limit};
 use crate::document::{Body, Edit, Item, Kind, Meta, Style, Tree, Value, splice};
 use crate::keypath::{KeyPath, Segment};
 use crate::secret::Cleartext;
@@ -38,6 +38,7 @@ pub struct Ini;
 
 impl Store for Ini {
     fn parse(&self, text: &[u8]) -> Result<Tree, StoreError> {
+        within_size_limit(text, "INI")?;
         parse::parse(text).map(|parsed| parsed.tree)
     }
 

@@ -133,6 +133,13 @@ impl Parser<'_> {
             return Err(self.syntax(start, message));
         }
         let close = start + close + 1;
+        let behind = slice(self.text, close..end);
+        if let Some(sign) = behind.find([';', '#'])
+            && !slice(behind, 0..sign).trim().is_empty()
+        {
+            let message = "text stands between a section's name and a comment";
+            return Err(self.syntax(start, message));
+        }
         self.names.clear();
         if name == METADATA {
             if self.block.is_some() {

@@ -5,23 +5,38 @@ use std::ops::Range;
 use granit_parser::{ErrorKind, Event, Parser, ScanError, Span};
 
 use crate::sops::store::{StoreError, line_of};
+use crate::stores::within_size_limit;
 
 /// How deep maps and lists may nest, block and flow each.
 pub(super) const DEPTH_LIMIT: usize = 255;
 
-/// How much text is read: 100 MB.
-const SIZE_LIMIT: usize = 100 * 1024 * 1024;
-
 /// The bytes as text, inside the size limit.
 pub(super) fn as_text(bytes: &[u8]) -> Result<&str, StoreError> {
-    if bytes.len() > SIZE_LIMIT {
-        return Err(StoreError::Limit {
-            what: "the file is too large for YAML".into(),
-            limit: "100 MB".into(),
+    within_size_limit(bytes, "YAML")?;
+    let text = std::str::from_utf8(bytes).map_err(|error| StoreError::NotText {
+        line: line_of(bytes, error.valid_up_to()),
+    })?;
+    if let Some(at) = other_line_break(text) {
+        return Err(StoreError::Syntax {
+            line: line_of(bytes, at),
+            message: "here stands a line break that not everybody takes for one (a carriage return on its own, or U+0085, U+2028, U+2029); in double quotes write `\\r`, `\\N`, `\\L`, `\\P`".into(),
         });
     }
-    std::str::from_utf8(bytes).map_err(|error| StoreError::NotText {
-        line: line_of(bytes, error.valid_up_to()),
+    Ok(text)
+}
+
+/// Where there is a line break other than LF and CRLF. go-yaml, and so sops, reads all of YAML 1.1's
+/// five, newer parsers two of them: to one reader a comment ends there, and a key begins, where to
+/// the other it goes on.
+fn other_line_break(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    memchr::memchr3_iter(b'\r', 0xC2, 0xE2, bytes).find(|&at| {
+        let after = bytes.get(at + 1..).unwrap_or_default();
+        match bytes.get(at) {
+            Some(b'\r') => !after.starts_with(b"\n"),
+            Some(0xC2) => after.starts_with(&[0x85]),
+            _ => after.starts_with(&[0x80, 0xA8]) || after.starts_with(&[0x80, 0xA9]),
+        }
     })
 }
 
