@@ -121,8 +121,11 @@ fn watch() -> std::io::Result<()> {
     thread::Builder::new()
         .name("signals".into())
         .spawn(move || {
-            for signal in signals.forever() {
-                if !is_left(signal) {
+            loop {
+                // A question that is interrupted by any signal raises SIGINT, too: the others
+                // go first.
+                let pending = signals.wait().filter(|signal| !is_left(*signal));
+                if let Some(signal) = pending.max_by_key(|signal| *signal != SIGINT) {
                     die_of(signal);
                 }
             }

@@ -152,6 +152,8 @@ fn restored_on_death(what: &str) -> Result<CleanUp, IoError> {
     use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
     use std::fs::OpenOptions;
     use std::io::Write;
+    use std::thread;
+    use std::time::Duration;
 
     let no_terminal = || IoError::NoTerminal { what: what.into() };
     let mut terminal = OpenOptions::new()
@@ -161,7 +163,11 @@ fn restored_on_death(what: &str) -> Result<CleanUp, IoError> {
         .map_err(|_| no_terminal())?;
     let saved = tcgetattr(&terminal).map_err(|_| no_terminal())?;
     signals::before_death(move || {
-        tcsetattr(&terminal, OptionalActions::Now, &saved).ok();
+        // The question may be about to read a key, and turn the echo off once more for that.
+        for pause in [0, 20] {
+            thread::sleep(Duration::from_millis(pause));
+            tcsetattr(&terminal, OptionalActions::Now, &saved).ok();
+        }
         terminal.write_all(b"\x1b[?25h\r\n").ok();
     })
 }

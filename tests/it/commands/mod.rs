@@ -13,6 +13,7 @@ mod json;
 mod keys;
 mod ls;
 mod mv;
+mod not_files;
 mod recipients;
 mod recovery;
 mod repair;
