@@ -9,7 +9,7 @@ use crate::app::place;
 use crate::app::values::{Type, from_json, typed};
 use crate::document::{Body, Kind, Value};
 use crate::error::{At as _, Exit, Failure};
-use crate::io::write::{self, Access};
+use crate::io::write::Access;
 use crate::keypath::{KeyPath, Segment};
 use crate::secret::Cleartext;
 use crate::sops::change::{Open, node_at};
@@ -139,7 +139,7 @@ impl App<'_> {
             return Ok(Outcome::Unchanged);
         };
         let old = file.sealed.original.as_bytes();
-        write::write_if_unchanged(&lock, old, text.as_bytes(), Access::Shared)?;
+        self.replace(&lock, old, text.as_bytes(), Access::Shared)?;
         self.say_what_is_readable(&file, &text, &new)?;
         Ok(Outcome::Changed { new })
     }

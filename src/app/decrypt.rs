@@ -86,7 +86,7 @@ impl App<'_> {
         let lock = self.lock(&target)?;
         if request.output == Output::InPlace {
             let old = file.sealed.original.as_bytes();
-            write::write_if_unchanged(&lock, old, plain.as_bytes(), Access::Private)?;
+            self.replace(&lock, old, plain.as_bytes(), Access::Private)?;
         } else if request.overwrite {
             write::write(&target, plain.as_bytes(), Access::Private)?;
         } else {
@@ -119,6 +119,9 @@ impl App<'_> {
             )
             .at(target.display())
             .hint("`--overwrite` replaces it"));
+        }
+        if in_place {
+            file::is_replaceable(target)?;
         }
         directory_is_there(target)?;
         if request.allow_unignored {

@@ -140,6 +140,7 @@ impl App<'_> {
     /// anything is typed.
     fn edit_target(&self, path: &Path, format: Option<Format>) -> Result<Target, Failure> {
         if file::kind(path)?.is_some() {
+            file::is_replaceable(path)?;
             let mut file = self.open_file(path, format)?;
             let plain = file.plaintext()?;
             return Ok(Target::Existing(Box::new(file), plain));
@@ -180,7 +181,7 @@ impl App<'_> {
                 let sealed = self.reseal(file, plain, edited)?;
                 let lock = self.lock(path)?;
                 let old = file.sealed.original.as_bytes();
-                write::write_if_unchanged(&lock, old, sealed.as_bytes(), Access::Shared)?;
+                self.replace(&lock, old, sealed.as_bytes(), Access::Shared)?;
                 Ok(Outcome::Changed)
             }
             Target::New {

@@ -136,7 +136,7 @@ impl App<'_> {
             let lock = self.lock(target)?;
             let (old, new) = (plaintext.as_bytes(), text.as_bytes());
             match request.output {
-                Output::InPlace => write::write_if_unchanged(&lock, old, new, Access::Shared)?,
+                Output::InPlace => self.replace(&lock, old, new, Access::Shared)?,
                 _ if request.overwrite => write::write(target, new, Access::Shared)?,
                 _ => write::create_new(target, new, Access::Shared)?,
             }
@@ -160,6 +160,7 @@ impl App<'_> {
             return Ok(None);
         };
         if request.output == Output::InPlace {
+            file::is_replaceable(&target)?;
             return Ok(Some(target));
         }
         if request.bytes.is_none() && is_same_file(&target, request.path) {

@@ -68,6 +68,10 @@ impl App<'_> {
         }
         let named = Format::from_path(path);
         let ruled = || {
+            // A pipe can be read once.
+            if !matches!(file::kind(path), Ok(Some(file::Kind::File))) {
+                return None;
+            }
             // Broken rules keep nobody from opening a file.
             let policy = self.policy_if_any(path).ok()?;
             format_of(&policy?).filter(|ruled| *ruled != named)

@@ -39,7 +39,8 @@ use crate::app::load::KnownKeys;
 use crate::error::Failure;
 use crate::io::env::Environment;
 use crate::io::lock::{Lock, Locks};
-use crate::io::{clock, random};
+use crate::io::write::{self, Access};
+use crate::io::{clock, file, random};
 use crate::keys::age::AgeKeys;
 use crate::keys::machine::Machine;
 use crate::keys::prompt::Prompt;
@@ -175,6 +176,31 @@ impl<'a> App<'a> {
     /// Keeps other mvx processes from writing a file.
     pub fn lock(&self, path: &Path) -> Result<Lock, Failure> {
         Ok(Locks::of(self.environment).hold(path, Locks::PATIENCE)?)
+    }
+
+    /// Replaces a locked file if it still holds `old`. Its other names, where it has some, keep what
+    /// they hold, which is said.
+    pub(crate) fn replace(
+        &self,
+        lock: &Lock,
+        old: &[u8],
+        new: &[u8],
+        access: Access,
+    ) -> Result<(), Failure> {
+        let others = file::other_names(lock.target());
+        write::write_if_unchanged(lock, old, new, access)?;
+        if let Some(others) = others {
+            let path = lock.path().display();
+            let (names, hold) = match others.count {
+                1 => ("another name".into(), "holds"),
+                count => (format!("{count} other names"), "hold"),
+            };
+            self.warn(
+                format!("{path}: had {names} (a hard link), which still {hold} the old content"),
+                [format!("`find . -inum {}` finds them", others.inode)],
+            );
+        }
+        Ok(())
     }
 
     /// A path as the user would type it here.

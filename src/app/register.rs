@@ -13,7 +13,7 @@ use crate::app::people::today;
 use crate::app::recipients::is_same_key;
 use crate::error::{At as _, Exit, Failure};
 use crate::io::file;
-use crate::io::write::{self, Access};
+use crate::io::write::Access;
 use crate::keys::age::Recipient;
 use crate::rules::edit::{NewRecipient, Removed, add_recipient, remove_recipient, replace_key};
 use crate::rules::{Dialect, Origin, RecipientKind, RecipientSpec, Rules};
@@ -153,7 +153,7 @@ impl App<'_> {
     pub fn write_rules(&self, change: &RulesChange) -> Result<(), Failure> {
         let lock = self.lock(&change.path)?;
         let (old, new) = (change.old.as_bytes(), change.new.as_bytes());
-        Ok(write::write_if_unchanged(&lock, old, new, Access::Shared)?)
+        self.replace(&lock, old, new, Access::Shared)
     }
 }
 

@@ -10,7 +10,7 @@ use crate::app::{App, SystemRandomness, now};
 use crate::document::Value;
 use crate::error::{At as _, Exit, Failure};
 use crate::git;
-use crate::io::write::{self, Access};
+use crate::io::write::Access;
 use crate::keypath::KeyPath;
 use crate::sops::change::node_at;
 use crate::sops::difference::{Change, Difference, differences};
@@ -131,12 +131,7 @@ impl App<'_> {
         let mended = sealer.mend(file.view(), &broken.places, known);
         let text = mended.map_err(|error| nothing_to_take(error, path))?;
         let old = file.sealed.original.as_bytes();
-        Ok(write::write_if_unchanged(
-            &lock,
-            old,
-            text.as_bytes(),
-            Access::Shared,
-        )?)
+        self.replace(&lock, old, text.as_bytes(), Access::Shared)
     }
 
     /// Puts the last good version in the file's place, and says where what was there is kept.

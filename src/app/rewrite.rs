@@ -14,8 +14,8 @@ use crate::app::readers::{Difference, distinct, field, is_for};
 use crate::app::recipients::is_same_key;
 use crate::app::{App, SystemRandomness, inventory, now, recipients};
 use crate::error::{At as _, Exit, Failure};
-use crate::io::random;
-use crate::io::write::{self, Access};
+use crate::io::write::Access;
+use crate::io::{file, random};
 use crate::keys::{KeyProvider as _, short};
 use crate::rules::{Extras, Policy, RecipientKind, RecipientSpec};
 use crate::secret::DataKey;
@@ -225,12 +225,13 @@ impl App<'_> {
         };
         let text = text.at(path.display())?;
         let old = file.sealed.original.as_bytes();
-        write::write_if_unchanged(&lock, old, text.as_bytes(), Access::Shared)?;
+        self.replace(&lock, old, text.as_bytes(), Access::Shared)?;
         Ok(Some(change))
     }
 
     /// What is to be done with a file, and the file opened if it is to be written.
     fn step(&self, path: &Path, request: &Request<'_>, trial: &Trial) -> Result<Step, Failure> {
+        file::is_replaceable(path)?;
         let sealed = self.read_sealed(path, None)?;
         let groups = sealed.metadata.groups().at(path.display())?;
         let (wanted, threshold) = match self.readers_of(path, &groups, request)? {

@@ -73,12 +73,7 @@ impl App<'_> {
         let lock = self.lock(path)?;
         let text = file.change(|sealer, open| Ok(sealer.impress(open.text, open.tree)?))?;
         let old = file.sealed.original.as_bytes();
-        Ok(write::write_if_unchanged(
-            &lock,
-            old,
-            text.as_bytes(),
-            Access::Shared,
-        )?)
+        self.replace(&lock, old, text.as_bytes(), Access::Shared)
     }
 
     /// Writes the version that git has in the place of the file; what was there is kept where mvx
@@ -94,7 +89,7 @@ impl App<'_> {
         file::create_private_directories(&directory)?;
         let kept = keep(&directory, path, old.as_bytes())?;
         let new = good.sealed.original.as_bytes();
-        write::write_if_unchanged(&lock, old.as_bytes(), new, Access::Shared)?;
+        self.replace(&lock, old.as_bytes(), new, Access::Shared)?;
         Ok(kept)
     }
 }

@@ -10,7 +10,7 @@ use crate::app::encrypt::{Encrypted, Output, Request};
 use crate::app::files::{Wanted, shell_word};
 use crate::app::{App, READ_LIMIT, many};
 use crate::error::{Exit, Failure};
-use crate::io::{stdio, terminal};
+use crate::io::{file, stdio, terminal};
 use crate::secret::Cleartext;
 
 #[derive(clap::Args)]
@@ -100,6 +100,9 @@ impl Encrypt {
         }
         // What cannot be written is found before anything is.
         for target in &targets {
+            if self.plaintext.rm {
+                file::is_replaceable(target)?;
+            }
             app.free_target(&self.request(target, None))?;
         }
         if self.caution.dry_run {
@@ -223,7 +226,7 @@ impl Encrypt {
         ));
         let replaced = self.in_place;
         let removed = !replaced && self.remove(context, app, path, done)?;
-        if !replaced && !removed {
+        if !replaced && !removed && file::is_replaceable(path).is_ok() {
             still_there(context, app, path);
         }
         Ok(answer(path, done, removed))
@@ -236,7 +239,8 @@ impl Encrypt {
         path: &Path,
         done: &Encrypted,
     ) -> Result<bool, Failure> {
-        let may_ask = !self.plaintext.keep
+        let may_ask = file::is_replaceable(path).is_ok()
+            && !self.plaintext.keep
             && !self.caution.yes
             && terminal::is_stdin()
             && terminal::is_stderr();

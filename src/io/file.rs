@@ -36,7 +36,8 @@ pub struct Contents {
     pub shared: bool,
 }
 
-/// A whole file of at most `limit` bytes. Pipes can be read too (`mvx encrypt <(…)`).
+/// A whole file of at most `limit` bytes. Pipes can be read too (`mvx encrypt <(…)`), and waited
+/// for; devices, which may never end, are refused, but for `/dev/null`.
 pub fn read(path: &Path, limit: usize) -> Result<Cleartext, IoError> {
     read_with_access(path, limit).map(|contents| contents.bytes)
 }
@@ -44,6 +45,15 @@ pub fn read(path: &Path, limit: usize) -> Result<Cleartext, IoError> {
 /// As [`read`], with a look at who else may read the file.
 pub fn read_with_access(path: &Path, limit: usize) -> Result<Contents, IoError> {
     let failed = |source| IoError::read(path, source);
+    match kind(path)? {
+        Some(Kind::Other(what)) if what != PIPE && path != Path::new("/dev/null") => {
+            return Err(IoError::NotAFile {
+                path: path.into(),
+                what,
+            });
+        }
+        _ => {}
+    }
     let file = File::open(path).map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
     let expected = usize::try_from(metadata.len()).unwrap_or(limit);
@@ -65,6 +75,46 @@ pub fn read_text(path: &Path, limit: usize) -> Result<String, IoError> {
         .as_str()
         .map(str::to_owned)
         .ok_or_else(|| IoError::NotText { path: path.into() })
+}
+
+/// Fails where something stands at `path` that a write cannot replace: a directory, a pipe, a
+/// socket, a device.
+pub fn is_replaceable(path: &Path) -> Result<(), IoError> {
+    let what = match kind(path)? {
+        None | Some(Kind::File) => return Ok(()),
+        Some(Kind::Directory) => "a directory",
+        Some(Kind::Other(what)) => what,
+    };
+    Err(IoError::NotAFile {
+        path: path.into(),
+        what,
+    })
+}
+
+/// The names that a file has beside its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OtherNames {
+    /// How many there are.
+    pub count: usize,
+    /// The number by which `find -inum` knows them.
+    pub inode: u64,
+}
+
+/// A file's other names, its hard links; `None` where there are none, or the system does not tell.
+#[cfg(unix)]
+pub fn other_names(path: &Path) -> Option<OtherNames> {
+    use std::os::unix::fs::MetadataExt;
+
+    let metadata = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
+    let count = usize::try_from(metadata.nlink()).ok()?.checked_sub(1)?;
+    let inode = metadata.ino();
+    (count > 0).then_some(OtherNames { count, inode })
+}
+
+/// A file's other names: this system does not tell.
+#[cfg(not(unix))]
+pub fn other_names(_path: &Path) -> Option<OtherNames> {
+    None
 }
 
 /// What stands at `path`; `None` where nothing does.
@@ -205,7 +255,7 @@ pub(crate) fn kind_of(metadata: &fs::Metadata) -> Kind {
     {
         use std::os::unix::fs::FileTypeExt;
         if kind.is_fifo() {
-            return Kind::Other("a pipe");
+            return Kind::Other(PIPE);
         }
         if kind.is_socket() {
             return Kind::Other("a socket");
@@ -231,6 +281,9 @@ pub(crate) fn sync_directory(directory: &Path) {
         directory.sync_all().ok();
     }
 }
+
+/// What a named pipe is called.
+const PIPE: &str = "a pipe";
 
 /// The mode bits by which everybody but the owner may read.
 #[cfg(unix)]

@@ -52,8 +52,10 @@ impl Locks {
         Self { base }
     }
 
-    /// Locks the file at `path`, which need not exist, and waits for at most `patience`.
+    /// Locks the file at `path`, which need not exist, and waits for at most `patience`. What is
+    /// no file cannot be written, and is refused before anybody waits for it.
     pub fn hold(&self, path: &Path, patience: Duration) -> Result<Lock, IoError> {
+        file::is_replaceable(path)?;
         let target = file::target(path)?;
         let directory = self.directory()?;
         let sidecar = directory.join(sidecar_name(&full_path(&target)?));

@@ -76,6 +76,21 @@ fn an_interrupted_question_shows_the_cursor_again() {
 }
 
 #[test]
+fn a_question_ends_with_the_signal_that_came() {
+    for signal in [15, 1, 15, 1, 15] {
+        let sandbox = Sandbox::new();
+        let session = sandbox.child("asks_for_more").on_terminal(&[
+            Await("remove a.yaml?"),
+            Type("y"),
+            Await("y"),
+            Signal(signal),
+        ]);
+        assert_eq!(session.status, -i64::from(signal), "{session:?}");
+        assert!(session.echo);
+    }
+}
+
+#[test]
 fn without_a_terminal_nothing_is_asked() {
     for child in ["asks_for_a_value", "asks_for_more"] {
         let sandbox = Sandbox::new();

@@ -128,7 +128,7 @@ impl App<'_> {
             return Ok(false);
         };
         let old = file.sealed.original.as_bytes();
-        write::write_if_unchanged(&lock, old, text.as_bytes(), Access::Shared)?;
+        self.replace(&lock, old, text.as_bytes(), Access::Shared)?;
         self.say_what_is_readable(file, &text, &new)?;
         Ok(true)
     }

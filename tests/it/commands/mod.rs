@@ -16,6 +16,7 @@ mod keys_rotate;
 mod large;
 mod ls;
 mod mv;
+mod not_files;
 mod recipients;
 mod recovery;
 mod rekey;
