@@ -20,3 +20,4 @@ pub mod spelling;
 pub mod store;
 pub mod survey;
 pub mod time;
+pub mod version;
