@@ -16,10 +16,11 @@ use crate::keys::open::{OpenFailure, list, unwrap_groups};
 use crate::keys::{KeyProvider, Kind as KeyKind, Wrapped, short};
 use crate::secret::{Cleartext, DataKey};
 use crate::sops::change::Open;
-use crate::sops::metadata::{KeyEntry, Metadata};
+use crate::sops::metadata::{KeyEntry, Metadata, VERSION};
 use crate::sops::open::{Check, Opened, open, plaintext};
 use crate::sops::seal::Sealer;
 use crate::sops::store::Store;
+use crate::sops::version::is_readable;
 use crate::stores::Format;
 
 /// A sealed file as it was read, not opened.
@@ -93,6 +94,11 @@ impl App<'_> {
         let name = sealed.name.clone();
         let (key, opened_by) = self.data_key(&sealed)?;
         let opened = open(&sealed.tree, &sealed.metadata, &key, Check::Required).at(&name)?;
+        if !sealed.metadata.version().is_ok_and(is_readable) {
+            let warning = format!("{name}: sops refuses this file over its `version`");
+            let hint = format!("`mvx set`, as any other change of it, writes `{VERSION}` there");
+            self.warn(warning, [hint]);
+        }
         if opened.closed_comments > 0 {
             self.note(format!(
                 "{name}: {} comment(s) look encrypted and do not open; they are left as they are",

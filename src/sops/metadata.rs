@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use crate::document::{Meta, MetaBlock};
 use crate::error::{Exit, Explain};
+use crate::sops::version::is_readable;
 
 /// The version that mvx writes: `SemVer`, as sops demands, and recognisable.
 pub const VERSION: &str = concat!("3.13.3+mvx.", env!("CARGO_PKG_VERSION"));
@@ -205,6 +206,13 @@ impl Metadata {
     pub fn last_modified(&self) -> Result<&str, MetadataError> {
         self.text("lastmodified")
             .ok_or(MetadataError::Missing("lastmodified"))
+    }
+
+    /// Puts mvx's own version in the place of one over which sops would refuse the file.
+    pub fn mend_version(&mut self) {
+        if !self.version().is_ok_and(is_readable) {
+            self.set("version", Meta::Str(VERSION.into()));
+        }
     }
 
     /// The version of the program that created the file. sops refuses a file without one.

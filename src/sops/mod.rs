@@ -21,3 +21,4 @@ pub mod store;
 pub mod stream;
 pub mod survey;
 pub mod time;
+pub mod version;

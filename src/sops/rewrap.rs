@@ -20,6 +20,7 @@ impl Sealer<'_> {
     pub fn rewrap(&mut self, file: Open<'_>, group: &[KeyEntry]) -> Result<Cleartext, SealError> {
         let mut metadata = metadata_of(file.tree)?;
         metadata.replace_recipients(group);
+        metadata.mend_version();
         let blank = signet::blank(self.random)?;
         metadata.set(SEAL, Meta::Str(blank.clone()));
         let edits = self.store.refresh(file.text, file.tree, metadata.fields());

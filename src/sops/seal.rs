@@ -447,6 +447,7 @@ impl Sealer<'_> {
         let sealed = cipher
             .encrypt(&value, &aad, self.random)?
             .unwrap_or_default();
+        metadata.mend_version();
         metadata.set("lastmodified", Meta::Str(self.now.into()));
         metadata.set("mac", Meta::Str(sealed));
         match spelling.seal(cipher, self.random)? {

@@ -67,6 +67,35 @@ fn unusual_files_are_read() {
     }
 }
 
+/// A version over which sops refuses a file: mvx reads it, says so, and mends it when it writes.
+#[test]
+fn a_version_that_sops_refuses_is_mended() {
+    let Some(pair) = Pair::new() else { return };
+    pair.rule("");
+    let wrong = "    version: mvx-1.0\n";
+    let changes: [&[&str]; 3] = [
+        &["set", "-q", "a.yaml", "a", "--type", "str"],
+        &["unset", "-q", "a.yaml", "list"],
+        &["rekey", "-q", "--yes", "a.yaml"],
+    ];
+    for change in changes {
+        pair.seal_with_sops("a.yaml", SEALED);
+        let sealed = pair.sandbox.read("a.yaml");
+        pair.sandbox
+            .write("a.yaml", replace(&sealed, "    version: …\n", wrong));
+        let outcome = pair.sops(["decrypt", "a.yaml"]).outcome();
+        assert_eq!(outcome.code(), Some(1), "{outcome}");
+        let outcome = pair.mvx(["decrypt", "-q", "a.yaml"]).outcome();
+        assert_eq!(outcome.code(), Some(0), "{outcome}");
+        assert!(outcome.stderr.contains("over its `version`"), "{outcome}");
+        let outcome = pair.mvx(change).stdin("new").outcome();
+        assert_eq!(outcome.code(), Some(0), "{change:?}: {outcome}");
+        assert!(!pair.sandbox.read("a.yaml").contains(wrong), "{change:?}");
+        pair.open_with_sops("a.yaml");
+        assert_eq!(pair.mvx(["decrypt", "-q", "a.yaml"]).outcome().stderr, "");
+    }
+}
+
 /// A type that sops reads in old files, and panics over since it remembers IVs.
 #[test]
 fn bytes_are_read_and_not_written() {
