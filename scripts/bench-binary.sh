@@ -6,7 +6,7 @@ set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-mvx= quick=
+mvx='' quick=''
 while [ $# -gt 0 ]; do
     case $1 in
         --mvx) mvx=$(realpath "$2") && shift 2 ;;

@@ -91,7 +91,7 @@ impl Draft<'_> {
     }
 }
 
-/// As [`write`] or [`create_new`], for what does not fit into memory. If `fill` fails, nothing was
+/// As [`write()`] or [`create_new`], for what does not fit into memory. If `fill` fails, nothing was
 /// written.
 pub fn write_draft<T, E: From<IoError>>(
     path: &Path,
