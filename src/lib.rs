@@ -5,7 +5,7 @@
 //!                 ↓
 //!                app            use cases
 //!                 ↓
-//!     rules  keys  import  git  capabilities; they do not import each other
+//! rules keys import render git  capabilities; they do not import each other
 //!                 ↓
 //!   io (effects)  |  stores → sops → document (pure: no files, clock, environment, randomness)
 //!                 ↓
@@ -37,6 +37,7 @@ pub mod import;
 pub mod io;
 pub mod keypath;
 pub mod keys;
+pub mod render;
 pub mod rules;
 pub mod secret;
 pub mod sops;

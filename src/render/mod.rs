@@ -1,0 +1,33 @@
+//! Secrets on their way out: names and values, as a profile of the rules gathers them.
+//!
+//! Pure: what becomes of a [`Variable`] is a text, written by others.
+
+use crate::document::Kind;
+use crate::keypath::KeyPath;
+use crate::secret::Cleartext;
+
+/// A name and the value that is delivered under it.
+pub struct Variable {
+    /// The name: letters, digits and `_`, and no digit first.
+    pub name: String,
+    /// The value.
+    pub value: Cleartext,
+    /// Its type, for the formats that have types.
+    pub kind: Kind,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+/// Where a variable comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A secret.
+    Secret {
+        /// The secret file, as messages call it.
+        file: String,
+        /// The secret's key path.
+        key: KeyPath,
+    },
+    /// The `defaults` of the profile; no secret.
+    Default,
+}
