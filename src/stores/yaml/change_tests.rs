@@ -298,6 +298,21 @@ fn what_stands_below_a_removed_entry_does_not_join_the_text_above() {
 }
 
 #[test]
+fn a_comment_that_ends_in_a_question_is_no_key() {
+    for text in [
+        "list:\n  # why?\n",
+        "# why?\na: 1\n",
+        "a: # why ?\n  b: 1\n",
+    ] {
+        assert!(seal(text, None, None).exact, "{text:?}");
+    }
+    let text = "a: 1\n# why?\nb: 2\n";
+    assert_eq!(unset(text, "b"), "a: 1\n# why?\n");
+    assert_eq!(set(text, "b", words("x")), "a: 1\n# why?\nb: x\n");
+    assert_eq!(unset("a: 1\n? b\n: 2\n", "b"), "a: 1\n");
+}
+
+#[test]
 fn an_entry_is_not_put_below_a_comment_of_the_next_document() {
     let text = "k:\n  l: null\n# c\n  m: null\n---\n# lone";
     let after = set(text, "new", words("x"));

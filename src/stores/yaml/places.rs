@@ -96,16 +96,33 @@ pub(super) fn explicit_key(text: &str, from: usize, key: usize) -> usize {
     // `from` is beyond a key's anchor already.
     let from = from.min(key);
     let between = text.get(from..key).unwrap_or_default();
-    match between.rfind('?') {
-        Some(at)
-            if between
-                .get(at + 1..)
-                .is_some_and(|rest| rest.trim().is_empty()) =>
-        {
-            from + at
-        }
-        _ => key,
+    let Some(mark) = question_mark(between) else {
+        return key;
+    };
+    let rest = between.get(mark + 1..).unwrap_or_default();
+    if rest.trim().is_empty() {
+        from + mark
+    } else {
+        key
     }
+}
+
+/// The last `?` between two tokens that announces a key: a comment or a tag may end in one too.
+fn question_mark(between: &str) -> Option<usize> {
+    let bytes = between.as_bytes();
+    let mut last = None;
+    let mut at = 0;
+    let mut apart = true;
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'#' if apart => at += memchr::memchr(b'\n', bytes.get(at..)?).unwrap_or(bytes.len()),
+            b'?' if apart => last = Some(at),
+            _ => {}
+        }
+        apart = byte.is_ascii_whitespace() || b"#{[,".contains(byte);
+        at += 1;
+    }
+    last
 }
 
 /// The header of a block scalar and its lines. `content` is the parser's range: from the first
