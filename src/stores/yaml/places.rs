@@ -66,7 +66,8 @@ pub(super) fn tab_indent(text: &str, at: usize) -> bool {
             .is_some_and(|indent| indent.contains('\t'))
 }
 
-/// The start of a key with the tag and the anchor that stand before it on its line.
+/// The start of a key with the tag and the anchor that stand before it on its line; an empty key
+/// stands right behind them.
 fn properties(text: &str, key: usize) -> usize {
     let mut start = key;
     loop {
@@ -83,7 +84,7 @@ fn properties(text: &str, key: usize) -> usize {
         let is_property = before
             .get(word..)
             .is_some_and(|word| word.starts_with(['!', '&']));
-        if !is_property || before.len() == head.len() {
+        if !is_property {
             return start;
         }
         start = word;
