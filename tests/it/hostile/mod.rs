@@ -4,3 +4,4 @@
 mod leaver;
 mod links;
 mod stripped;
+mod ignored;
