@@ -8,17 +8,23 @@
 mod compose;
 mod cursor;
 mod docker;
+mod family;
 mod node;
 mod portable;
 mod python;
 mod rust;
 mod shell;
+mod write;
+#[cfg(test)]
+mod write_tests;
 
 use std::collections::HashMap;
 
 use crate::secret::Cleartext;
 
 pub use cursor::Lines;
+pub use family::Loader;
+pub use write::Unwritable;
 
 /// A program, or a family of them, that reads `.env` files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

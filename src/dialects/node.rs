@@ -147,7 +147,7 @@ fn finish(text: &str, double: bool) -> Cleartext {
 
 /// Whether dotenv-expand puts something in the place of a part: `$NAME` or `${…}` without a
 /// backslash before it.
-fn expands(value: &str) -> bool {
+pub(super) fn expands(value: &str) -> bool {
     value.match_indices('$').any(|(at, _)| {
         let escaped = value.get(..at).is_some_and(|before| before.ends_with('\\'));
         let after = value.get(at + 1..).unwrap_or_default();
