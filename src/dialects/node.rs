@@ -6,7 +6,7 @@
 //! stays. Lines that do not fit are passed over.
 
 use super::cursor::Cursor;
-use super::{Raw, Reading};
+use super::{Assignment, Reading};
 use crate::secret::Cleartext;
 
 pub(super) fn scan(text: &str) -> Reading {
@@ -44,7 +44,7 @@ pub(super) fn scan_expanding(text: &str) -> Reading {
 }
 
 /// The name and value at the cursor, which goes to the value's end.
-fn entry(cursor: &mut Cursor<'_>) -> Option<Raw> {
+fn entry(cursor: &mut Cursor<'_>) -> Option<Assignment> {
     let start = cursor.at();
     let mut ahead = *cursor;
     let exported = ahead.eat("export") && !ahead.eat_while(is_space).is_empty();
@@ -64,7 +64,7 @@ fn entry(cursor: &mut Cursor<'_>) -> Option<Raw> {
             ahead.bump();
         }
         let value = value(&mut ahead);
-        let raw = Raw {
+        let raw = Assignment {
             name: name.into(),
             value,
             start,
