@@ -93,6 +93,15 @@ impl Dialect {
         }
     }
 
+    /// What a program of it reads, where that is known to differ: dotenvx takes what stands in
+    /// single quotes as it is, and expands the rest.
+    pub fn read_for(self, text: &str, loader: Option<Loader>) -> Result<Reading, Refusal> {
+        if self == Self::Node && loader == Some(Loader::Dotenvx) {
+            return Ok(node::scan_dotenvx(text));
+        }
+        self.read(text)
+    }
+
     /// Which of those with the same name counts, by its place in `found`: the last, but for
     /// dotenvy, which leaves what is set.
     pub fn winners(self, found: &[Assignment]) -> HashMap<String, usize> {

@@ -116,8 +116,8 @@ impl Dialect {
 
     /// The spellings of a value, the one that most programs agree on first. They need not be right.
     fn candidates(self, text: &str) -> Vec<Cleartext> {
-        let literal = |quote: &str| wrapped(quote, text.into());
-        let escaped = |signs: &[char]| wrapped("\"", escape(text, signs));
+        let literal = |quote: &str| wrapped(quote, &text.into());
+        let escaped = |signs: &[char]| wrapped("\"", &escape(text, signs));
         match self {
             Self::Node => vec![
                 literal("'"),
@@ -129,8 +129,8 @@ impl Dialect {
             Self::Expand => {
                 let dollars = || escape(text, &['$']);
                 vec![
-                    wrapped("`", dollars()),
-                    wrapped("'", dollars()),
+                    wrapped("`", &dollars()),
+                    wrapped("'", &dollars()),
                     dollars(),
                     escaped(&['$', '\n', '\r']),
                     escaped(&['$', '\r']),
@@ -151,7 +151,7 @@ impl Dialect {
             }
             Self::Compose => vec![escaped(&['\\', '"', '$', '\n', '\r'])],
             Self::Python => vec![
-                wrapped("'", escape(text, &['\\', '\''])),
+                wrapped("'", &escape(text, &['\\', '\''])),
                 escaped(&['\\', '"', '\n', '\r']),
             ],
             Self::Docker => vec![text.into()],
@@ -271,7 +271,7 @@ const SHELLS_OWN: &[&str] = &[
     "UID",
 ];
 
-fn wrapped(quote: &str, inner: Cleartext) -> Cleartext {
+fn wrapped(quote: &str, inner: &Cleartext) -> Cleartext {
     let mut out = Cleartext::with_capacity(inner.len() + 2);
     out.push(quote.as_bytes());
     out.push(inner.as_bytes());
