@@ -2,6 +2,10 @@
 //!
 //! Pure: what becomes of a [`Variable`] is a text, written by others.
 
+pub mod flatten;
+pub mod gather;
+pub mod names;
+
 use crate::document::Kind;
 use crate::keypath::KeyPath;
 use crate::secret::Cleartext;
@@ -10,7 +14,7 @@ use crate::secret::Cleartext;
 pub struct Variable {
     /// The name: letters, digits and `_`, and no digit first.
     pub name: String,
-    /// The value.
+    /// The value, as text where it has a type: `true`, `5432`.
     pub value: Cleartext,
     /// Its type, for the formats that have types.
     pub kind: Kind,
