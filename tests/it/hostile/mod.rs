@@ -2,3 +2,6 @@
 //! that means harm. Each file is a subject; what is taken without a word there is a hole.
 
 mod ignored;
+mod leaver;
+mod links;
+mod stripped;
