@@ -11,7 +11,7 @@ use crate::app::files::{InGit, files_below};
 use crate::app::recipients::is_same_key;
 use crate::app::rewrite::Blocked;
 use crate::app::{App, READ_LIMIT};
-use crate::error::Failure;
+use crate::error::{Exit, Failure};
 use crate::git;
 use crate::git::branches::OnBranch;
 use crate::io::large::Large;
@@ -31,7 +31,7 @@ pub enum Reach {
 
 impl App<'_> {
     /// The files of the repository that are sealed for a public key and are not among `known`, and
-    /// those that cannot be read.
+    /// those of which it cannot be told.
     pub fn others_sealed_for(
         &self,
         key: &str,
@@ -57,8 +57,12 @@ impl App<'_> {
                 continue;
             }
             match is_file_sealed_for(&path, key) {
-                Ok(true) => found.push(file),
-                Ok(false) => {}
+                Ok(Some(true)) => found.push(file),
+                Ok(Some(false)) => {}
+                Ok(None) => unknown.push(Blocked {
+                    failure: unclear().at(file.display()),
+                    file,
+                }),
                 Err(error) => unknown.push(Blocked {
                     file,
                     failure: error.into(),
@@ -74,43 +78,56 @@ impl App<'_> {
         let Some(tree) = git::work_tree_of(self.directory())? else {
             return Ok(Vec::new());
         };
-        Ok(tree.elsewhere(|path, bytes| is_sealed_for(path, bytes, key))?)
+        Ok(tree.elsewhere(|path, bytes| is_sealed_for(path, bytes, key) != Some(false))?)
     }
 }
 
-fn is_file_sealed_for(path: &Path, key: &str) -> Result<bool, IoError> {
+fn unclear() -> Failure {
+    let message = "holds the key and something encrypted, but cannot be read as an encrypted file";
+    Failure::new(Exit::IO, "unclear", message)
+}
+
+fn is_file_sealed_for(path: &Path, key: &str) -> Result<Option<bool>, IoError> {
     /// What is larger is searched before it is read, in bytes.
     const LARGE: u64 = 1 << 20;
     if let Some(large) = Large::open(path, LARGE)?
         && !is_in(&large, needle(key).as_bytes())?
     {
-        return Ok(false);
+        return Ok(Some(false));
     }
     match file::read(path, READ_LIMIT) {
         Ok(text) => Ok(is_sealed_for(path, text.as_bytes(), key)),
         // A large binary file, most likely.
-        Err(IoError::TooLarge { .. }) => Ok(true),
+        Err(IoError::TooLarge { .. }) => Ok(None),
         Err(error) => Err(error),
     }
 }
 
-/// Whether a file is sealed for a public key. One that holds the key and something encrypted, and of
-/// which more cannot be told, counts: it may be in the midst of a merge.
-fn is_sealed_for(path: &Path, bytes: &[u8], key: &str) -> bool {
+/// Whether a file is sealed for a public key; `None` where it holds the key and something encrypted,
+/// and more cannot be told: it may be in the midst of a merge, or a text about such files.
+fn is_sealed_for(path: &Path, bytes: &[u8], key: &str) -> Option<bool> {
     let has = |needle: &str| memchr::memmem::find(bytes, needle.as_bytes()).is_some();
     if !has(needle(key)) {
-        return false;
+        return Some(false);
     }
-    let tree = Format::from_path(path).store().parse(bytes).ok();
-    let groups = tree
-        .as_ref()
-        .and_then(|tree| Metadata::from_block(tree.meta()?).groups().ok());
+    // sops takes any name for any type.
+    let formats = [
+        Format::from_path(path),
+        Format::Yaml,
+        Format::Dotenv,
+        Format::Ini,
+    ];
+    let groups = formats.into_iter().find_map(|format| {
+        let tree = format.store().parse(bytes).ok()?;
+        Metadata::from_block(tree.meta()?).groups().ok()
+    });
     match groups {
         Some(groups) => {
             let mut entries = groups.iter().flatten();
-            entries.any(|entry| is_same_key(&entry.recipient(), key))
+            Some(entries.any(|entry| is_same_key(&entry.recipient(), key)))
         }
-        None => has("ENC[AES256_GCM,") || has("-----BEGIN AGE ENCRYPTED FILE-----"),
+        None if has("ENC[AES256_GCM,") || has("-----BEGIN AGE ENCRYPTED FILE-----") => None,
+        None => Some(false),
     }
 }
 
@@ -145,15 +162,25 @@ mod tests {
         let ssh = "ssh-ed25519 AAAAB= ana@laptop";
         let yaml = "a: ENC[AES256_GCM,data:x]\nsops:\n  age:\n    - recipient: ssh-ed25519 AAAAB x\n      enc: y\n  mac: z\n";
         for (name, text, key, expected) in [
-            ("a.yaml", yaml, ssh, true),
-            ("a.yaml", yaml, "ssh-ed25519 AAAA", false),
-            ("a.yaml", yaml, "age1a", false),
+            ("a.yaml", yaml, ssh, Some(true)),
+            ("a.yaml", yaml, "ssh-ed25519 AAAA", Some(false)),
+            ("a.yaml", yaml, "age1a", Some(false)),
             // Its own words about somebody else's key.
-            ("a.yaml", &yaml.replace("a: E", "age1a: E"), "age1a", false),
-            ("a.txt", yaml, ssh, true),
-            ("a.yaml", &format!("<<<<<<<\n{yaml}"), ssh, true),
-            ("a.md", "of age1a", "age1a", false),
-            ("a.json", "{\"sops\": 1, \"x\": \"age1a\"}", "age1a", false),
+            (
+                "a.yaml",
+                &yaml.replace("a: E", "age1a: E"),
+                "age1a",
+                Some(false),
+            ),
+            ("a.txt", yaml, ssh, Some(true)),
+            ("a.yaml", &format!("<<<<<<<\n{yaml}"), ssh, None),
+            ("a.md", "of age1a", "age1a", Some(false)),
+            (
+                "a.json",
+                "{\"sops\": 1, \"x\": \"age1a\"}",
+                "age1a",
+                Some(false),
+            ),
         ] {
             assert_eq!(
                 is_sealed_for(Path::new(name), text.as_bytes(), key),

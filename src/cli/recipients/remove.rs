@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::add::{commit_together, if_not_openable};
 use crate::app::many;
+use crate::app::mentions::Reach;
 use crate::app::register::Leaver;
 use crate::app::rewrite::{Change, Plan, Request};
 use crate::cli::Context;
@@ -46,9 +47,19 @@ impl Remove {
         // What they could read is known without opening it, also of files that stay as they are.
         let Plan {
             changes: readable,
-            open_still,
+            mut open_still,
             ..
         } = app.plan(&request, || {});
+        // What sops sealed under a name of its own outside of every rule is no secret file to the rules.
+        let (others, unknown) = app.others_sealed_for(&leaver.key, &request.files, Reach::InGit)?;
+        open_still.extend(others);
+        for unknown in unknown {
+            let file = unknown.file.display();
+            let message = format!(
+                "{file}: mentions {name}'s key, or cannot be read; whether {name} can open it is not known"
+            );
+            context.ui.warn(&message, &[]);
+        }
         let readable: Vec<Change> = readable
             .into_iter()
             .filter(|change| change.removed.iter().any(|gone| gone.key == leaver.key))
@@ -96,11 +107,12 @@ impl Remove {
                 ("key", json!(leaver.key)),
                 ("groups_removed", json!(leaver.groups)),
                 ("to_change", to_change(&readable)),
+                ("open_still", json!(open_still)),
             ];
             fields.extend(answer.json);
             context.ui.json(&object(fields))?;
         } else {
-            self.print(context, &leaver, &readable)?;
+            self.print(context, &leaver, &readable, &open_still)?;
         }
         match answer.outcome {
             Ok(_) if !open_still.is_empty() => Err(opens_still(name, &open_still)),
@@ -114,6 +126,7 @@ impl Remove {
         context: &Context,
         leaver: &Leaver,
         readable: &[Change],
+        open_still: &[PathBuf],
     ) -> Result<(), Failure> {
         let name = &leaver.name;
         for change in readable {
@@ -123,6 +136,9 @@ impl Remove {
             }
         }
         let values: usize = readable.iter().map(|change| change.secrets.len()).sum();
+        if readable.is_empty() && !open_still.is_empty() {
+            return Ok(());
+        }
         if values == 0 {
             context.ui.note(&format!(
                 "{name} could read none of the secret files that are here now"
