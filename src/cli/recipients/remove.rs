@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::add::{commit_together, if_not_openable};
 use crate::app::load::with_causes;
 use crate::app::many;
+use crate::app::mentions::Reach;
 use crate::app::register::Leaver;
 use crate::app::rewrite::{Change, Plan, Request};
 use crate::cli::Context;
@@ -47,9 +48,23 @@ impl Remove {
         // What they could read is known without opening it, also of files that stay as they are.
         let Plan {
             changes: readable,
-            open_still,
+            mut open_still,
             ..
         } = app.plan(&request, || {});
+        // What sops sealed under a name of its own outside of every rule is no secret file to the rules.
+        let (others, unknown) = app.others_sealed_for(&leaver.key, &request.files, Reach::InGit)?;
+        open_still.extend(
+            others
+                .into_iter()
+                .map(|file| (file, "no rule covers it".to_owned())),
+        );
+        for unknown in unknown {
+            let file = unknown.file.display();
+            let message = format!(
+                "{file}: mentions {name}'s key, or cannot be read; whether {name} can open it is not known"
+            );
+            context.ui.warn(&message, &[]);
+        }
         let readable: Vec<Change> = readable
             .into_iter()
             .filter(|change| change.removed.iter().any(|gone| gone.key == leaver.key))
@@ -98,7 +113,7 @@ impl Remove {
                 ("groups_removed", json!(leaver.groups)),
                 ("to_change", to_change(&readable)),
                 (
-                    "opens_still",
+                    "open_still",
                     open_still.iter().map(|(file, _)| json!(file)).collect(),
                 ),
             ];

@@ -196,3 +196,28 @@ fn rules_of_a_directory_below_are_told() {
     [3]
     "##);
 }
+
+#[test]
+fn a_file_under_its_own_name_outside_of_the_rules_is_told() {
+    let repo = repo();
+    repo.write("deploy/creds.yaml", "db: hidden\n");
+    repo.write("README.md", format!("{BOB} reads ENC[AES256_GCM,data:…]\n"));
+    repo.write("build/creds.yaml", "db: hidden\n");
+    repo.write(".gitignore", "/build/\n");
+    for file in ["deploy/creds.yaml", "build/creds.yaml"] {
+        let outcome = repo
+            .mvx(["encrypt", "-q", "-i", "--age", ANA, "--age", BOB, file])
+            .outcome();
+        assert_eq!(outcome.code(), Some(0), "{outcome}");
+    }
+    insta::assert_snapshot!(repo.session("mvx recipients remove bob --yes"), @r###"
+    $ mvx recipients remove bob --yes
+    mvx: warning: README.md: mentions bob's key, or cannot be read; whether bob can open it is not known
+    mvx: .sops-rules.toml: bob removed from the register, all groups and all rules
+    mvx: there are no files to write
+    mvx: commit the rules and the files together
+    mvx: error: bob can still open deploy/creds.yaml, which no rule covers
+    mvx: hint: cover it with a [[files]] table in the rules, and run `mvx recipients sync`
+    [1]
+    "###);
+}
