@@ -48,8 +48,10 @@ pub enum Unwritable {
     /// What dotenvx takes for its own.
     #[error("it begins with `encrypted:`, which dotenvx and dotenv-expand take for their own")]
     Encrypted,
-    /// dotenv, dotenvx and `node --env-file` disagree.
-    #[error("dotenv, dotenvx and `node --env-file` read it differently however it is written")]
+    /// dotenv, dotenvx, Deno and `node --env-file` disagree.
+    #[error(
+        "dotenv, dotenvx, Deno and `node --env-file` read it differently however it is written"
+    )]
     Family,
     /// `${…}`, which the reader replaces wherever it stands.
     #[error("it holds `${{`, which this reader replaces wherever it stands")]
