@@ -94,7 +94,15 @@ impl Dialect {
         match own {
             Some(spelled) => Ok(spelled),
             None if self == Self::Node && loader == Some(Loader::Dotenvx) => {
-                Self::Expand.spelling(value, None)
+                // Its double quotes know `\t`, too.
+                Self::Expand.spelling(value, None).and_then(|spelled| {
+                    let tab = spelled.as_bytes().starts_with(b"\"") && text.contains("\\t");
+                    if tab {
+                        Err(Unwritable::Mixture)
+                    } else {
+                        Ok(spelled)
+                    }
+                })
             }
             None => Err(self.reason(text, loader)),
         }

