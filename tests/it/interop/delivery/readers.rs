@@ -182,7 +182,7 @@ pub(super) fn docker(text: &str) -> Read {
 /// Answers the requests of one connection; the body of the one that makes a container.
 fn answer(mut stream: UnixStream) -> Option<Vec<u8>> {
     let mut received = Vec::new();
-    let mut piece = [0; 65536];
+    let mut piece = [0; 8192];
     loop {
         let end = received.windows(4).position(|four| four == b"\r\n\r\n");
         if let Some(end) = end {
