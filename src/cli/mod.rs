@@ -25,6 +25,7 @@ mod differences;
 mod doctor;
 mod edit;
 mod encrypt;
+mod env;
 mod exit_codes;
 mod generate;
 mod get;
@@ -57,7 +58,7 @@ use clap::{ArgAction, Parser};
 
 use crate::app::{App, Note};
 use crate::error::{Exit, Failure};
-use crate::io::env::{self, Environment};
+use crate::io::env::{Environment, arguments, enter, working_directory};
 use crate::io::harden;
 use crate::io::terminal::Colour;
 use crate::keys::prompt::NoPrompt;
@@ -195,6 +196,11 @@ enum Command {
     /// sops accepts files in which somebody renamed a clear key, changed a type, moved the border
     /// between two clear values or planted a recipient. mvx seals all of that; see docs/seal.md.
     Seal(seal::Seal),
+    /// Deliver secrets to .env files, as the profiles of the rules say
+    ///
+    /// A profile, `[env.NAME]` in .sops-rules.toml, says which secret files are read, under which
+    /// names their values are delivered, and where to. docs/profiles.md has every field.
+    Env(env::Env),
     /// Find out what is wrong with a file that does not open, and mend it
     ///
     /// Shows what differs from the last version in git that was good, by key path and without values,
@@ -249,6 +255,7 @@ impl Command {
             Self::Rename(rename) => rename.run(context),
             Self::List(list) => list.run(context),
             Self::Seal(seal) => seal.run(context),
+            Self::Env(env) => env.run(context),
             Self::Repair(repair) => repair.run(context),
             Self::Keys(keys) => keys.run(context),
             Self::Recipients(recipients) => recipients.run(context),
@@ -325,7 +332,7 @@ fn format_parser() -> impl TypedValueParser<Value = Format> {
 
 /// Runs mvx with the process's own arguments, and says how it ends.
 pub fn main() -> ExitCode {
-    let arguments = env::arguments();
+    let arguments = arguments();
     let early = usage::Early::guess(&arguments);
     shield(early.json, || {
         let environment = Environment::read();
@@ -366,10 +373,10 @@ fn run(cli: Cli, environment: Environment) -> ExitCode {
         &environment,
     );
     let entered = match &global.start_in {
-        Some(directory) => env::enter(directory),
+        Some(directory) => enter(directory),
         None => Ok(()),
     };
-    let directory = match entered.and_then(|()| env::working_directory()) {
+    let directory = match entered.and_then(|()| working_directory()) {
         Ok(directory) => directory,
         Err(error) => return ui.end(Err(error.into())),
     };

@@ -2,9 +2,12 @@
 //!
 //! Pure: what becomes of a [`Variable`] is a text, written by others.
 
+pub mod block;
+pub mod example;
 pub mod flatten;
 pub mod gather;
 pub mod names;
+pub mod placeholder;
 
 use crate::document::Kind;
 use crate::keypath::KeyPath;

@@ -1,0 +1,51 @@
+//! `mvx env`.
+
+mod sync;
+
+use super::Context;
+use crate::app::env::deliver::scopes;
+use crate::error::{Exit, Failure};
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  mvx env sync
+  mvx env sync tenant --with client=acme")]
+pub(super) struct Env {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Write what profiles deliver to their outputs, such as .env.local
+    ///
+    /// A block in the file is mvx's; your own lines around it stay. The names that come, change and
+    /// go are shown, and no value is. Every profile is opened and checked before the first file is
+    /// written, and a file that is up to date is not touched. A file that git would take into a
+    /// commit is refused, unless git is told to ignore it: you are asked, or give --gitignore.
+    Sync(sync::Sync),
+}
+
+impl Env {
+    pub(super) fn run(&self, context: &Context) -> Result<Exit, Failure> {
+        match &self.command {
+            Command::Sync(sync) => sync.run(context),
+        }
+    }
+}
+
+// The values of scopes. A doc comment would take the place of the command's.
+#[derive(clap::Args)]
+pub(super) struct With {
+    /// Fill in a scope of the profile's files: `--with client=acme` for `{client}`
+    #[arg(long, value_name = "SCOPE=NAME")]
+    with: Vec<String>,
+}
+
+impl With {
+    /// The scopes and their values.
+    pub(super) fn scopes(&self) -> Result<Vec<(String, String)>, Failure> {
+        scopes(&self.with)
+    }
+}
