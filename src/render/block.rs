@@ -140,10 +140,7 @@ mod tests {
     #[test]
     fn the_users_lines_stay_around_the_block() {
         let first = with_block("OWN=1\r\nLAST=2", "A=1\n");
-        assert_eq!(
-            first,
-            "OWN=1\r\nLAST=2\n# >>> mvx note\nA=1\n# <<< mvx\n"
-        );
+        assert_eq!(first, "OWN=1\r\nLAST=2\n# >>> mvx note\nA=1\n# <<< mvx\n");
         let behind = format!("{first}# mine\nB = 2");
         assert_eq!(
             with_block(&behind, "A=2\nC=3\n"),
@@ -157,12 +154,18 @@ mod tests {
         for (text, expected) in [
             ("A=1\n# >>> mvx x\nB=2\n", Damaged::NotClosed { line: 2 }),
             ("A=1\n# <<< mvx\n", Damaged::NotOpened { line: 2 }),
-            ("# >>> mvx\n# >>> mvx\n# <<< mvx\n", Damaged::Twice { line: 2 }),
+            (
+                "# >>> mvx\n# >>> mvx\n# <<< mvx\n",
+                Damaged::Twice { line: 2 },
+            ),
             (
                 "# >>> mvx\n# <<< mvx\n# >>> mvx\n# <<< mvx\n",
                 Damaged::Twice { line: 3 },
             ),
-            ("# >>> mvx\n# <<< mvx\r\n# <<< mvx", Damaged::Twice { line: 3 }),
+            (
+                "# >>> mvx\n# <<< mvx\r\n# <<< mvx",
+                Damaged::Twice { line: 3 },
+            ),
         ] {
             assert_eq!(find(text.as_bytes()), Err(expected), "{text:?}");
         }

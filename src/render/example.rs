@@ -45,7 +45,10 @@ pub fn update(text: &str, wanted: &[Wanted<'_>], prune: bool) -> Updated {
     let mut gone: HashSet<usize> = HashSet::new();
     let mut removed = Vec::new();
     for (name, start, end) in scan(text) {
-        let (first, last) = (numbers.of(start), numbers.of(end.saturating_sub(1).max(start)));
+        let (first, last) = (
+            numbers.of(start),
+            numbers.of(end.saturating_sub(1).max(start)),
+        );
         if prune && !wanted.iter().any(|one| one.name == name) {
             gone.extend(first..=last);
             if !removed.contains(&name) {
@@ -121,12 +124,22 @@ mod tests {
     fn updated(text: &str, wanted: &[(&str, &str)], prune: bool) -> Updated {
         let comments: Vec<Vec<String>> = wanted
             .iter()
-            .map(|(name, _)| if *name == "C" { vec!["about C".into(), String::new()] } else { vec![] })
+            .map(|(name, _)| {
+                if *name == "C" {
+                    vec!["about C".into(), String::new()]
+                } else {
+                    vec![]
+                }
+            })
             .collect();
         let wanted: Vec<Wanted<'_>> = wanted
             .iter()
             .zip(&comments)
-            .map(|((name, group), comments)| Wanted { name, comments, group })
+            .map(|((name, group), comments)| Wanted {
+                name,
+                comments,
+                group,
+            })
             .collect();
         update(text, &wanted, prune)
     }
@@ -141,13 +154,21 @@ mod tests {
     #[test]
     fn what_stands_there_stays() {
         let text = "# ours\nA=1 # one\n\nPEM=\"x\ny\"\nOWN=z";
-        let new = updated(text, &[("A", "1"), ("B", "1"), ("PEM", "1"), ("C", "1")], false);
+        let new = updated(
+            text,
+            &[("A", "1"), ("B", "1"), ("PEM", "1"), ("C", "1")],
+            false,
+        );
         assert_eq!(
             new.text,
             "# ours\nA=1 # one\nB=\n\nPEM=\"x\ny\"\n# about C\n#\nC=\nOWN=z"
         );
         assert!(new.removed.is_empty());
-        let again = updated(&new.text, &[("A", "1"), ("B", "1"), ("PEM", "1"), ("C", "1")], false);
+        let again = updated(
+            &new.text,
+            &[("A", "1"), ("B", "1"), ("PEM", "1"), ("C", "1")],
+            false,
+        );
         assert_eq!(again.text, new.text);
         let apart = updated("OWN=z", &[("B", "1")], false);
         assert_eq!(apart.text, "OWN=z\n\nB=\n");
@@ -165,7 +186,10 @@ mod tests {
     #[test]
     fn names_have_their_lines() {
         let found = names("# x\nA=1\nB=\"a\nb\"\nC=\nA=2\n");
-        let found: Vec<(&str, usize)> = found.iter().map(|(name, line)| (name.as_str(), *line)).collect();
+        let found: Vec<(&str, usize)> = found
+            .iter()
+            .map(|(name, line)| (name.as_str(), *line))
+            .collect();
         assert_eq!(found, [("A", 2), ("B", 3), ("C", 5)]);
     }
 }

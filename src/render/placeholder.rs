@@ -49,7 +49,8 @@ pub fn is_placeholder(value: &str) -> bool {
     });
     let described = plain.len() <= 60
         && is_wording(value)
-        && ((plain.starts_with("your") && (plain.ends_with("here") || value.contains(['-', '_', ' '])))
+        && ((plain.starts_with("your")
+            && (plain.ends_with("here") || value.contains(['-', '_', ' '])))
             || (plain.starts_with("insert") && plain.ends_with("here"))
             || (plain.starts_with("replacewith") || plain.starts_with("changeme")));
     signs || between || described || WORDS.contains(&plain.as_str())
@@ -68,15 +69,45 @@ mod tests {
     #[test]
     fn what_stands_for_a_value_is_told_from_one() {
         for placeholder in [
-            "changeme", "CHANGE_ME", "change-me!", "xxx", "XXXXXXXX", "***", "...", "<token>",
-            "<your api key>", "{{ token }}", "TODO", "your-key-here", "your_api_key", "YOUR TOKEN",
-            "insert-secret-here", "replace-with-token", " changeme ", "__TOKEN__",
+            "changeme",
+            "CHANGE_ME",
+            "change-me!",
+            "xxx",
+            "XXXXXXXX",
+            "***",
+            "...",
+            "<token>",
+            "<your api key>",
+            "{{ token }}",
+            "TODO",
+            "your-key-here",
+            "your_api_key",
+            "YOUR TOKEN",
+            "insert-secret-here",
+            "replace-with-token",
+            " changeme ",
+            "__TOKEN__",
         ] {
             assert!(is_placeholder(placeholder), "{placeholder}");
         }
         for value in [
-            "", "x", "xx", "a", "yourself", "localhost", "postgres://u:p@h/db", "<a>b", "-", "--",
-            "todos", "true", "0", "k3y-9f2", "hunter2", "<html><b>1</b></html>", "youridp.example.com",
+            "",
+            "x",
+            "xx",
+            "a",
+            "yourself",
+            "localhost",
+            "postgres://u:p@h/db",
+            "<a>b",
+            "-",
+            "--",
+            "todos",
+            "true",
+            "0",
+            "k3y-9f2",
+            "hunter2",
+            "<html><b>1</b></html>",
+            "youridp.example.com",
         ] {
             assert!(!is_placeholder(value), "{value}");
         }

@@ -120,7 +120,10 @@ impl App<'_> {
         let chosen = self.profile(one.profile.as_deref())?;
         let profile = &chosen.profile;
         let wants = |what| request.against.is_none_or(|against| against == what);
-        let example = profile.example.as_deref().filter(|_| wants(Against::Example));
+        let example = profile
+            .example
+            .as_deref()
+            .filter(|_| wants(Against::Example));
         // An output is not there where nothing is delivered, as in most pipelines: names alone are
         // compared with it on request.
         let by_default = !request.names_only || request.against == Some(Against::Output);
@@ -145,19 +148,21 @@ impl App<'_> {
         if let Some(output) = output {
             let path = self.profile_path(&chosen, output, "output")?;
             match Form::of(profile) {
-                Form::Block(dialect) => self.check_block(&mut case, &path, dialect, one)?,
+                Form::Block(dialect) => case.block(&path, dialect, one)?,
                 Form::Whole(_) if request.names_only => {
                     return Err(self.nothing_to_check(&chosen, request));
                 }
-                form @ Form::Whole(_) => self.check_whole(&mut case, &path, form, one)?,
+                form @ Form::Whole(_) => case.whole(&path, form, one)?,
             }
             compared.push(path);
         }
-        checked.compared.extend(compared.into_iter().map(|file| Compared {
-            profile: profile.name.clone(),
-            file,
-            names: known.len(),
-        }));
+        checked
+            .compared
+            .extend(compared.into_iter().map(|file| Compared {
+                profile: profile.name.clone(),
+                file,
+                names: known.len(),
+            }));
         Ok(())
     }
 
@@ -207,7 +212,12 @@ impl App<'_> {
             .collect())
     }
 
-    fn check_example(&self, case: &mut Case<'_>, path: &Path, one: &Request) -> Result<(), Failure> {
+    fn check_example(
+        &self,
+        case: &mut Case<'_>,
+        path: &Path,
+        one: &Request,
+    ) -> Result<(), Failure> {
         let update = command("mvx env example", one);
         let Some(text) = text_of(path)? else {
             let hint = format!("`{update}` makes it");
@@ -224,7 +234,8 @@ impl App<'_> {
         let names = example::names(text.trim_start_matches('\u{feff}'));
         for (name, line) in &names {
             if !case.known.iter().any(|known| known.name == *name) {
-                let text = format!("`{name}` is in the example, and the profile does not deliver it");
+                let text =
+                    format!("`{name}` is in the example, and the profile does not deliver it");
                 let hint = "add it to a secret file or to `defaults`, or take it out with `mvx env example --prune`".into();
                 case.name("missing", path, Some(*line), name, text, hint);
             }
@@ -240,7 +251,10 @@ impl App<'_> {
                 case.name("extra", path, None, &known.name, text, hint);
             }
         }
-        let values = winners(Dialect::Node, read(Dialect::Node, text.as_bytes()).unwrap_or_default());
+        let values = winners(
+            Dialect::Node,
+            read(Dialect::Node, text.as_bytes()).unwrap_or_default(),
+        );
         for known in case.known {
             let shown = values.get(&known.name);
             let is_secret = matches!(known.origin, Origin::Secret { .. });
@@ -251,19 +265,22 @@ impl App<'_> {
             {
                 let text = format!("the example holds the value of `{}` itself", known.name);
                 let hint = "take it out, and change the secret: git's history keeps it".into();
-                case.name("value-in-example", path, Some(shown.line), &known.name, text, hint);
+                case.name(
+                    "value-in-example",
+                    path,
+                    Some(shown.line),
+                    &known.name,
+                    text,
+                    hint,
+                );
             }
         }
         Ok(())
     }
+}
 
-    fn check_block(
-        &self,
-        case: &mut Case<'_>,
-        path: &Path,
-        dialect: Dialect,
-        one: &Request,
-    ) -> Result<(), Failure> {
+impl Case<'_> {
+    fn block(&mut self, path: &Path, dialect: Dialect, one: &Request) -> Result<(), Failure> {
         let sync = || format!("`{}` writes it", command("mvx env sync", one));
         let text = text_of(path)?;
         let block = match &text {
@@ -272,7 +289,7 @@ impl App<'_> {
         };
         let (Some(text), Some(block)) = (text, block) else {
             let text = "holds nothing of the profile yet".into();
-            case.add("not-synced", path, None, text, sync());
+            self.add("not-synced", path, None, text, sync());
             return Ok(());
         };
         let bytes = text.as_bytes();
@@ -280,20 +297,20 @@ impl App<'_> {
         let above = memchr::memchr_iter(b'\n', above).count();
         let Some(found) = read(dialect, bytes.get(block).unwrap_or_default()) else {
             let text = format!("a reader of {} gives up on mvx's block", dialect.name());
-            case.add("drift", path, Some(above + 1), text, sync());
+            self.add("drift", path, Some(above + 1), text, sync());
             return Ok(());
         };
         let mut found: HashMap<String, Standing> = winners(dialect, found);
-        for known in case.known {
+        for known in self.known {
             let name = &known.name;
             match (found.remove(name), &known.value) {
                 (None, _) => {
                     let text = format!("`{name}` is delivered, and not in mvx's block");
-                    case.name("drift", path, Some(above + 1), name, text, sync());
+                    self.name("drift", path, Some(above + 1), name, text, sync());
                 }
                 (Some(old), Some(value)) if old.value != *value => {
                     let text = format!("`{name}` has another value than {}", place(&known.origin));
-                    case.name("drift", path, Some(above + old.line), name, text, sync());
+                    self.name("drift", path, Some(above + old.line), name, text, sync());
                 }
                 _ => {}
             }
@@ -302,24 +319,25 @@ impl App<'_> {
         surplus.sort_by_key(|(_, standing)| standing.start);
         for (name, standing) in surplus {
             let text = format!("`{name}` stands in mvx's block, and is not delivered any more");
-            case.name("drift", path, Some(above + standing.line), &name, text, sync());
+            self.name(
+                "drift",
+                path,
+                Some(above + standing.line),
+                &name,
+                text,
+                sync(),
+            );
         }
         Ok(())
     }
 
-    fn check_whole(
-        &self,
-        case: &mut Case<'_>,
-        path: &Path,
-        form: Form,
-        one: &Request,
-    ) -> Result<(), Failure> {
+    fn whole(&mut self, path: &Path, form: Form, one: &Request) -> Result<(), Failure> {
         let sync = format!("`{}` writes it", command("mvx env sync", one));
         let Some(text) = text_of(path)? else {
-            case.add("not-synced", path, None, "is not there".into(), sync);
+            self.add("not-synced", path, None, "is not there".into(), sync);
             return Ok(());
         };
-        let variables: Vec<Variable> = case
+        let variables: Vec<Variable> = self
             .known
             .iter()
             .filter_map(|known| {
@@ -341,13 +359,11 @@ impl App<'_> {
         };
         if body != wanted.as_bytes() {
             let text = "does not hold what the profile delivers".into();
-            case.add("drift", path, None, text, sync);
+            self.add("drift", path, None, text, sync);
         }
         Ok(())
     }
-}
 
-impl Case<'_> {
     fn add(
         &mut self,
         code: &'static str,
@@ -409,7 +425,7 @@ impl Case<'_> {
 /// A command with the profile and the scopes of a request.
 fn command(command: &str, one: &Request) -> String {
     let mut line = command.to_owned();
-    for profile in &one.profile {
+    if let Some(profile) = &one.profile {
         line.push(' ');
         line.push_str(&shell_word(Path::new(profile)));
     }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::app::App;
 use crate::app::env::deliver::{Depth, Named};
+use crate::app::env::place::may_be_output;
 use crate::app::files::shell_word;
 use crate::error::{Exit, Failure};
 use crate::io::write::{self, Access};
@@ -63,7 +64,7 @@ impl App<'_> {
                     .hint("`example = \".env.example\"` in it says where it is written"));
             };
             let path = self.profile_path(&chosen, example, "example")?;
-            self.may_be_output(&path)?;
+            may_be_output(&path)?;
             let names = self.names(&one, depth)?.names;
             if let Some(other) = examples.iter_mut().find(|other| other.path == path) {
                 other.profiles.push(name);

@@ -54,22 +54,6 @@ impl App<'_> {
         Ok(self.relative(&path))
     }
 
-    /// Refuses an output that is a secret file, or that no file can be.
-    pub(super) fn may_be_output(&self, path: &Path) -> Result<(), Failure> {
-        directory_is_there(path)?;
-        file::is_replaceable(path)?;
-        if file::kind(path)? == Some(Kind::File) && has_metadata(path)? {
-            return Err(Failure::new(
-                Exit::RULES,
-                "encrypted-output",
-                "it is an encrypted file, and a profile would write values in clear over it",
-            )
-            .at(path.display())
-            .hint("`output` of the profile names another file"));
-        }
-        Ok(())
-    }
-
     /// What git does with a file.
     pub fn in_git(&self, path: &Path) -> Result<InGit, Failure> {
         let Some(tree) = git::work_tree_of(file::directory_of(path))? else {
@@ -83,6 +67,22 @@ impl App<'_> {
             InGit::Exposed
         })
     }
+}
+
+/// Refuses an output that is a secret file, or that no file can be.
+pub(super) fn may_be_output(path: &Path) -> Result<(), Failure> {
+    directory_is_there(path)?;
+    file::is_replaceable(path)?;
+    if file::kind(path)? == Some(Kind::File) && has_metadata(path)? {
+        return Err(Failure::new(
+            Exit::RULES,
+            "encrypted-output",
+            "it is an encrypted file, and a profile would write values in clear over it",
+        )
+        .at(path.display())
+        .hint("`output` of the profile names another file"));
+    }
+    Ok(())
 }
 
 /// Directories in which nothing is written, in whatever case: some file systems have none.

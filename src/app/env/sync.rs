@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::app::App;
 use crate::app::env::deliver::{Delivery, Request};
-use crate::app::env::place::InGit;
+use crate::app::env::place::{InGit, may_be_output};
 use crate::app::env::rendered::{Form, is_within, read, winners};
 use crate::app::files::shell_word;
 use crate::error::{At as _, Exit, Failure};
@@ -132,7 +132,7 @@ impl App<'_> {
                 .hint("`mvx env render` hands it to the pipeline"));
         }
         let path = self.profile_path(&chosen, output, "output")?;
-        self.may_be_output(&path)?;
+        may_be_output(&path)?;
         let in_git = self.in_git(&path)?;
         if in_git == InGit::Tracked {
             self.must_be_ignored(&path, "values", "or name another `output` in the profile")?;
@@ -140,16 +140,17 @@ impl App<'_> {
         let Delivery {
             variables, files, ..
         } = self.deliver(request)?;
-        if files.iter().any(|file| *file == path) {
+        if files.contains(&path) {
             let message = "it is one of the profile's own secret files";
             return Err(Failure::new(Exit::RULES, "encrypted-output", message).at(path.display()));
         }
         let body = form.render(&variables).at(path.display())?;
-        let scopes: String = request
-            .with
-            .iter()
-            .map(|(scope, value)| format!(" --with {}", shell_word(Path::new(&format!("{scope}={value}")))))
-            .collect();
+        let mut scopes = String::new();
+        for (scope, value) in &request.with {
+            let word = format!("{scope}={value}");
+            scopes.push_str(" --with ");
+            scopes.push_str(&shell_word(Path::new(&word)));
+        }
         let mut output = Output {
             note: format!(
                 "env sync {}{scopes} ({}); mvx writes this block and leaves your lines around it alone",
@@ -167,7 +168,9 @@ impl App<'_> {
             path,
         };
         let old = old_text(&output.path)?;
-        let (new, change) = self.compose(&output, old.as_ref()).at(output.path.display())?;
+        let (new, change) = self
+            .compose(&output, old.as_ref())
+            .at(output.path.display())?;
         let is_open = look::look(&output.path)?.is_some_and(|look| look.is_shared());
         let is_same = old.is_some_and(|old| old == new);
         output.change = Change {
@@ -184,7 +187,9 @@ impl App<'_> {
         let lock = self.lock(path)?;
         // What was no link when the plan was made may be one by now.
         if lock.target() != path.as_path() {
-            return Err(Failure::from(IoError::ChangedMeanwhile { path: path.clone() }));
+            return Err(Failure::from(IoError::ChangedMeanwhile {
+                path: path.clone(),
+            }));
         }
         let old = old_text(path)?;
         let (new, change) = self.compose(output, old.as_ref()).at(path.display())?;
@@ -247,7 +252,11 @@ impl App<'_> {
                 Some(_) => {}
             }
         }
-        let now: HashSet<&str> = output.variables.iter().map(|one| one.name.as_str()).collect();
+        let now: HashSet<&str> = output
+            .variables
+            .iter()
+            .map(|one| one.name.as_str())
+            .collect();
         change.removed = before
             .into_keys()
             .filter(|name| !now.contains(name.as_str()))
@@ -311,7 +320,9 @@ impl App<'_> {
             };
             self.warn(
                 format!("{path}: line {line} gives `{name}` a value, too; {which}"),
-                [format!("delete that line, or leave `{name}` to it with `exclude` in the profile")],
+                [format!(
+                    "delete that line, or leave `{name}` to it with `exclude` in the profile"
+                )],
             );
         }
         Ok(())
@@ -334,7 +345,13 @@ fn compose_whole(output: &Output, old: Option<&Cleartext>) -> (Cleartext, Change
     let mark = format!("{OPENING} {}\n", output.note);
     let marked = output.form.has_comments();
     if marked {
-        new.push(mark.replace("this block and leaves your lines around it alone", "this file").as_bytes());
+        new.push(
+            mark.replace(
+                "this block and leaves your lines around it alone",
+                "this file",
+            )
+            .as_bytes(),
+        );
     }
     new.push(output.body.as_bytes());
     let is_marked = |old: &Cleartext| marked && old.as_bytes().starts_with(OPENING.as_bytes());

@@ -18,6 +18,7 @@ Examples:
   mvx env sync
   mvx env sync local test --dry-run
   mvx env sync tenant --with client=acme --gitignore")]
+#[expect(clippy::struct_excessive_bools, reason = "they are flags")]
 pub(super) struct Sync {
     /// The profiles; the default one, or the only one, where none is named
     #[arg(value_name = "PROFILE")]
@@ -85,7 +86,7 @@ impl Sync {
                     context.ui.note(&line);
                 }
             }
-            answers.push(answer(output, &change, written, list));
+            answers.push(answer(output, &change, written, list.as_ref()));
         }
         context.notes(&app);
         if context.ui.is_json() {
@@ -179,7 +180,7 @@ fn lines(output: &Output, change: &Change, written: bool) -> Vec<String> {
     lines
 }
 
-fn answer(output: &Output, change: &Change, written: bool, ignored: Option<PathBuf>) -> Value {
+fn answer(output: &Output, change: &Change, written: bool, ignored: Option<&PathBuf>) -> Value {
     json!({
         "profile": output.profile,
         "output": output.path,
