@@ -38,6 +38,7 @@ pub mod import;
 pub mod io;
 pub mod keypath;
 pub mod keys;
+pub mod redact;
 pub mod render;
 pub mod rules;
 pub mod secret;

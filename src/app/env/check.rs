@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::app::App;
 use crate::app::env::deliver::{Depth, Request};
 use crate::app::env::profile::Chosen;
-use crate::app::env::rendered::{Form, Standing, read, winners};
+use crate::app::env::rendered::{Form, Standing, command, read, winners};
 use crate::app::files::shell_word;
 use crate::dialects::Dialect;
 use crate::document::Kind;
@@ -15,6 +15,7 @@ use crate::io::{IoError, file};
 use crate::render::gather::place;
 use crate::render::placeholder::is_placeholder;
 use crate::render::{Origin, Variable, block, example};
+use crate::rules::Profile;
 use crate::secret::Cleartext;
 
 /// The longest file that is compared with, in bytes.
@@ -152,7 +153,7 @@ impl App<'_> {
                 Form::Whole(_) if request.names_only => {
                     return Err(self.nothing_to_check(&chosen, request));
                 }
-                form @ Form::Whole(_) => case.whole(&path, form, one)?,
+                form @ Form::Whole(_) => case.whole(&path, form, profile, one)?,
             }
             compared.push(path);
         }
@@ -218,7 +219,7 @@ impl App<'_> {
         path: &Path,
         one: &Request,
     ) -> Result<(), Failure> {
-        let update = command("mvx env example", one);
+        let update = command("mvx env example", one, case.profile);
         let Some(text) = text_of(path)? else {
             let hint = format!("`{update}` makes it");
             case.add("example-absent", path, None, "is not there".into(), hint);
@@ -281,7 +282,7 @@ impl App<'_> {
 
 impl Case<'_> {
     fn block(&mut self, path: &Path, dialect: Dialect, one: &Request) -> Result<(), Failure> {
-        let sync = || format!("`{}` writes it", command("mvx env sync", one));
+        let sync = || format!("`{}` writes it", command("mvx env sync", one, self.profile));
         let text = text_of(path)?;
         let block = match &text {
             Some(text) => block::find(text.as_bytes()).at(path.display())?,
@@ -331,8 +332,14 @@ impl Case<'_> {
         Ok(())
     }
 
-    fn whole(&mut self, path: &Path, form: Form, one: &Request) -> Result<(), Failure> {
-        let sync = format!("`{}` writes it", command("mvx env sync", one));
+    fn whole(
+        &mut self,
+        path: &Path,
+        form: Form,
+        profile: &Profile,
+        one: &Request,
+    ) -> Result<(), Failure> {
+        let sync = format!("`{}` writes it", command("mvx env sync", one, self.profile));
         let Some(text) = text_of(path)? else {
             self.add("not-synced", path, None, "is not there".into(), sync);
             return Ok(());
@@ -349,15 +356,9 @@ impl Case<'_> {
                 })
             })
             .collect();
-        let wanted = form.render(&variables).at(path.display())?;
-        let bytes = text.as_bytes();
-        let body = if form.has_comments() && bytes.starts_with(block::OPENING.as_bytes()) {
-            let end = memchr::memchr(b'\n', bytes).map_or(bytes.len(), |at| at + 1);
-            bytes.get(end..).unwrap_or_default()
-        } else {
-            bytes
-        };
-        if body != wanted.as_bytes() {
+        let mark = form.mark(one, profile);
+        let rendered = form.render(profile, &variables, &mark);
+        if text != rendered.at(path.display())?.0 {
             let text = "does not hold what the profile delivers".into();
             self.add("drift", path, None, text, sync);
         }
@@ -420,21 +421,6 @@ impl Case<'_> {
             }
         }
     }
-}
-
-/// A command with the profile and the scopes of a request.
-fn command(command: &str, one: &Request) -> String {
-    let mut line = command.to_owned();
-    if let Some(profile) = &one.profile {
-        line.push(' ');
-        line.push_str(&shell_word(Path::new(profile)));
-    }
-    for (scope, value) in &one.with {
-        let word = format!("{scope}={value}");
-        line.push_str(" --with ");
-        line.push_str(&shell_word(Path::new(&word)));
-    }
-    line
 }
 
 fn text_of(path: &Path) -> Result<Option<Cleartext>, Failure> {

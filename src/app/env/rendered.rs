@@ -2,10 +2,14 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::path::Path;
 
-use crate::dialects::Dialect;
+use crate::app::env::deliver::Request;
+use crate::app::files::shell_word;
+use crate::dialects::{Dialect, Lines};
 use crate::error::{Exit, Failure};
-use crate::render::Variable;
+use crate::render::names::steers;
+use crate::render::{Format, K8s, Note, Options, Variable, notes, render};
 use crate::rules::Profile;
 use crate::secret::Cleartext;
 
@@ -15,17 +19,17 @@ pub enum Form {
     /// A block in a `.env` file, for this reader.
     Block(Dialect),
     /// A whole file.
-    Whole(&'static str),
+    Whole(Format),
 }
 
 impl Form {
     /// The form of a profile's output.
     pub fn of(profile: &Profile) -> Self {
-        match profile.format {
-            None | Some("dotenv") => {
-                let dialect = profile.dialect.and_then(Dialect::from_name);
-                Self::Block(dialect.unwrap_or(Dialect::Portable))
-            }
+        let dialect = profile.dialect.and_then(Dialect::from_name);
+        let dialect = dialect.unwrap_or(Dialect::Portable);
+        let format = profile.format.unwrap_or("dotenv");
+        match Format::from_name(format, dialect) {
+            None | Some(Format::Dotenv(_)) => Self::Block(dialect),
             Some(format) => Self::Whole(format),
         }
     }
@@ -34,7 +38,7 @@ impl Form {
     pub fn name(self) -> &'static str {
         match self {
             Self::Block(dialect) => dialect.name(),
-            Self::Whole(format) => format,
+            Self::Whole(format) => format.name(),
         }
     }
 
@@ -42,47 +46,93 @@ impl Form {
     pub fn has_comments(self) -> bool {
         match self {
             Self::Block(_) => true,
-            Self::Whole(format) => {
-                ["yaml", "shell", "k8s", "docker", "systemd", "tfvars"].contains(&format)
-            }
+            Self::Whole(format) => format.has_comments(),
         }
     }
 
-    /// The variables as text, read back and compared.
-    pub fn render(self, variables: &[Variable]) -> Result<Cleartext, Failure> {
-        let Self::Block(dialect) = self else {
-            return Err(Failure::new(
-                Exit::RULES,
-                "format",
-                format!("the format `{}` cannot be written yet", self.name()),
-            ));
+    /// Whether what reads it takes its names over into a process's environment, whatever stands
+    /// there.
+    fn feeds_a_process(self) -> bool {
+        matches!(
+            self,
+            Self::Block(Dialect::Shell | Dialect::Docker)
+                | Self::Whole(Format::Shell | Format::Docker | Format::Systemd | Format::Github)
+        )
+    }
+
+    /// The variables as text, read back and compared, and what there is to know about it. Into a
+    /// whole file goes `mark` as its first line, where it can.
+    pub fn render(
+        self,
+        profile: &Profile,
+        variables: &[Variable],
+        mark: &str,
+    ) -> Result<(Cleartext, Vec<Note>), Failure> {
+        if self.feeds_a_process() {
+            may_steer(profile, variables)?;
+        }
+        let header = [format!(">>> mvx {mark}")];
+        let (format, header) = match self {
+            Self::Block(dialect) => (Format::Dotenv(dialect), [].as_slice()),
+            Self::Whole(format) => (format, header.as_slice()),
         };
-        let mut text = Cleartext::default();
-        for variable in variables {
-            let line = line(dialect, variable).ok_or_else(|| {
-                let message = format!("`{}` cannot be written for {}", variable.name, self.name());
-                Failure::new(Exit::RULES, "cannot-carry", message)
-            })?;
-            text.push(line.as_bytes());
-        }
-        Ok(text)
+        let options = Options {
+            header,
+            k8s: K8s {
+                name: &profile.name,
+                ..K8s::default()
+            },
+            ..Options::of(format)
+        };
+        let text = render(variables, &options)?;
+        Ok((text, notes(variables, &options)))
+    }
+
+    /// What the first line of a block or file says.
+    pub fn mark(self, request: &Request, profile: &Profile) -> String {
+        let mut line = command("env sync", request, &profile.name);
+        line.push_str(match self {
+            Self::Block(_) => ": mvx writes this block and leaves your lines around it alone",
+            Self::Whole(_) => ": mvx writes this file",
+        });
+        line
     }
 }
 
-/// The first spelling that is read back as it was.
-fn line(dialect: Dialect, variable: &Variable) -> Option<Cleartext> {
-    ["", "'", "\""].into_iter().find_map(|quote| {
-        let mut line: Cleartext = format!("{}={quote}", variable.name).into();
-        line.push(variable.value.as_bytes());
-        line.push(quote.as_bytes());
-        line.push(b"\n");
-        let reading = dialect.read(line.as_str()?).ok()?;
-        let is_it = matches!(reading.found.as_slice(), [one] if one.name == variable.name && one.value == variable.value && !one.reference);
-        is_it.then_some(line)
-    })
+/// A command with a profile and the scopes of a request.
+pub(super) fn command(command: &str, request: &Request, profile: &str) -> String {
+    let mut line = format!("{command} {}", shell_word(Path::new(profile)));
+    for (scope, value) in &request.with {
+        let word = format!("{scope}={value}");
+        line.push_str(" --with ");
+        line.push_str(&shell_word(Path::new(&word)));
+    }
+    line
 }
 
-/// A name, its value, and where it stands.
+/// Refuses names that steer the process which gets them, unless the profile allows them.
+fn may_steer(profile: &Profile, variables: &[Variable]) -> Result<(), Failure> {
+    let allowed = |name: &String| {
+        profile
+            .allow
+            .iter()
+            .flatten()
+            .any(|allowed| allowed == name)
+    };
+    for Variable { name, .. } in variables {
+        if let Some(what) = steers(name).filter(|_| !allowed(name)) {
+            let message = format!("`{name}` {what}: it is not delivered to a process");
+            return Err(
+                Failure::new(Exit::RULES, "name-steers", message).hint(format!(
+                    "`allow = [\"{name}\"]` in the profile delivers it; `exclude` leaves it out"
+                )),
+            );
+        }
+    }
+    Ok(())
+}
+
+/// A value, and where it stands.
 pub struct Standing {
     /// The value.
     pub value: Cleartext,
@@ -92,14 +142,20 @@ pub struct Standing {
     pub line: usize,
 }
 
-/// What a `.env` text holds, by name: what the reader takes, which of several counts included.
-/// `None` where the reader gives up on it.
+impl Standing {
+    /// Whether it is in this part of the text.
+    pub fn is_within(&self, range: &Range<usize>) -> bool {
+        range.contains(&self.start)
+    }
+}
+
+/// What a `.env` text holds, by name and in its order. `None` where the reader gives up on it.
 pub fn read(dialect: Dialect, text: &[u8]) -> Option<Vec<(String, Standing)>> {
     let text = std::str::from_utf8(text).ok()?;
     let start = text.len() - text.trim_start_matches('\u{feff}').len();
     let body = text.get(start..)?;
     let reading = dialect.read(body).ok()?;
-    let lines = crate::dialects::Lines::new(body);
+    let lines = Lines::new(body);
     let found = reading.found.into_iter().map(|one| {
         let standing = Standing {
             line: lines.of(one.start),
@@ -122,9 +178,4 @@ pub fn winners(dialect: Dialect, found: Vec<(String, Standing)>) -> HashMap<Stri
         winners.insert(name, standing);
     }
     winners
-}
-
-/// Whether a standing is in a part of the text.
-pub fn is_within(standing: &Standing, range: &Range<usize>) -> bool {
-    range.contains(&standing.start)
 }

@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 use crate::app::App;
 use crate::app::env::deliver::{Delivery, Request};
 use crate::app::env::place::{InGit, may_be_output};
-use crate::app::env::rendered::{Form, is_within, read, winners};
-use crate::app::files::shell_word;
+use crate::app::env::rendered::{Form, read, winners};
+use crate::dialects::Dialect;
 use crate::error::{At as _, Exit, Failure};
 use crate::io::look;
 use crate::io::write::{self, Access};
 use crate::io::{IoError, file};
-use crate::render::Variable;
 use crate::render::block::{self, OPENING};
+use crate::render::{Format, Note, Variable};
 use crate::secret::Cleartext;
 
 /// The longest output that is read, in bytes.
@@ -125,8 +125,11 @@ impl App<'_> {
                 .hint("`output = \".env.local\"` in it says where it is written"));
         };
         let form = Form::of(&chosen.profile);
-        if let Form::Whole(format @ ("github" | "azure")) = form {
-            let message = format!("the format `{format}` is for a pipeline and not for a file");
+        if let Form::Whole(Format::Github | Format::Azure) = form {
+            let message = format!(
+                "the format `{}` is for a pipeline and not for a file",
+                form.name()
+            );
             return Err(Failure::new(Exit::RULES, "format", message)
                 .at(self.shown(&chosen.rules))
                 .hint("`mvx env render` hands it to the pipeline"));
@@ -144,19 +147,11 @@ impl App<'_> {
             let message = "it is one of the profile's own secret files";
             return Err(Failure::new(Exit::RULES, "encrypted-output", message).at(path.display()));
         }
-        let body = form.render(&variables).at(path.display())?;
-        let mut scopes = String::new();
-        for (scope, value) in &request.with {
-            let word = format!("{scope}={value}");
-            scopes.push_str(" --with ");
-            scopes.push_str(&shell_word(Path::new(&word)));
-        }
+        let note = form.mark(request, &chosen.profile);
+        let rendered = form.render(&chosen.profile, &variables, &note);
+        let (body, remarks) = rendered.at(path.display())?;
         let mut output = Output {
-            note: format!(
-                "env sync {}{scopes} ({}); mvx writes this block and leaves your lines around it alone",
-                shell_word(Path::new(&name)),
-                form.name()
-            ),
+            note,
             profile: name,
             form,
             is_exposed: in_git == InGit::Exposed,
@@ -177,7 +172,22 @@ impl App<'_> {
             is_needed: !is_same || is_open,
             ..change
         };
+        if output.change.is_needed {
+            self.pass_on(&output.path, &remarks);
+        }
         Ok(output)
+    }
+
+    /// Says what there is to know about a rendering, and not two hundred times.
+    fn pass_on(&self, path: &Path, remarks: &[Note]) {
+        const SHOWN: usize = 3;
+        for remark in remarks.iter().take(SHOWN) {
+            self.note(format!("{}: {remark}", path.display()));
+        }
+        if let Some(more) = remarks.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+            let path = path.display();
+            self.note(format!("{path}: the same holds for {more} more"));
+        }
     }
 
     /// Writes an output, as a plan says; what changed in the file since then is taken into account.
@@ -224,7 +234,7 @@ impl App<'_> {
     fn compose_block(
         &self,
         output: &Output,
-        dialect: crate::dialects::Dialect,
+        dialect: Dialect,
         old: Option<&Cleartext>,
     ) -> Result<(Cleartext, Change), Failure> {
         let old = old.map(Cleartext::as_bytes).unwrap_or_default();
@@ -271,7 +281,7 @@ impl App<'_> {
     fn look_around(
         &self,
         output: &Output,
-        dialect: crate::dialects::Dialect,
+        dialect: Dialect,
         text: &Cleartext,
         block: &std::ops::Range<usize>,
     ) -> Result<(), Failure> {
@@ -285,7 +295,7 @@ impl App<'_> {
         };
         let mut inside: HashMap<&str, &Cleartext> = HashMap::new();
         for (name, standing) in &found {
-            if is_within(standing, block) {
+            if standing.is_within(block) {
                 inside.insert(name, &standing.value);
             }
         }
@@ -302,7 +312,7 @@ impl App<'_> {
         let outside: Vec<(String, usize)> = found
             .iter()
             .filter(|(name, standing)| {
-                !is_within(standing, block) && inside.contains_key(name.as_str())
+                !standing.is_within(block) && inside.contains_key(name.as_str())
             })
             .map(|(name, standing)| (name.clone(), standing.line))
             .collect();
@@ -312,7 +322,7 @@ impl App<'_> {
             let path = output.path.display();
             let own = counts
                 .get(&name)
-                .is_some_and(|standing| !is_within(standing, block));
+                .is_some_and(|standing| !standing.is_within(block));
             let which = if own {
                 "your line counts, and not the secret"
             } else {
@@ -341,19 +351,8 @@ pub fn foreign(path: &Path) -> Failure {
 }
 
 fn compose_whole(output: &Output, old: Option<&Cleartext>) -> (Cleartext, Change) {
-    let mut new = Cleartext::with_capacity(output.body.len() + 200);
-    let mark = format!("{OPENING} {}\n", output.note);
+    let new = output.body.duplicate();
     let marked = output.form.has_comments();
-    if marked {
-        new.push(
-            mark.replace(
-                "this block and leaves your lines around it alone",
-                "this file",
-            )
-            .as_bytes(),
-        );
-    }
-    new.push(output.body.as_bytes());
     let is_marked = |old: &Cleartext| marked && old.as_bytes().starts_with(OPENING.as_bytes());
     let is_same = old.is_some_and(|old| *old == new);
     let change = Change {
