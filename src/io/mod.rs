@@ -2,6 +2,7 @@
 //! the environment. Outside this module and `git` nothing touches the machine; `clippy.toml`
 //! refuses the standard library's own functions elsewhere and names the one to use from here.
 
+pub mod append;
 pub mod clock;
 pub mod env;
 pub mod file;
@@ -17,8 +18,10 @@ pub mod safe_text;
 pub mod signals;
 mod stale;
 pub mod stdio;
+pub mod syslog;
 pub mod terminal;
 pub mod walk;
+pub mod who;
 pub mod write;
 
 use std::io;
