@@ -126,7 +126,19 @@ fn a_log_that_cannot_be_written_stops_nobody_unless_it_is_required() {
         ".sops-rules.toml",
         rules().replacen("version = 1", "version = 1\naudit = \"required\"", 1),
     );
-    insta::assert_snapshot!(repo.session(&format!("mvx get {FILE} key\nmvx decrypt {FILE}\nmvx ls {FILE} -q > /dev/null")), @"");
+    insta::assert_snapshot!(repo.session(&format!("mvx get {FILE} key\nmvx decrypt {FILE}\nmvx ls {FILE} -q > /dev/null")), @r##"
+    $ mvx get secrets/dev/app.enc.yaml key
+    mvx: error: secrets/dev/app.enc.yaml: the rules demand an access log, and it cannot be written; nothing was opened
+    mvx:   [SANDBOX]/home/.local/state/mvx/access.jsonl: cannot be written: Is a directory (os error 21)
+    mvx: hint: `audit = "required"` in the rules says so
+    [4]
+    $ mvx decrypt secrets/dev/app.enc.yaml
+    mvx: error: secrets/dev/app.enc.yaml: the rules demand an access log, and it cannot be written; nothing was opened
+    mvx:   [SANDBOX]/home/.local/state/mvx/access.jsonl: cannot be written: Is a directory (os error 21)
+    mvx: hint: `audit = "required"` in the rules says so
+    [4]
+    $ mvx ls secrets/dev/app.enc.yaml -q > /dev/null
+    "##);
     fs::remove_dir(path(&repo)).unwrap();
     let outcome = repo.mvx(["get", FILE, "key"]).outcome();
     assert_eq!(outcome.quiet_success(), "value-1\n");
@@ -153,5 +165,9 @@ fn the_users_settings_name_another_file() {
         fs::read_to_string(path(&repo)).unwrap()
     );
     fs::write(&settings, "[access_log]\nfiel = 1\n").unwrap();
-    insta::assert_snapshot!(repo.session(&format!("mvx get {FILE} key")), @"");
+    insta::assert_snapshot!(repo.session(&format!("mvx get {FILE} key")), @r##"
+    $ mvx get secrets/dev/app.enc.yaml key
+    value-1
+    mvx: error: [SANDBOX]/home/.config/mvx/config.toml: line 2: unknown field `fiel`, expected `file` or `syslog`
+    "##);
 }

@@ -27,7 +27,31 @@ fn a_new_example_has_names_and_no_values() {
         cat .env.example
         mvx env example
         stat -c %a .env.example
-    "), @"");
+    "), @r##"
+    $ mvx env example --dry-run
+    .env.example: 4 added
+      + DB_HOST
+      + DB_PASSWORD
+      + API_KEY
+      + PORT
+    $ mvx env example
+    mvx: .env.example: 4 added
+    mvx:   + DB_HOST
+    mvx:   + DB_PASSWORD
+    mvx:   + API_KEY
+    mvx:   + PORT
+    $ cat .env.example
+    DB_HOST=
+    DB_PASSWORD=
+
+    API_KEY=
+
+    PORT=
+    $ mvx env example
+    mvx: .env.example: up to date
+    $ stat -c %a .env.example
+    644
+    "##);
 }
 
 #[test]
@@ -42,7 +66,32 @@ fn the_users_lines_and_comments_stay() {
         cat .env.example
         mvx env example --prune
         cat .env.example
-    "), @"");
+    "), @r##"
+    $ mvx env example
+    mvx: .env.example: 2 added
+    mvx:   + DB_HOST
+    mvx:   + API_KEY
+    $ cat .env.example
+    DB_HOST=
+    # ours
+    DB_PASSWORD=ask-ana # really
+
+    API_KEY=
+
+    OWN=1
+    PORT=
+    $ mvx env example --prune
+    mvx: .env.example: 1 removed
+    mvx:   - OWN
+    $ cat .env.example
+    DB_HOST=
+    # ours
+    DB_PASSWORD=ask-ana # really
+
+    API_KEY=
+
+    PORT=
+    "##);
 }
 
 #[test]
@@ -51,7 +100,23 @@ fn encrypted_comments_come_along_on_request_alone() {
     insta::assert_snapshot!(repo.session(r"
         mvx env example --comments
         cat .env.example
-    "), @"");
+    "), @r##"
+    $ mvx env example --comments
+    mvx: .env.example: 4 added
+    mvx:   + DB_HOST
+    mvx:   + DB_PASSWORD
+    mvx:   + API_KEY
+    mvx:   + PORT
+    $ cat .env.example
+    # where it is
+    DB_HOST=
+    DB_PASSWORD=
+
+    # ask ops
+    API_KEY=
+
+    PORT=
+    "##);
     repo.hold_nothing();
     let outcome = repo.mvx(["env", "example", "--comments"]).outcome();
     assert_eq!(outcome.code(), Some(128), "{outcome}");
@@ -63,8 +128,22 @@ fn encrypted_comments_come_along_on_request_alone() {
 fn mistakes_are_told() {
     let repo = repo();
     repo.write(".gitignore", ".env*\n");
-    insta::assert_snapshot!(repo.session("mvx env example -n"), @"");
+    insta::assert_snapshot!(repo.session("mvx env example -n"), @r##"
+    $ mvx env example -n
+    .env.example: 4 added
+      + DB_HOST
+      + DB_PASSWORD
+      + API_KEY
+      + PORT
+    mvx: warning: .env.example: git ignores it, and an example is for everybody
+    mvx: hint: `git check-ignore -v .env.example` shows the line that says so
+    "##);
     let text = repo.read(".sops-rules.toml");
     repo.write(".sops-rules.toml", text.replace("example = ", "output = "));
-    insta::assert_snapshot!(repo.session("mvx env example"), @"");
+    insta::assert_snapshot!(repo.session("mvx env example"), @r##"
+    $ mvx env example
+    mvx: error: .sops-rules.toml: the profile `local` has no `example`
+    mvx: hint: `example = ".env.example"` in it says where it is written
+    [3]
+    "##);
 }

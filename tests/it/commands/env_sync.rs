@@ -55,10 +55,39 @@ fn names_are_shown_and_never_values() {
         mvx env sync
         printf 2 | mvx set -q secrets/dev/app.enc.yaml db.port
         mvx unset -q secrets/dev/app.enc.yaml db.password
-        mvx set -q secrets/dev/app.enc.yaml new --value x -q
+        printf x | mvx set -q secrets/dev/app.enc.yaml new
         mvx env sync local
         mvx env sync --json
-    "), @"");
+    "), @r##"
+    $ mvx env sync --dry-run
+    .env.local: 3 added, of the profile `local`
+      + DB_PASSWORD
+      + DB_PORT
+      + API_KEY
+    $ mvx env sync
+    mvx: .env.local: 3 added, of the profile `local`
+    mvx:   + DB_PASSWORD
+    mvx:   + DB_PORT
+    mvx:   + API_KEY
+    $ cat .env.local
+    # >>> mvx env sync local: mvx writes this block and leaves your lines around it alone
+    DB_PASSWORD="a 'b' c"
+    DB_PORT=5432
+    API_KEY=k-1
+    # <<< mvx
+    $ mvx env sync
+    mvx: .env.local: up to date, 3 names of the profile `local`
+    $ printf 2 | mvx set -q secrets/dev/app.enc.yaml db.port
+    $ mvx unset -q secrets/dev/app.enc.yaml db.password
+    $ printf x | mvx set -q secrets/dev/app.enc.yaml new
+    $ mvx env sync local
+    mvx: .env.local: 1 added, 1 changed, 1 removed, of the profile `local`
+    mvx:   + NEW
+    mvx:   ~ DB_PORT
+    mvx:   - DB_PASSWORD
+    $ mvx env sync --json
+    {"synced":[{"profile":"local","output":".env.local","format":"portable","names":3,"files":["secrets/dev/app.enc.yaml","secrets/dev/keys.enc.env"],"added":[],"changed":[],"removed":[],"is_needed":false,"written":false,"gitignore":null}]}
+    "##);
 }
 
 #[test]
@@ -66,7 +95,8 @@ fn the_users_lines_stay_and_are_told_where_they_count() {
     let repo = repo();
     let own = "# mine\r\nOWN='x'\nAPI_KEY=old\n\n";
     repo.write(".env.local", own);
-    repo.mvx(["env", "sync", "-q"]).outcome().quiet_success();
+    let outcome = repo.mvx(["env", "sync", "-q"]).outcome();
+    assert_eq!(outcome.code(), Some(0), "{outcome}");
     let text = repo.read(".env.local");
     assert!(text.starts_with(own), "{text}");
     repo.write(".env.local", format!("{text}# behind\nDB_PORT=1"));
@@ -113,7 +143,12 @@ fn damaged_marks_are_refused() {
         assert_eq!(outcome.code(), Some(4), "{outcome}");
         assert_eq!(repo.read(".env.local"), text);
     }
-    insta::assert_snapshot!(repo.session("mvx env sync"), @"");
+    insta::assert_snapshot!(repo.session("mvx env sync"), @r##"
+    $ mvx env sync
+    mvx: error: .env.local: line 3: a second mark of mvx's, where one block is all there may be
+    mvx: hint: delete the lines that are mvx's, marks included: the next run writes a whole block, from a line that begins with `# >>> mvx` to `# <<< mvx`
+    [4]
+    "##);
 }
 
 #[test]
@@ -146,7 +181,30 @@ fn what_git_would_commit_is_refused_until_it_is_ignored() {
         tail -1 .gitignore
         git add -f tenant.env
         mvx env sync tenant --with client=acme --yes
-    "), @"");
+    "), @r##"
+    $ mvx env sync tenant --with client=acme
+    mvx: error: tenant.env: git does not ignore this file; values in it would be committed sooner or later
+    mvx: hint: have git ignore it: `echo /tenant.env >> .gitignore`
+    mvx: hint: `--gitignore` does that
+    [4]
+    $ mvx env sync tenant --with client=acme --dry-run
+    tenant.env: 1 added, of the profile `tenant`
+      + K
+    mvx: warning: tenant.env: git does not ignore this file; it would be refused
+    mvx: hint: `--gitignore` has git ignore it
+    $ mvx env sync tenant --with client=acme --gitignore
+    mvx: .gitignore: ignores tenant.env now
+    mvx: tenant.env: 1 added, of the profile `tenant`
+    mvx:   + K
+    $ tail -1 .gitignore
+    /tenant.env
+    $ git add -f tenant.env
+    $ mvx env sync tenant --with client=acme --yes
+    mvx: error: tenant.env: git tracks this file; values in it would be in the next commit
+    mvx: hint: `git rm --cached tenant.env` takes it out of git, but for its history
+    mvx: hint: or name another `output` in the profile
+    [4]
+    "##);
 }
 
 #[test]
@@ -163,7 +221,42 @@ fn scopes_are_filled_in_and_lead_nowhere_else() {
         mvx env sync tenant --with client
         mvx env sync local tenant --with client=acme --yes
         cat tenant.env
-    "), @"");
+    "), @r##"
+    $ mvx env sync tenant
+    mvx: error: the profile `tenant` needs a value for `client`: it reads secrets/dev/clients/{client}/*.enc.yaml
+    mvx: hint: `--with client=NAME` fills it in
+    [2]
+    $ mvx env sync tenant --with client=none
+    mvx: error: .sops-rules.toml: line 29: `files` of the profile `tenant`: no file matches secrets/dev/clients/none/*.enc.yaml
+    mvx: hint: `mvx ls` lists the secret files
+    [3]
+    $ mvx env sync tenant --with clients=acme
+    mvx: error: the files of the profile `tenant` have no scope `clients`
+    mvx: hint: did you mean `--with client=NAME`?
+    [2]
+    $ mvx env sync tenant --with client=../acme
+    mvx: error: the value for `client` begins with a dot; it stands for one name in a path
+    [2]
+    $ mvx env sync tenant --with 'client=*'
+    mvx: error: the value for `client` holds a character that means something in a glob; it stands for one name in a path
+    [2]
+    $ mvx env sync tenant --with client
+    mvx: error: `--with` takes a scope and its value
+    mvx: hint: `--with client=acme` fills in `{client}`
+    [2]
+    $ mvx env sync local tenant --with client=acme --yes
+    mvx: .gitignore: ignores tenant.env now
+    mvx: .env.local: 3 added, of the profile `local`
+    mvx:   + DB_PASSWORD
+    mvx:   + DB_PORT
+    mvx:   + API_KEY
+    mvx: tenant.env: 1 added, of the profile `tenant`
+    mvx:   + K
+    $ cat tenant.env
+    # >>> mvx env sync tenant --with 'client=acme': mvx writes this block and leaves your lines around it alone
+    K=v
+    # <<< mvx
+    "##);
 }
 
 #[test]
@@ -233,11 +326,75 @@ fn profiles_are_strict() {
         repo.write("README.md", "plain\n");
         shown.extend(["-- ", body, "\n", &with(body)]);
     }
-    insta::assert_snapshot!(shown, @"");
+    insta::assert_snapshot!(shown, @r##"
+    -- files = ["secrets/dev/[ab].enc.yaml"]
+    mvx: error: .sops-rules.toml: [env.local]: two keys come to the name `DB_PASSWORD`: `db.password` in secrets/dev/a.enc.yaml, and `db_password` in secrets/dev/b.enc.yaml
+    mvx: hint: rename one of the keys with `mvx mv`, or read fewer `files` in the profile; `separator` says how nested keys are joined
+    [3]
+    -- files = ["secrets/dev/c.enc.yaml"]
+    mvx: error: .sops-rules.toml: [env.local]: `ключ` in secrets/dev/c.enc.yaml makes no name for a variable: `____`
+    mvx: hint: name it in the profile: `rename = { "____" = "NAME" }`, or leave it out with `exclude`
+    [3]
+    -- files = ["secrets/dev/a.enc.yaml"]
+    required = ["DB_PASSWORD", "EMPTY", "NONE"]
+    mvx: error: .sops-rules.toml: [env.local]: `EMPTY`, `NONE` are required, and missing or empty
+    mvx: hint: `mvx set` adds a secret; `required` of the profile says which names must be there, and not be empty
+    [1]
+    -- files = ["secrets/dev/a.enc.yaml"]
+    rename = { DB_PASSWORT = "PW" }
+    mvx: warning: the profile `local` renames `DB_PASSWORT`, which no key makes
+    mvx: hint: `rename` has the names on its left that keys make, without prefix: `db.password` makes `DB_PASSWORD`
+    mvx: .env.local: 2 added, of the profile `local`
+    mvx:   + DB_PASSWORD
+    mvx:   + EMPTY
+    -- files = ["secrets/dev/a.enc.yaml"]
+    rename = { DB_PASSWORD = "1PW" }
+    mvx: error: .sops-rules.toml: [env.local]: `1PW` in `rename` is no name for a variable
+    mvx: hint: names have letters, digits and `_`, and no digit first
+    [3]
+    -- files = ["secrets/none/*"]
+    mvx: error: .sops-rules.toml: line 23: `files` of the profile `local`: no file matches secrets/none/*
+    mvx: hint: `mvx ls` lists the secret files
+    [3]
+    -- files = ["*.md"]
+    mvx: error: README.md: it is not encrypted: it has no `sops` block
+    mvx: hint: `mvx encrypt README.md` encrypts it
+    mvx: hint: its name does not tell its type: `--format yaml|json|dotenv|ini` does
+    [4]
+    -- files = ["secrets/dev/c.enc.yaml"]
+    prefix = "APP_"
+    rename = { ____ = "KEY" }
+    defaults = { PORT = 3000, KEY = "no" }
+    mvx: .env.local: 3 added, 2 removed, of the profile `local`
+    mvx:   + KEY
+    mvx:   + APP_2FA
+    mvx:   + PORT
+    mvx:   - DB_PASSWORD
+    mvx:   - EMPTY
+    "##);
     profiles(&repo, "");
-    insta::assert_snapshot!(repo.session("mvx env sync\nmvx env sync nothing"), @"");
+    insta::assert_snapshot!(repo.session("mvx env sync\nmvx env sync nothing"), @r##"
+    $ mvx env sync
+    mvx: error: .sops-rules.toml: there is no profile
+    mvx: hint: add one: `[env.local]`, `files = ["secrets/dev/*.enc.yaml"]`, `output = ".env.local"`
+    [3]
+    $ mvx env sync nothing
+    mvx: error: .sops-rules.toml: there is no profile
+    mvx: hint: add one: `[env.local]`, `files = ["secrets/dev/*.enc.yaml"]`, `output = ".env.local"`
+    [3]
+    "##);
     profiles(&repo, &PROFILES.replace("default = true", ""));
-    insta::assert_snapshot!(repo.session("mvx env sync\nmvx env sync locale"), @"");
+    insta::assert_snapshot!(repo.session("mvx env sync\nmvx env sync locale"), @r##"
+    $ mvx env sync
+    mvx: error: .sops-rules.toml: which profile is meant?
+    mvx: hint: name one of `local`, `tenant`, `json`, `shell`
+    mvx: hint: or say `default = true` in one of them
+    [2]
+    $ mvx env sync locale
+    mvx: error: .sops-rules.toml: there is no profile `locale`
+    mvx: hint: there are `local`, `tenant`, `json`, `shell`
+    [2]
+    "##);
 }
 
 #[test]
@@ -250,7 +407,12 @@ fn access_that_has_ended_delivers_nothing() {
         1,
     );
     repo.write(".sops-rules.toml", &ended);
-    insta::assert_snapshot!(repo.session("mvx env sync"), @"");
+    insta::assert_snapshot!(repo.session("mvx env sync"), @r##"
+    $ mvx env sync
+    mvx: error: secrets/dev/app.enc.yaml: the access of `ana` ended on 2026-01-31
+    mvx: hint: whoever answers for the rules sets another `expires` there, after a look at whether it should go on
+    [128]
+    "##);
     assert!(!repo.has(".env.local"));
     repo.write(
         ".sops-rules.toml",
@@ -287,7 +449,25 @@ fn links_are_not_followed() {
         mvx env sync --yes
         rm .env.local
         mvx env sync --yes
-    "), @"");
+    "), @r##"
+    $ mvx env sync above --yes
+    mvx: error: out: a symbolic link, and `output` of the profile `above` follows none: it may lead out of the work tree
+    mvx: hint: `rm out` removes the link
+    [4]
+    $ mvx env sync through --yes
+    mvx: error: secrets/dev/link: a symbolic link, and profiles follow none: it may lead out of the work tree
+    mvx: hint: name the file or directory that it leads to in `files`: `readlink -f secrets/dev/link`
+    [4]
+    $ mvx env sync --yes
+    mvx: error: .env.local: a symbolic link, and `output` of the profile `local` follows none: it may lead out of the work tree
+    mvx: hint: `rm .env.local` removes the link
+    [4]
+    $ rm .env.local
+    $ mvx env sync --yes
+    mvx: error: secrets/dev/k.enc.env: a symbolic link, and profiles follow none: it may lead out of the work tree
+    mvx: hint: name the file or directory that it leads to in `files`: `readlink -f secrets/dev/k.enc.env`
+    [4]
+    "##);
     assert_eq!(fs::read_dir(&outside).unwrap().count(), 1);
 }
 
@@ -305,14 +485,49 @@ fn whole_files_are_not_written_over_what_is_not_ours() {
         printf 9 | mvx set -q secrets/dev/keys.enc.env API_KEY
         mvx env sync shell
         mvx env sync json
-    "), @"");
+    "), @r##"
+    $ mvx env sync json shell
+    mvx: error: secrets.json: exists already, and nothing in it says that mvx wrote it; it was left alone
+    mvx: hint: `--overwrite` replaces it
+    [4]
+    $ mvx env sync json shell --overwrite
+    mvx: secrets.json: written, 3 names of the profile `json`
+    mvx: secrets.sh: written, 3 names of the profile `shell`
+    $ cat secrets.json secrets.sh
+    {
+      "DB_PASSWORD": "a 'b' c",
+      "DB_PORT": "5432",
+      "API_KEY": "k-1"
+    }
+    # >>> mvx env sync shell: mvx writes this file
+    export DB_PASSWORD='a '\''b'\'' c'
+    export DB_PORT=5432
+    export API_KEY=k-1
+    $ mvx env sync json shell
+    mvx: secrets.json: up to date, 3 names of the profile `json`
+    mvx: secrets.sh: up to date, 3 names of the profile `shell`
+    $ mvx env sync json
+    mvx: secrets.json: up to date, 3 names of the profile `json`
+    $ printf 9 | mvx set -q secrets/dev/keys.enc.env API_KEY
+    $ mvx env sync shell
+    mvx: secrets.sh: written, 3 names of the profile `shell`
+    $ mvx env sync json
+    mvx: error: secrets.json: exists already, and nothing in it says that mvx wrote it; it was left alone
+    mvx: hint: `--overwrite` replaces it
+    [4]
+    "##);
 }
 
 #[test]
 fn names_that_steer_a_process_need_leave() {
     let repo = repo();
     repo.seal("secrets/dev/x.yaml", "ld_preload: /tmp/x.so\n");
-    insta::assert_snapshot!(repo.session("mvx env sync shell"), @"");
+    insta::assert_snapshot!(repo.session("mvx env sync shell"), @r##"
+    $ mvx env sync shell
+    mvx: error: secrets.sh: `LD_PRELOAD` makes the loader take other libraries: it is not delivered to a process
+    mvx: hint: `allow = ["LD_PRELOAD"]` in the profile delivers it; `exclude` leaves it out
+    [3]
+    "##);
     let allowed = PROFILES.replace(
         "format = \"shell\"",
         "format = \"shell\"\nallow = [\"LD_PRELOAD\"]",
@@ -398,5 +613,10 @@ fn a_directory_that_cannot_be_written_is_told() {
         &repo,
         "[env.x]\nfiles = [\"secrets/dev/app.enc.yaml\"]\noutput = \"none/.env.local\"\n",
     );
-    insta::assert_snapshot!(repo.session("mvx env sync"), @"");
+    insta::assert_snapshot!(repo.session("mvx env sync"), @r##"
+    $ mvx env sync
+    mvx: error: none/.env.local: there is no directory `none`
+    mvx: hint: `mkdir -p none` makes it
+    [4]
+    "##);
 }

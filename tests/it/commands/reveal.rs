@@ -16,7 +16,21 @@ fn a_reason_is_needed_and_goes_into_the_log() {
         AI_AGENT=any mvx get secrets/dev/app.enc.yaml key --json
         AI_AGENT=any mvx get secrets/dev/app.enc.yaml key --reveal " "
         AI_AGENT=any mvx get secrets/dev/app.enc.yaml key --reveal "the test of the login"
-    "#), @"");
+    "#), @r##"
+    $ AI_AGENT=any mvx get secrets/dev/app.enc.yaml key
+    mvx: error: this prints values in clear, and AI_AGENT says that a coding assistant runs it
+    mvx: hint: `--reveal REASON` does it all the same, and enters the reason into the access log
+    mvx: hint: without values: `mvx ls` lists keys, `mvx env check` compares, `mvx env sync` writes .env files
+    [2]
+    $ AI_AGENT=any mvx get secrets/dev/app.enc.yaml key --json
+    {"code":"needs-reveal","exit":2,"message":"this prints values in clear, and AI_AGENT says that a coding assistant runs it","place":null,"causes":[],"hints":["`--reveal REASON` does it all the same, and enters the reason into the access log","without values: `mvx ls` lists keys, `mvx env check` compares, `mvx env sync` writes .env files"]}
+    [2]
+    $ AI_AGENT=any mvx get secrets/dev/app.enc.yaml key --reveal " "
+    mvx: error: `--reveal` takes a reason, and this one has no words
+    [2]
+    $ AI_AGENT=any mvx get secrets/dev/app.enc.yaml key --reveal "the test of the login"
+    value-1
+    "##);
     let log = std::fs::read_to_string(repo.home(".local/state/mvx/access.jsonl")).unwrap();
     let last: serde_json::Value = serde_json::from_str(log.lines().last().unwrap()).unwrap();
     assert_eq!(last["reason"], "the test of the login");
