@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use mvx::import::env::{Dialect, differences};
+use mvx::dialects::Dialect;
+use mvx::import::env::differences;
 use mvx::import::{Entry, Source, crypt, detect, read};
 use mvx::keypath::{KeyPath, Segment};
 use mvx::sops::change::{Open, node_at};
@@ -63,15 +64,14 @@ pub fn check(data: &[u8]) {
         // Once an input is enough, and the dialects differ little.
         if !sealed && contents.entries.len() <= ENTRIES {
             sealed = true;
-            stored(&contents.entries);
+            stored(&contents.entries, Counter::of(data));
         }
     }
 }
 
 /// Puts entries into a sealed file, one after the other.
-fn stored(entries: &[Entry]) {
+fn stored(entries: &[Entry], mut random: Counter) {
     let key = key();
-    let mut random = Counter(1);
     let text = sealer(Format::Yaml, &key, &mut random)
         .seal(b"first: x\n", metadata(None, false), None)
         .unwrap_or_else(|error| panic!("{error}"))

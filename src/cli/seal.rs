@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use super::reveal::Reveal;
 use super::{Context, FormatArg, differences};
 use crate::app::files::shell_word;
 use crate::app::seals::SealReport;
-use crate::app::trust::commit_name;
+use crate::app::trust::{COMMITS, commit_name};
 use crate::error::{Exit, Failure};
 use crate::io::terminal;
 use crate::sops::signet::SealState;
@@ -53,6 +54,19 @@ struct Chosen {
     show_values: bool,
     #[command(flatten)]
     format: FormatArg,
+    #[command(flatten)]
+    reveal: Reveal,
+}
+
+impl Chosen {
+    /// What prints values may need a reason.
+    fn permit(&self, context: &Context) -> Result<(), Failure> {
+        if self.show_values {
+            self.reveal.permit(context)
+        } else {
+            self.reveal.note(context)
+        }
+    }
 }
 
 impl Seal {
@@ -65,6 +79,7 @@ impl Seal {
 }
 
 fn show(context: &Context, chosen: &Chosen) -> Result<Exit, Failure> {
+    chosen.permit(context)?;
     let app = context.app();
     let mut answers = Vec::new();
     let mut exit = Exit::OK;
@@ -84,6 +99,7 @@ fn show(context: &Context, chosen: &Chosen) -> Result<Exit, Failure> {
 }
 
 fn accept(context: &Context, chosen: &Chosen, yes: bool) -> Result<Exit, Failure> {
+    chosen.permit(context)?;
     let app = context.app();
     let mut answers = Vec::new();
     let mut exit = Exit::UNCHANGED;
@@ -202,6 +218,9 @@ fn verdict(report: &SealReport) -> String {
         None if report.closed => {
             format!("{state}; none of your identities opens the version in git that has one")
         }
+        None if report.cut_short => format!(
+            "{state}, and neither has its version in any of the last {COMMITS} commits; older ones were not looked at"
+        ),
         None => format!("{state}, and git has no version of it that does"),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use ignore::WalkBuilder;
+use ignore::{Walk, WalkBuilder};
 
 use crate::io::IoError;
 
@@ -11,18 +11,54 @@ use crate::io::IoError;
 pub enum Ignored {
     /// Look at files that git ignores too.
     Included,
+    /// Look at mvx's own `.mvx` as well.
+    OwnToo,
     /// Pass over what `.gitignore` files and git's own exclude files name.
     Skipped,
 }
 
-/// Every regular file below `directory`, sorted by path. `.git` and mvx's own `.mvx` are passed
-/// over, other names with a dot are not. Symlinks are not followed, so that nothing outside is
+/// Every regular file below `directory`, sorted by path. `.git` and, but for [`Ignored::OwnToo`],
+/// mvx's own `.mvx` are passed over, other names with a dot are not. Symlinks are not followed, so that nothing outside is
 /// reached and nothing is met twice. The first directory that cannot be read is an error: an
 /// answer about all files must not leave some out.
 pub fn files(directory: &Path, ignored: Ignored) -> Result<Vec<PathBuf>, IoError> {
     let mut found = Vec::new();
+    for entry in walk(directory, ignored) {
+        let entry = entry.map_err(|error| unreadable(directory, error))?;
+        if entry.file_type().is_some_and(|kind| kind.is_file()) {
+            found.push(entry.into_path());
+        }
+    }
+    Ok(found)
+}
+
+/// A file or a symbolic link that was met.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Met {
+    /// Where it stands.
+    pub path: PathBuf,
+    /// Whether it is a link; it is not followed.
+    pub is_link: bool,
+}
+
+/// As [`files`] with nothing ignored, and the symbolic links among them.
+pub fn files_and_links(directory: &Path) -> Result<Vec<Met>, IoError> {
+    let mut found = Vec::new();
+    for entry in walk(directory, Ignored::Included) {
+        let entry = entry.map_err(|error| unreadable(directory, error))?;
+        let is_link = entry.path_is_symlink();
+        if is_link || entry.file_type().is_some_and(|kind| kind.is_file()) {
+            let path = entry.into_path();
+            found.push(Met { path, is_link });
+        }
+    }
+    Ok(found)
+}
+
+fn walk(directory: &Path, ignored: Ignored) -> Walk {
     let skip = ignored == Ignored::Skipped;
-    let walk = WalkBuilder::new(directory)
+    let own = ignored == Ignored::OwnToo;
+    WalkBuilder::new(directory)
         .standard_filters(false)
         .parents(skip)
         .git_ignore(skip)
@@ -30,17 +66,15 @@ pub fn files(directory: &Path, ignored: Ignored) -> Result<Vec<PathBuf>, IoError
         .git_global(skip)
         .follow_links(false)
         .sort_by_file_name(Ord::cmp)
-        .filter_entry(|entry| {
-            entry.depth() == 0 || !matches!(entry.file_name().to_str(), Some(".git" | ".mvx"))
+        .filter_entry(move |entry| {
+            let passed_over = match entry.file_name().to_str() {
+                Some(".git") => true,
+                Some(".mvx") => !own,
+                _ => false,
+            };
+            entry.depth() == 0 || !passed_over
         })
-        .build();
-    for entry in walk {
-        let entry = entry.map_err(|error| unreadable(directory, error))?;
-        if entry.file_type().is_some_and(|kind| kind.is_file()) {
-            found.push(entry.into_path());
-        }
-    }
-    Ok(found)
+        .build()
 }
 
 fn unreadable(directory: &Path, error: ignore::Error) -> IoError {
@@ -117,6 +151,9 @@ mod tests {
             names(directory.path(), Ignored::Skipped),
             [".gitignore", ".hidden/x", ".ignore", "a/.env", "a/z.yaml"]
         );
+        let own = names(directory.path(), Ignored::OwnToo);
+        assert!(own.contains(&".mvx/ledger/e.toml".to_owned()), "{own:?}");
+        assert_eq!(own.len(), 7);
     }
 
     #[cfg(unix)]

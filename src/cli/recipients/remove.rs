@@ -1,11 +1,15 @@
 //! `mvx recipients remove`.
 
+use std::path::PathBuf;
+
 use serde_json::{Value, json};
 
 use super::add::{commit_together, if_not_openable};
+use crate::app::load::with_causes;
 use crate::app::many;
+use crate::app::mentions::Reach;
 use crate::app::register::Leaver;
-use crate::app::rewrite::{Change, Request};
+use crate::app::rewrite::{Change, Plan, Request};
 use crate::cli::Context;
 use crate::cli::rewriting::{Caution, Words, object, rewrite};
 use crate::error::{Exit, Failure};
@@ -36,12 +40,31 @@ impl Remove {
         let mut request = Request {
             files: app.secret_files(&[])?,
             about: std::slice::from_ref(&leaver.key),
+            before: Some(&change.before),
             former: &former,
             compare_only: true,
             ..Request::default()
         };
         // What they could read is known without opening it, also of files that stay as they are.
-        let readable = app.plan(&request, || {}).changes;
+        let Plan {
+            changes: readable,
+            mut open_still,
+            ..
+        } = app.plan(&request, || {});
+        // What sops sealed under a name of its own outside of every rule is no secret file to the rules.
+        let (others, unknown) = app.others_sealed_for(&leaver.key, &request.files, Reach::InGit)?;
+        open_still.extend(
+            others
+                .into_iter()
+                .map(|file| (file, "no rule covers it".to_owned())),
+        );
+        for unknown in unknown {
+            let file = unknown.file.display();
+            let message = format!(
+                "{file}: mentions {name}'s key, or cannot be read; whether {name} can open it is not known"
+            );
+            context.ui.warn(&message, &[]);
+        }
         let readable: Vec<Change> = readable
             .into_iter()
             .filter(|change| change.removed.iter().any(|gone| gone.key == leaver.key))
@@ -89,13 +112,20 @@ impl Remove {
                 ("key", json!(leaver.key)),
                 ("groups_removed", json!(leaver.groups)),
                 ("to_change", to_change(&readable)),
+                (
+                    "open_still",
+                    open_still.iter().map(|(file, _)| json!(file)).collect(),
+                ),
             ];
             fields.extend(answer.json);
             context.ui.json(&object(fields))?;
         } else {
-            self.print(context, &leaver, &readable)?;
+            self.print(context, &leaver, &readable, open_still.is_empty())?;
         }
-        answer.outcome
+        match answer.outcome {
+            Ok(_) if !open_still.is_empty() => Err(opens_still(name, &open_still)),
+            outcome => outcome,
+        }
     }
 
     /// Lists what the one who left knows still.
@@ -104,6 +134,7 @@ impl Remove {
         context: &Context,
         leaver: &Leaver,
         readable: &[Change],
+        all: bool,
     ) -> Result<(), Failure> {
         let name = &leaver.name;
         for change in readable {
@@ -113,6 +144,9 @@ impl Remove {
             }
         }
         let values: usize = readable.iter().map(|change| change.secrets.len()).sum();
+        if values == 0 && !all {
+            return Ok(());
+        }
         if values == 0 {
             context.ui.note(&format!(
                 "{name} could read none of the secret files that are here now"
@@ -138,6 +172,18 @@ impl Remove {
         );
         Ok(())
     }
+}
+
+/// What the register does not decide: files of other rules, or of none.
+fn opens_still(name: &str, files: &[(PathBuf, String)]) -> Failure {
+    let files = files.iter();
+    let lines = files.map(|(file, why)| format!("{}: {why}", file.display()));
+    let message = format!("{name} can still open this:");
+    let mut failure = Failure::new(Exit::NO, "opens-still", "");
+    failure.error = with_causes(message, lines.collect());
+    failure.hint(
+        "see to the rules that hold for each, and then `mvx recipients sync` takes the access",
+    )
 }
 
 fn with_groups(leaver: &Leaver) -> String {
