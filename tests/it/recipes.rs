@@ -412,16 +412,17 @@ fn the_action_takes_scopes_and_a_binary_and_may_only_install() {
             .collect()
     };
     let key = secrets()["MVX_AGE_KEY"].clone();
+    let mvx = program().into_string().unwrap();
     let mut job = Job::new(&project);
     job.act(&given(&[
         ("profile", "tenant"),
         ("with", "stage=production\n"),
-        ("mvx", program()),
+        ("mvx", &mvx),
         ("age-key", &key),
     ]));
     assert_eq!(job.environment["NPM_TOKEN"], "invented-npm-token");
     let path = fs::read_to_string(&job.environment["GITHUB_PATH"]).unwrap();
-    assert_eq!(Some(Path::new(path.trim())), Path::new(program()).parent());
+    assert_eq!(Some(Path::new(path.trim())), Path::new(&mvx).parent());
 
     let mut job = Job::new(&Project::whole());
     job.act(&given(&[("export", "false")]));
