@@ -36,6 +36,7 @@ pub mod seals;
 pub mod settings;
 pub mod trust;
 pub mod values;
+mod whom;
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::path::{Path, PathBuf};

@@ -424,7 +424,8 @@ fn the_action_takes_scopes_and_a_binary_and_may_only_install() {
     let path = fs::read_to_string(&job.environment["GITHUB_PATH"]).unwrap();
     assert_eq!(Some(Path::new(path.trim())), Path::new(&mvx).parent());
 
-    let mut job = Job::new(&Project::whole());
+    let project = Project::whole();
+    let mut job = Job::new(&project);
     job.act(&given(&[("export", "false")]));
     assert!(!job.environment.contains_key("NPM_TOKEN"));
 }
