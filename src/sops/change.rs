@@ -260,13 +260,11 @@ fn put(into: &mut NewNode, path: &[Segment], node: &NewNode) -> Option<()> {
         return None;
     };
     // What belongs together usually comes together.
-    match entries.iter_mut().rev().find(|(name, _)| name == key) {
-        Some((_, entry)) => put(entry, rest, node),
-        None => {
-            entries.push((key.clone(), nest(rest, node)?));
-            Some(())
-        }
+    if let Some((_, entry)) = entries.iter_mut().rev().find(|(name, _)| name == key) {
+        return put(entry, rest, node);
     }
+    entries.push((key.clone(), nest(rest, node)?));
+    Some(())
 }
 
 /// How many items a node is made of.

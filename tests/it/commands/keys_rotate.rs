@@ -356,7 +356,8 @@ fn a_planted_recipient_gets_nothing() {
     // Where there is neither a rule nor a seal, nobody is wrapped for.
     let repo = Repo::new();
     repo.write("elsewhere/a.enc.yaml", &unsealed);
-    repo.mvx(["keys", "rotate", "--yes"]).outcome();
+    let outcome = repo.mvx(["keys", "rotate", "--yes"]).outcome();
+    assert!(outcome.stderr.contains("no rule covers"), "{outcome}");
     assert_eq!(repo.read("elsewhere/a.enc.yaml"), unsealed);
     repo.hold("sops/k2.txt");
     let outcome = repo.mvx(["decrypt", "elsewhere/a.enc.yaml"]).outcome();
