@@ -5,10 +5,10 @@
 //!                 ↓
 //!                app            use cases
 //!                 ↓
-//!     rules  keys  import  git  capabilities; they do not import each other
+//! rules keys import render git  capabilities; they do not import each other
 //!                 ↓
-//!   io (effects)  |  stores → sops → document (pure: no files, clock, environment, randomness)
-//!                 ↓
+//!   io (effects)  |  stores → sops → document  |  dialects
+//!                 ↓                            (pure: no files, clock, environment, randomness)
 //!      keypath  secret  error
 //! ```
 //!
@@ -30,6 +30,7 @@
 
 pub mod app;
 pub mod cli;
+pub mod dialects;
 pub mod document;
 pub mod error;
 pub mod git;
@@ -37,6 +38,8 @@ pub mod import;
 pub mod io;
 pub mod keypath;
 pub mod keys;
+pub mod redact;
+pub mod render;
 pub mod rules;
 pub mod secret;
 pub mod sops;

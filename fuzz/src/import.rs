@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use mvx::import::env::{Dialect, differences};
+use mvx::dialects::Dialect;
+use mvx::import::env::differences;
 use mvx::import::{Entry, Source, crypt, detect, read};
 use mvx::keypath::{KeyPath, Segment};
 use mvx::sops::change::{Open, node_at};

@@ -8,6 +8,7 @@ pub mod doctor;
 pub mod edit;
 mod editor;
 pub mod encrypt;
+pub mod env;
 pub mod files;
 pub mod import;
 pub mod init;

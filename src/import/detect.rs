@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use super::env::Dialect;
 use super::{ImportError, Source, doppler, error, json, onepassword};
+use crate::dialects::Dialect;
 
 /// What a text is by its name, and where that does not tell, by what stands in it. `.env` files
 /// come out as portable; see [`dialect`].

@@ -19,7 +19,7 @@ mod warning;
 use crate::secret::Cleartext;
 use crate::sops::store::NewNode;
 
-pub use env::Dialect;
+pub use crate::dialects::Dialect;
 pub use error::ImportError;
 pub use warning::{Concern, Warning};
 

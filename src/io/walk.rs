@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use ignore::WalkBuilder;
+use ignore::{Walk, WalkBuilder};
 
 use crate::io::IoError;
 
@@ -21,8 +21,41 @@ pub enum Ignored {
 /// answer about all files must not leave some out.
 pub fn files(directory: &Path, ignored: Ignored) -> Result<Vec<PathBuf>, IoError> {
     let mut found = Vec::new();
+    for entry in walk(directory, ignored) {
+        let entry = entry.map_err(|error| unreadable(directory, error))?;
+        if entry.file_type().is_some_and(|kind| kind.is_file()) {
+            found.push(entry.into_path());
+        }
+    }
+    Ok(found)
+}
+
+/// A file or a symbolic link that was met.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Met {
+    /// Where it stands.
+    pub path: PathBuf,
+    /// Whether it is a link; it is not followed.
+    pub is_link: bool,
+}
+
+/// As [`files`] with nothing ignored, and the symbolic links among them.
+pub fn files_and_links(directory: &Path) -> Result<Vec<Met>, IoError> {
+    let mut found = Vec::new();
+    for entry in walk(directory, Ignored::Included) {
+        let entry = entry.map_err(|error| unreadable(directory, error))?;
+        let is_link = entry.path_is_symlink();
+        if is_link || entry.file_type().is_some_and(|kind| kind.is_file()) {
+            let path = entry.into_path();
+            found.push(Met { path, is_link });
+        }
+    }
+    Ok(found)
+}
+
+fn walk(directory: &Path, ignored: Ignored) -> Walk {
     let skip = ignored == Ignored::Skipped;
-    let walk = WalkBuilder::new(directory)
+    WalkBuilder::new(directory)
         .standard_filters(false)
         .parents(skip)
         .git_ignore(skip)
@@ -33,14 +66,7 @@ pub fn files(directory: &Path, ignored: Ignored) -> Result<Vec<PathBuf>, IoError
         .filter_entry(|entry| {
             entry.depth() == 0 || !matches!(entry.file_name().to_str(), Some(".git" | ".mvx"))
         })
-        .build();
-    for entry in walk {
-        let entry = entry.map_err(|error| unreadable(directory, error))?;
-        if entry.file_type().is_some_and(|kind| kind.is_file()) {
-            found.push(entry.into_path());
-        }
-    }
-    Ok(found)
+        .build()
 }
 
 fn unreadable(directory: &Path, error: ignore::Error) -> IoError {

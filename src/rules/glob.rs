@@ -91,6 +91,18 @@ impl PathGlob {
         &self.source
     }
 
+    /// The directory below which everything stands that can match: the whole path where the glob
+    /// is one. Empty for the directory of the rules.
+    pub(super) fn start(&self) -> &str {
+        match &self.form {
+            Form::Exact(path) => path,
+            Form::Below(directory) => directory.trim_end_matches('/'),
+            Form::Glob { prefix, .. } => prefix
+                .rsplit_once('/')
+                .map_or("", |(directory, _)| directory),
+        }
+    }
+
     /// Whether the file at `path`, or a directory that it is in, matches.
     pub(super) fn is_match(&self, path: &str) -> bool {
         match &self.form {

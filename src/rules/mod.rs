@@ -19,6 +19,7 @@ mod policy;
 mod profile;
 mod recipient;
 mod scan;
+mod scope;
 mod secrets;
 mod sops_yaml;
 mod starter;
@@ -39,6 +40,7 @@ pub use policy::{Considered, Policy, Source};
 pub use profile::Profile;
 pub use recipient::{Extras, RecipientKind, RecipientSpec};
 pub use scan::{Allowance, ScanRule, ScanRules};
+pub use scope::{FileGlob, ScopeError};
 pub use secrets::{Criticality, SecretPolicy, key_matches};
 pub use starter::{StarterRecipient, starter};
 pub use translate::{Translation, agree, translate};
@@ -211,6 +213,12 @@ impl Rules {
         policy::policy(self, name)
     }
 
+    /// Whether the file called `name` is one that no rule and no profile ever means: what is in
+    /// `.mvx/` or `.git/`, and the rules.
+    pub fn is_reserved(name: &str) -> bool {
+        policy::is_reserved(name)
+    }
+
     /// Whether a rule covers the file called `name`; cheaper than its policy.
     pub fn covers(&self, name: &str) -> Result<bool, RulesError> {
         policy::covers(self, name)
@@ -258,6 +266,11 @@ impl Rules {
     /// The profiles of `[env.NAME]`, in the order of the file.
     pub fn profiles(&self) -> &[Profile] {
         &self.content.profiles
+    }
+
+    /// The profile of this name, with what it takes from those it extends.
+    pub fn profile(&self, name: &str) -> Option<Profile> {
+        profile::resolved(&self.content.profiles, name)
     }
 
     /// `[scan]`.

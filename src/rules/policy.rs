@@ -179,7 +179,7 @@ fn checked(rules: &Rules, member: &RecipientSpec) -> Result<RecipientSpec, Rules
 }
 
 /// Whether no rule ever covers a file of this name: what is in `.mvx/` or `.git/`, and the rules.
-fn is_reserved(name: &str) -> bool {
+pub(super) fn is_reserved(name: &str) -> bool {
     let mut parts = name.split('/');
     let file = parts.next_back().unwrap_or_default();
     [RULES_FILE, SOPS_FILE].contains(&file) || parts.any(|part| part == ".mvx" || part == ".git")

@@ -4,6 +4,7 @@ use super::cycle::cycle;
 use super::error::RulesError;
 use super::glob::path_glob;
 use super::node::{Fields, Lined, Node, Value};
+use super::scope::filled;
 use super::words::nearest;
 
 /// A profile. What is `None` comes from the profile it extends, else from mvx's defaults.
@@ -116,6 +117,59 @@ impl Profile {
         }
         Ok(profile)
     }
+
+    /// What of `base` this profile does not say itself; entries of tables are taken one by one.
+    fn inherit(&mut self, base: &Self) {
+        if self.files.is_none() {
+            self.files.clone_from(&base.files);
+            self.scopes.clone_from(&base.scopes);
+        }
+        let inherit = |own: &mut Option<String>, base: &Option<String>| {
+            if own.is_none() {
+                own.clone_from(base);
+            }
+        };
+        inherit(&mut self.output, &base.output);
+        inherit(&mut self.example, &base.example);
+        inherit(&mut self.prefix, &base.prefix);
+        inherit(&mut self.separator, &base.separator);
+        let inherit = |own: &mut Option<Vec<String>>, base: &Option<Vec<String>>| {
+            if own.is_none() {
+                own.clone_from(base);
+            }
+        };
+        inherit(&mut self.include, &base.include);
+        inherit(&mut self.exclude, &base.exclude);
+        inherit(&mut self.required, &base.required);
+        inherit(&mut self.allow, &base.allow);
+        self.dialect = self.dialect.or(base.dialect);
+        self.format = self.format.or(base.format);
+        self.case = self.case.or(base.case);
+        self.dual = self.dual.or(base.dual);
+        let inherit = |own: &mut Vec<(String, String)>, base: &[(String, String)]| {
+            for (name, text) in base {
+                if !own.iter().any(|(known, _)| known == name) {
+                    own.push((name.clone(), text.clone()));
+                }
+            }
+        };
+        inherit(&mut self.rename, &base.rename);
+        inherit(&mut self.defaults, &base.defaults);
+    }
+}
+
+/// The profile called `name` with everything that it takes from those it extends; `None` where
+/// there is none of this name.
+pub(super) fn resolved(profiles: &[Profile], name: &str) -> Option<Profile> {
+    let find = |name: &str| profiles.iter().find(|profile| profile.name == name);
+    let mut profile = find(name)?.clone();
+    let mut above = profile.extends.as_deref().and_then(find);
+    // No profile extends itself: `check` has seen to that.
+    while let Some(base) = above {
+        profile.inherit(base);
+        above = base.extends.as_deref().and_then(find);
+    }
+    Some(profile)
 }
 
 /// Checks what profiles say of each other.
@@ -176,27 +230,13 @@ fn read_files(fields: &mut Fields) -> Result<Files, RulesError> {
     let mut scopes = Vec::new();
     for text in &list.value {
         // A scope is checked as if a plain name stood in its place.
-        let mut plain = String::new();
-        let mut rest = text.value.as_str();
-        while let Some((before, after)) = rest.split_once('{') {
-            let scope = after.split_once('}').filter(|(scope, _)| {
-                !scope.is_empty()
-                    && scope
-                        .bytes()
-                        .all(|byte| byte == b'_' || byte.is_ascii_alphanumeric())
-            });
-            let Some((scope, after)) = scope else {
-                break;
-            };
-            plain.push_str(before);
-            plain.push_str(scope);
+        let value = filled(&text.value, |scope| {
             scopes.push(scope.to_owned());
-            rest = after;
-        }
-        plain.push_str(rest);
+            scope
+        });
         let plain = Lined {
             line: text.line,
-            value: plain,
+            value,
         };
         path_glob("files", &plain)?;
     }

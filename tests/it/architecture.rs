@@ -16,21 +16,26 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
     ("secret", &[]),
     ("keypath", &[&["error"]]),
     ("document", &[BASE]),
+    ("dialects", &[BASE]),
+    ("redact", &[BASE]),
     ("sops", &[BASE, &["document"]]),
     ("stores", &[BASE, &["document", "sops"]]),
     ("io", &[BASE]),
     ("rules", &[BASE, PURE, &["io"]]),
     ("keys", &[BASE, &["document", "sops", "io"]]),
     ("ledger", &[BASE, PURE, &["io"]]),
-    ("render", &[BASE, PURE, &["io"]]),
+    ("render", &[BASE, PURE, &["dialects"]]),
     ("scan", &[BASE, PURE, &["io"]]),
     ("git", &[BASE, &["io"]]),
-    ("import", &[BASE, PURE]),
-    ("app", &[BASE, PURE, &["io"], CAPABILITIES]),
-    ("cli", &[BASE, PURE, &["io"], CAPABILITIES, &["app"]]),
+    ("import", &[BASE, PURE, &["dialects"]]),
+    ("app", &[BASE, PURE, TEXTS, &["io"], CAPABILITIES]),
+    ("cli", &[BASE, PURE, TEXTS, &["io"], CAPABILITIES, &["app"]]),
 ];
 
 const PURE: &[&str] = &["document", "sops", "stores"];
+
+/// Pure, and for several capabilities.
+const TEXTS: &[&str] = &["dialects", "redact"];
 
 const CAPABILITIES: &[&str] = &["git", "import", "keys", "ledger", "render", "rules", "scan"];
 

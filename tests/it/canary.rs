@@ -221,7 +221,7 @@ fn commands_that_import() {
         run("mvx import FILE --to secrets/dev/one.enc.json --at x");
         run("mvx import FILE --to secrets/dev/one.enc.env");
         run("mvx import - --from yaml --to secrets/dev/x.enc.yaml < FILE");
-        for dialect in mvx::import::Dialect::ALL {
+        for dialect in mvx::dialects::Dialect::ALL {
             let line = format!(
                 "mvx import FILE --to x --from env --dialect {}",
                 dialect.name()
@@ -254,7 +254,7 @@ fn commands_that_import() {
     {
         let path = format!("plain/broken{number}");
         hunt.plain(&path, &text.replace("VALUE", &value));
-        for dialect in mvx::import::Dialect::ALL {
+        for dialect in mvx::dialects::Dialect::ALL {
             let name = dialect.name();
             hunt.run(
                 &format!(

@@ -1,11 +1,11 @@
 //! Comments and what they belong to.
 
-use super::Raw;
+use crate::dialects::Assignment;
 use crate::secret::Cleartext;
 
 /// The comments of each value: those directly above it and the one at the end of its line; and
 /// those that stand below the last value. Their `#` is gone, and so is a CR at their end.
-pub(super) fn attach(text: &str, found: &[Raw]) -> (Vec<Vec<Cleartext>>, Vec<Cleartext>) {
+pub(super) fn attach(text: &str, found: &[Assignment]) -> (Vec<Vec<Cleartext>>, Vec<Cleartext>) {
     let mut above: Vec<Vec<Cleartext>> = Vec::with_capacity(found.len());
     let mut end = 0;
     for raw in found {

@@ -1,144 +1,25 @@
 //! `.env` files, as their many readers take them.
 //!
-//! There is no standard: npm's dotenv, a shell, Docker Compose and python-dotenv read other values
-//! out of one line. Each [`Dialect`] is a reader of its own, written after what the real program
-//! does; tests compare them with the real ones. References to variables and commands are kept as
-//! they stand: nothing is expanded, nothing is run.
+//! What stands in a text says [`mod@crate::dialects`]; here it becomes what is imported, with what
+//! somebody should see to.
 
 mod comments;
-mod compose;
-mod cursor;
-mod docker;
-mod node;
-mod portable;
-mod python;
-mod rust;
-mod shell;
 #[cfg(test)]
 mod tests;
 
 use std::collections::HashMap;
 
-use self::cursor::Lines;
 use super::{Concern, Contents, Entry, ImportError, Warning, name};
+use crate::dialects::{Assignment, Dialect, Lines};
 use crate::document::{Kind, Value};
 use crate::secret::Cleartext;
 use crate::sops::store::NewNode;
-
-/// A program, or a family of them, that reads `.env` files.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Dialect {
-    /// npm's dotenv, and `node --env-file` but for small things.
-    Node,
-    /// dotenv-expand on top of it, and what is built on that: Next.js, Vite, Bun.
-    Expand,
-    /// bash and other POSIX shells that source the file.
-    Shell,
-    /// Docker Compose, in Go.
-    Compose,
-    /// python-dotenv.
-    Python,
-    /// `docker run --env-file`: everything behind the `=` is the value.
-    Docker,
-    /// The dotenvy crate.
-    Rust,
-    /// What most of them agree on; what is not clear is refused or told.
-    Portable,
-}
-
-impl Dialect {
-    /// Every dialect, in the order in which help texts list them.
-    pub const ALL: [Self; 8] = [
-        Self::Node,
-        Self::Expand,
-        Self::Shell,
-        Self::Compose,
-        Self::Python,
-        Self::Docker,
-        Self::Rust,
-        Self::Portable,
-    ];
-
-    /// Its name, as `--dialect` takes it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Node => "node",
-            Self::Expand => "expand",
-            Self::Shell => "shell",
-            Self::Compose => "compose",
-            Self::Python => "python",
-            Self::Docker => "docker",
-            Self::Rust => "rust",
-            Self::Portable => "portable",
-        }
-    }
-
-    /// The dialect by its name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|dialect| dialect.name() == name)
-    }
-
-    /// What it reads out of a text.
-    fn scan(self, text: &str) -> Result<Reading, Refusal> {
-        match self {
-            Self::Node => Ok(node::scan(text)),
-            Self::Expand => Ok(node::scan_expanding(text)),
-            Self::Shell => shell::scan(text),
-            Self::Compose => compose::scan(text),
-            Self::Python => Ok(python::scan(text)),
-            Self::Docker => docker::scan(text),
-            Self::Rust => rust::scan(text),
-            Self::Portable => portable::scan(text),
-        }
-    }
-}
-
-/// A name and a value, found in a text.
-struct Raw {
-    name: String,
-    value: Cleartext,
-    /// Where its name begins.
-    start: usize,
-    /// Where its value ends, quotes included.
-    end: usize,
-    /// Whether the program would put something else in the place of a part of it.
-    reference: bool,
-}
-
-/// What a dialect finds in a text.
-#[derive(Default)]
-struct Reading {
-    found: Vec<Raw>,
-    /// Where lines stand that the program passes over.
-    unread: Vec<usize>,
-    /// Where names stand whose value comes from the program's own environment.
-    unset: Vec<usize>,
-    /// Whether values were taken without a CR before the line break that the program would keep.
-    carriage_returns: bool,
-}
-
-/// A place where the program would give up, or do something else than to set a value.
-struct Refusal {
-    at: usize,
-    name: Option<String>,
-    why: &'static str,
-}
-
-impl Refusal {
-    fn new(at: usize, name: Option<&str>, why: &'static str) -> Self {
-        Self {
-            at,
-            name: name.map(str::to_owned),
-            why,
-        }
-    }
-}
 
 /// Reads a text as `dialect` does. Of a name that stands twice, the value is kept that the
 /// program takes.
 pub(super) fn read(text: &str, dialect: Dialect) -> Result<Contents, ImportError> {
     let lines = Lines::new(text);
-    let reading = dialect.scan(text).map_err(|refusal| {
+    let reading = dialect.read(text).map_err(|refusal| {
         let why = refusal.why;
         ImportError::Line {
             line: lines.of(refusal.at),
@@ -175,7 +56,7 @@ pub(super) fn read(text: &str, dialect: Dialect) -> Result<Contents, ImportError
         closing,
         ..Contents::default()
     };
-    let winners = winners(&reading.found, dialect);
+    let winners = dialect.winners(&reading.found);
     let values: Vec<(usize, Cleartext)> = reading
         .found
         .iter()
@@ -212,18 +93,6 @@ pub(super) fn read(text: &str, dialect: Dialect) -> Result<Contents, ImportError
     Ok(contents)
 }
 
-/// Which of those with the same name counts: the last, but for dotenvy, which leaves what is set.
-fn winners(found: &[Raw], dialect: Dialect) -> HashMap<String, usize> {
-    let mut winners = HashMap::new();
-    for (index, raw) in found.iter().enumerate() {
-        if dialect == Dialect::Rust && winners.contains_key(&raw.name) {
-            continue;
-        }
-        winners.insert(raw.name.clone(), index);
-    }
-    winners
-}
-
 /// Where other programs read other values than `contents`, which `dialect` read out of `text`. A
 /// program that cannot read the text at all does not count, nor does docker, to which quotes are
 /// part of every value.
@@ -234,10 +103,10 @@ pub fn differences(bytes: &[u8], dialect: Dialect, contents: &Contents) -> Vec<W
     let others = Dialect::ALL
         .into_iter()
         .filter(|other| *other != dialect && !matches!(other, Dialect::Docker | Dialect::Portable));
-    let readings: Vec<(Dialect, HashMap<String, Raw>)> = others
+    let readings: Vec<(Dialect, HashMap<String, Assignment>)> = others
         .filter_map(|other| {
-            let reading = other.scan(text).ok()?;
-            let winners = winners(&reading.found, other);
+            let reading = other.read(text).ok()?;
+            let winners = other.winners(&reading.found);
             let taken = reading.found.into_iter().enumerate();
             let taken = taken
                 .filter(|(index, raw)| winners.get(&raw.name) == Some(index))

@@ -1,6 +1,6 @@
 //! `docker run --env-file`: a line is a name and everything behind its `=`, quotes and all.
 
-use super::{Raw, Reading, Refusal};
+use super::{Assignment, Reading, Refusal};
 
 pub(super) fn scan(text: &str) -> Result<Reading, Refusal> {
     let mut reading = Reading::default();
@@ -30,7 +30,7 @@ pub(super) fn scan(text: &str) -> Result<Reading, Refusal> {
             _ if name.is_empty() => {
                 return Err(Refusal::new(at, None, "there is no name before the `=`"));
             }
-            Some(value) => reading.found.push(Raw {
+            Some(value) => reading.found.push(Assignment {
                 name: name.into(),
                 value: value.into(),
                 start: at,

@@ -2,7 +2,7 @@
 //! assignments. Whatever would run a command is refused.
 
 use super::cursor::{Cursor, is_blank, is_reference};
-use super::{Raw, Reading, Refusal};
+use super::{Assignment, Reading, Refusal};
 use crate::secret::Cleartext;
 
 /// Where a line would do something else than to set a value.
@@ -45,7 +45,7 @@ fn command(cursor: &mut Cursor<'_>, reading: &mut Reading) -> Result<(), Refusal
             let mut word = Word::default();
             word.read(cursor, 0)
                 .map_err(|why| Refusal::new(start, Some(name), why))?;
-            reading.found.push(Raw {
+            reading.found.push(Assignment {
                 name: name.into(),
                 value: word.value,
                 start,

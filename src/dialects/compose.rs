@@ -2,7 +2,7 @@
 //! dollar, and what it cannot read makes it give up.
 
 use super::cursor::{Cursor, is_reference};
-use super::{Raw, Reading, Refusal};
+use super::{Assignment, Reading, Refusal};
 use crate::secret::Cleartext;
 
 pub(super) fn scan(text: &str) -> Result<Reading, Refusal> {
@@ -81,8 +81,8 @@ struct Expanded {
 }
 
 impl Expanded {
-    fn into_raw(self, name: &str, start: usize, end: usize) -> Raw {
-        Raw {
+    fn into_raw(self, name: &str, start: usize, end: usize) -> Assignment {
+        Assignment {
             name: name.into(),
             value: self.value,
             start,

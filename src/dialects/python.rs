@@ -1,7 +1,7 @@
 //! python-dotenv 1.2: lines that it cannot read are passed over, `${NAME}` is put in everywhere.
 
 use super::cursor::Cursor;
-use super::{Raw, Reading};
+use super::{Assignment, Reading};
 use crate::secret::Cleartext;
 
 pub(super) fn scan(text: &str) -> Reading {
@@ -18,7 +18,7 @@ pub(super) fn scan(text: &str) -> Reading {
             continue;
         }
         match entry(&mut cursor) {
-            Some((name, Some((value, end)))) => reading.found.push(Raw {
+            Some((name, Some((value, end)))) => reading.found.push(Assignment {
                 name: name.into(),
                 reference: expands(&value),
                 value,

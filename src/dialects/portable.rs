@@ -5,7 +5,7 @@
 
 use super::cursor::{Cursor, is_blank, is_reference};
 use super::shell::Word;
-use super::{Raw, Reading, Refusal};
+use super::{Assignment, Reading, Refusal};
 use crate::secret::Cleartext;
 
 pub(super) fn scan(text: &str) -> Result<Reading, Refusal> {
@@ -56,7 +56,7 @@ pub(super) fn scan(text: &str) -> Result<Reading, Refusal> {
             ));
         }
         let value = value(&mut cursor).map_err(|why| Refusal::new(start, Some(name), why))?;
-        reading.found.push(Raw {
+        reading.found.push(Assignment {
             name: name.into(),
             value: value.text,
             start,

@@ -1,19 +1,20 @@
 //! Walking through a text.
 
-/// Where lines begin.
-pub(super) struct Lines {
+/// Where the lines of a text begin.
+pub struct Lines {
     breaks: Vec<usize>,
 }
 
 impl Lines {
-    pub(super) fn new(text: &str) -> Self {
+    /// Looks for the line breaks of `text`.
+    pub fn new(text: &str) -> Self {
         Self {
             breaks: memchr::memchr_iter(b'\n', text.as_bytes()).collect(),
         }
     }
 
     /// The line, from 1, on which byte `at` stands.
-    pub(super) fn of(&self, at: usize) -> usize {
+    pub fn of(&self, at: usize) -> usize {
         self.breaks.partition_point(|line_break| *line_break < at) + 1
     }
 }

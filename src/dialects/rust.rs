@@ -2,7 +2,7 @@
 //! line does not fit. Of a name that stands twice the first counts: what is set stays.
 
 use super::cursor::Cursor;
-use super::{Raw, Reading, Refusal};
+use super::{Assignment, Reading, Refusal};
 use crate::secret::Cleartext;
 
 pub(super) fn scan(text: &str) -> Result<Reading, Refusal> {
@@ -70,7 +70,7 @@ fn logical_line(text: &str) -> Option<(usize, &str)> {
 }
 
 /// The name and value of a line that begins at byte `at` of the text.
-fn entry(line: &str, at: usize) -> Result<Option<Raw>, Refusal> {
+fn entry(line: &str, at: usize) -> Result<Option<Assignment>, Refusal> {
     let line = line.trim_end();
     let mut cursor = Cursor::new(line);
     cursor.eat_while(char::is_whitespace);
@@ -104,7 +104,7 @@ fn entry(line: &str, at: usize) -> Result<Option<Raw>, Refusal> {
         })?;
         end = cursor.at();
     }
-    Ok(Some(Raw {
+    Ok(Some(Assignment {
         name: key.into(),
         value: word.value,
         start: at + start,
