@@ -1,14 +1,18 @@
-//! Every command, as somebody at a terminal sees it: one file a command.
+//! Every command, as somebody at a terminal sees it: one file a command, or a few that begin with its name.
 
 mod access;
+mod access_others;
 mod clean;
 mod decrypt;
 mod doctor;
 mod edit;
 mod encrypt;
+mod encrypt_rules;
 mod get;
 mod help;
 mod import;
+mod import_sources;
+mod import_trees;
 mod init;
 mod json;
 mod keys;
@@ -23,4 +27,5 @@ mod rekey;
 mod repair;
 mod seal;
 mod set;
+mod set_places;
 mod unset;
