@@ -1,7 +1,8 @@
-//! Every command, as somebody at a terminal sees it: one file a command.
+//! Every command, as somebody at a terminal sees it: one file a command, or a few that begin with its name.
 
 mod access;
 mod access_log;
+mod access_others;
 mod clean;
 mod decrypt;
 mod doctor;
@@ -10,9 +11,12 @@ mod encrypt;
 mod env_check;
 mod env_example;
 mod env_sync;
+mod encrypt_rules;
 mod get;
 mod help;
 mod import;
+mod import_sources;
+mod import_trees;
 mod init;
 mod json;
 mod keys;
@@ -28,4 +32,5 @@ mod repair;
 mod reveal;
 mod seal;
 mod set;
+mod set_places;
 mod unset;
