@@ -206,11 +206,7 @@ impl App<'_> {
                 let message =
                     "the rules demand an access log, and it cannot be written; nothing was opened";
                 let mut refused = Failure::new(Exit::IO, "access-log", message).at(name);
-                let why = match failure.place {
-                    Some(place) => format!("{place}: {}", failure.error),
-                    None => failure.error.to_string(),
-                };
-                refused.error = anyhow::Error::msg(why).context(message);
+                refused.error = anyhow::Error::msg(told(&failure)).context(message);
                 refused.hint("`audit = \"required\"` in the rules says so")
             })?;
         }
@@ -238,6 +234,15 @@ impl App<'_> {
                 .end(self.environment, self.directory, Ending::Started)
                 .ok();
         }
+    }
+}
+
+/// What kept the log from being written, on one line.
+pub fn told(failure: &Failure) -> String {
+    let why = format!("{:#}", failure.error);
+    match &failure.place {
+        Some(place) if !why.starts_with(place.as_str()) => format!("{place}: {why}"),
+        _ => why,
     }
 }
 

@@ -58,11 +58,11 @@ const SHAPES: &[(&str, &str)] = &[
     ),
     (
         "env sync",
-        r#"{"synced": [{"profile": "local", "output": ".env.local", "format": "node", "names": 1, "files": ["a.enc.yaml"], "added": ["DB_PORT"], "changed": [], "removed": [], "is_needed": true, "written": true, "gitignore": null}]}"#,
+        r#"{"synced": [{"profile": "local", "output": ".env.local", "format": "node", "names": 1, "files": ["a.enc.yaml"], "added": ["DB_PORT"], "changed": ["DB_HOST"], "removed": ["OLD"], "is_needed": true, "written": true, "gitignore": null}]}"#,
     ),
     (
         "env sync --dry-run",
-        r#"{"would_sync": [{"profile": "local", "output": ".env.local", "format": "node", "names": 1, "files": ["a.enc.yaml"], "added": ["DB_PORT"], "changed": [], "removed": [], "is_needed": true, "written": false, "gitignore": null}]}"#,
+        r#"{"would_sync": [{"profile": "local", "output": ".env.local", "format": "node", "names": 1, "files": ["a.enc.yaml"], "added": ["DB_PORT"], "changed": ["DB_HOST"], "removed": ["OLD"], "is_needed": true, "written": false, "gitignore": null}]}"#,
     ),
     (
         "env check",
@@ -70,11 +70,11 @@ const SHAPES: &[(&str, &str)] = &[
     ),
     (
         "env example",
-        r#"{"examples": [{"file": ".env.example", "profiles": ["local"], "added": ["DB_PORT"], "removed": [], "written": true}]}"#,
+        r#"{"examples": [{"file": ".env.example", "profiles": ["local"], "added": ["DB_PORT"], "removed": ["OLD"], "written": true}]}"#,
     ),
     (
         "env example --dry-run",
-        r#"{"would_write": [{"file": ".env.example", "profiles": ["local"], "added": ["DB_PORT"], "removed": [], "written": false}]}"#,
+        r#"{"would_write": [{"file": ".env.example", "profiles": ["local"], "added": ["DB_PORT"], "removed": ["OLD"], "written": false}]}"#,
     ),
     (
         "repair",

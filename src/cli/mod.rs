@@ -58,7 +58,7 @@ use std::sync::Arc;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, CommandFactory as _, FromArgMatches as _, Parser};
 
-use crate::app::access::{Ending, Record};
+use crate::app::access::{Ending, Record, told};
 use crate::app::{App, Note};
 use crate::error::{Exit, Failure};
 use crate::io::env::{Environment, arguments, enter, working_directory};
@@ -310,9 +310,7 @@ impl Context {
             // The user's own settings are wrong.
             Err(failure) if failure.code == "settings" => self.ui.problem(&failure),
             Err(failure) => {
-                let place = failure.place.map(|place| format!("{place}: "));
-                let place = place.unwrap_or_default();
-                let text = format!("the access log was not written: {place}{}", failure.error);
+                let text = format!("the access log was not written: {}", told(&failure));
                 self.ui.detail(1, &text);
             }
             Ok(()) => {}

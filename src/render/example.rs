@@ -41,7 +41,7 @@ pub fn names(text: &str) -> Vec<(String, usize)> {
 pub fn update(text: &str, wanted: &[Wanted<'_>], prune: bool) -> Updated {
     let numbers = Lines::new(text);
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
-    let mut ends: HashMap<String, usize> = HashMap::new();
+    let mut places: HashMap<String, (usize, usize)> = HashMap::new();
     let mut gone: HashSet<usize> = HashSet::new();
     let mut removed = Vec::new();
     for (name, start, end) in scan(text) {
@@ -55,24 +55,32 @@ pub fn update(text: &str, wanted: &[Wanted<'_>], prune: bool) -> Updated {
                 removed.push(name);
             }
         } else {
-            ends.insert(name, last);
+            places.insert(name, (first, last));
         }
     }
     // What is new, by the number of the line that it stands behind.
     let mut new: BTreeMap<usize, String> = BTreeMap::new();
     let mut added = Vec::new();
-    let mut behind = lines.len();
+    // What comes before all that is there stands above it, and above its comment.
+    let first = wanted.iter().find_map(|one| places.get(one.name));
+    let mut behind = first.map_or(lines.len(), |(first, _)| {
+        let above = lines.get(..first.saturating_sub(1)).unwrap_or_default();
+        let comment = above
+            .iter()
+            .rev()
+            .take_while(|line| line.trim_start().starts_with('#'));
+        above.len() - comment.count()
+    });
     let mut group = None;
     for one in wanted {
-        if let Some(line) = ends.get(one.name) {
-            behind = *line;
+        if let Some((_, last)) = places.get(one.name) {
+            behind = *last;
             group = Some(one.group);
             continue;
         }
         let block = new.entry(behind).or_default();
-        let is_first = block.is_empty() && (behind == 0 || text.trim().is_empty());
-        let from_nowhere = group.is_none() && block.is_empty() && !text.trim().is_empty();
-        if !is_first && (from_nowhere || group.is_some_and(|group| group != one.group)) {
+        let at_the_end = first.is_none() && block.is_empty() && !text.trim().is_empty();
+        if at_the_end || group.is_some_and(|group| group != one.group) {
             block.push('\n');
         }
         group = Some(one.group);
@@ -170,6 +178,8 @@ mod tests {
             false,
         );
         assert_eq!(again.text, new.text);
+        let above = updated("X=\n# a\nA=1\n", &[("B", "1"), ("A", "1")], false);
+        assert_eq!(above.text, "X=\nB=\n# a\nA=1\n");
         let apart = updated("OWN=z", &[("B", "1")], false);
         assert_eq!(apart.text, "OWN=z\n\nB=\n");
     }

@@ -414,7 +414,9 @@ impl Case<'_> {
             let text = known.value.as_ref().and_then(Cleartext::as_str);
             if known.is_empty {
                 let text = format!("`{name}` is empty: `{key}`");
-                self.name("empty", file, None, name, text, set);
+                let hint =
+                    format!("{set}; where nothing is meant, `defaults` of the profile say so");
+                self.name("empty", file, None, name, text, hint);
             } else if text.is_some_and(is_placeholder) {
                 let text = format!("`{name}` holds a placeholder and no value: `{key}`");
                 self.name("placeholder", file, None, name, text, set);
