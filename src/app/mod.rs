@@ -31,6 +31,7 @@ pub mod rewrite;
 pub mod rotation;
 pub mod seals;
 pub mod settings;
+mod surroundings;
 pub mod trust;
 pub mod values;
 

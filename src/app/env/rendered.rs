@@ -52,11 +52,18 @@ impl Form {
 
     /// Whether what reads it takes its names over into a process's environment, whatever stands
     /// there.
-    fn feeds_a_process(self) -> bool {
+    pub(super) fn feeds_a_process(self) -> bool {
         matches!(
             self,
             Self::Block(Dialect::Shell | Dialect::Docker)
-                | Self::Whole(Format::Shell | Format::Docker | Format::Systemd | Format::Github)
+                | Self::Whole(
+                    Format::Shell
+                        | Format::Docker
+                        | Format::Systemd
+                        | Format::Github
+                        | Format::Gitlab
+                        | Format::Azure
+                )
         )
     }
 
@@ -111,7 +118,7 @@ pub(super) fn command(command: &str, request: &Request, profile: &str) -> String
 }
 
 /// Refuses names that steer the process which gets them, unless the profile allows them.
-fn may_steer(profile: &Profile, variables: &[Variable]) -> Result<(), Failure> {
+pub(super) fn may_steer(profile: &Profile, variables: &[Variable]) -> Result<(), Failure> {
     let allowed = |name: &String| {
         profile
             .allow
