@@ -64,15 +64,14 @@ pub fn check(data: &[u8]) {
         // Once an input is enough, and the dialects differ little.
         if !sealed && contents.entries.len() <= ENTRIES {
             sealed = true;
-            stored(&contents.entries);
+            stored(&contents.entries, Counter::of(data));
         }
     }
 }
 
 /// Puts entries into a sealed file, one after the other.
-fn stored(entries: &[Entry]) {
+fn stored(entries: &[Entry], mut random: Counter) {
     let key = key();
-    let mut random = Counter(1);
     let text = sealer(Format::Yaml, &key, &mut random)
         .seal(b"first: x\n", metadata(None, false), None)
         .unwrap_or_else(|error| panic!("{error}"))

@@ -2,6 +2,7 @@
 //! run the same functions over the seeds and over everything that was ever found.
 
 pub mod envelope;
+pub mod gaps;
 pub mod import;
 pub mod metadata;
 pub mod rules;

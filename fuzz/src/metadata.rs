@@ -168,7 +168,8 @@ impl Bytes<'_> {
         let end = (self.at + length).min(self.data.len());
         let bytes = self.data.get(self.at..end).unwrap_or_default();
         self.at += length;
-        let text = String::from_utf8_lossy(bytes);
+        // The flat file types, and sops, write a line break like that: it cannot be anything else.
+        let text = String::from_utf8_lossy(bytes).replace("\\n", "\n");
         Meta::Str(format!("t{text}"))
     }
 }

@@ -1,5 +1,6 @@
 //! Sealed files that somebody has changed (docs/seal.md).
 
+use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
 use mvx::error::{Exit, Explain as _};
@@ -8,6 +9,7 @@ use mvx::sops::signet::SealState;
 use mvx::stores::Format;
 
 use super::files::{Counter, Sealed, is_clear, key, metadata, sealer};
+use super::gaps::{Facts, Gap};
 
 /// What is sealed: a clear value and an encrypted one of each type, comments, nulls, lists, and a
 /// spelling that must be remembered.
@@ -38,11 +40,11 @@ pub struct Base {
     /// The sealed text.
     pub text: Vec<u8>,
     canonical: String,
-    values: String,
+    facts: Facts,
 }
 
 /// What became of a sealed text that somebody has changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// It does not open.
     Refused,
@@ -50,8 +52,8 @@ pub enum Outcome {
     Same,
     /// It opens without a seal, to the same values at the same places.
     Unsealed,
-    /// It opens without a seal to something else: what SOPS's MAC lets pass.
-    UnsealedAndChanged,
+    /// It opens without a seal to something else, through these gaps.
+    UnsealedAndChanged(BTreeSet<Gap>),
     /// It is no sealed file any more.
     Plain,
 }
@@ -76,12 +78,13 @@ fn base((format, text): (Format, &str), at: u64) -> Base {
         format,
         text: sealed.text.as_bytes().to_vec(),
         canonical: open.canonical(),
-        values: open.values(),
+        facts: Facts::of(&open),
     }
 }
 
 impl Base {
-    /// Opens a changed text. With a seal that fits, it must hold what the original holds.
+    /// Opens a changed text. With a seal that fits, it must hold what the original holds; without
+    /// one, what SOPS's encryption and MAC cover.
     pub fn judge(&self, text: &[u8]) -> Outcome {
         let mut open = match Sealed::open(self.format, text) {
             Ok(Some(open)) => open,
@@ -102,11 +105,13 @@ impl Base {
         };
         if open.opened.seal != SealState::Valid {
             assert_eq!(open.opened.seal, SealState::Missing);
-            return if open.values() == self.values {
-                Outcome::Unsealed
-            } else {
-                Outcome::UnsealedAndChanged
-            };
+            let facts = Facts::of(&open);
+            if facts == self.facts {
+                return Outcome::Unsealed;
+            }
+            let gaps = self.facts.gaps(&facts);
+            assert!(!gaps.is_empty(), "it differs in nothing that has a name");
+            return Outcome::UnsealedAndChanged(gaps);
         }
         let found = open.canonical();
         assert!(found == self.canonical, "{found}\n{}", self.canonical);
@@ -124,8 +129,8 @@ impl Base {
     }
 }
 
-/// However a sealed text is changed: it is refused, or it has lost its seal, or it is the same but
-/// for layout. The bytes choose a file and what is done to it.
+/// However a sealed text is changed: it is refused, or it has lost its seal and differs in nothing
+/// but SOPS's gaps, or it is the same but for layout. The bytes choose a file and what is done to it.
 pub fn check(data: &[u8]) {
     let Some((first, script)) = data.split_first() else {
         return;

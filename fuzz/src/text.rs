@@ -72,7 +72,7 @@ fn check(format: Format, data: &[u8]) {
         .map(|(field, pattern)| (field, if pattern.is_empty() { "^[^c]" } else { pattern }));
     let metadata = metadata(selector, chosen & 64 != 0);
     let key = key();
-    let sealed = sealer(format, &key, &mut Counter(1)).seal(data, metadata, None);
+    let sealed = sealer(format, &key, &mut Counter::of(data)).seal(data, metadata, None);
     let sealed = match sealed {
         Ok(sealed) => sealed,
         Err(error) => return is_clear(&error),
@@ -163,8 +163,8 @@ fn change(format: Format, sealed: &Sealed, chosen: usize) {
     let text = ["new", "x\ny: [\n", "", " # \"'", "12"][(chosen >> 8) % 5];
     let new = NewNode::Value(Value::new(Kind::Str, text));
 
-    let done =
-        sealer(format, &key, &mut Counter(1 << 32)).set(open, &[(path.clone(), new.duplicate())]);
+    let mut random = Counter::of(sealed.text.as_bytes());
+    let done = sealer(format, &key, &mut random).set(open, &[(path.clone(), new.duplicate())]);
     settle(format, path, done, || {
         let mut wanted: Vec<_> = roots.iter().map(NewNode::duplicate).collect();
         put(&mut wanted[path.document - 1], &path.segments, &new);
@@ -177,8 +177,7 @@ fn change(format: Format, sealed: &Sealed, chosen: usize) {
     }
     let fresh = fresh.child(Segment::Key("fresh".into()));
     if sealed.tree.find(&fresh).is_none() {
-        let done = sealer(format, &key, &mut Counter(1 << 32))
-            .set(open, &[(fresh.clone(), new.duplicate())]);
+        let done = sealer(format, &key, &mut random).set(open, &[(fresh.clone(), new.duplicate())]);
         settle(format, &fresh, done, || {
             let mut wanted: Vec<_> = roots.iter().map(NewNode::duplicate).collect();
             put(&mut wanted[fresh.document - 1], &fresh.segments, &new);
@@ -186,7 +185,7 @@ fn change(format: Format, sealed: &Sealed, chosen: usize) {
         });
     }
 
-    let done = sealer(format, &key, &mut Counter(1 << 32)).unset(open, path);
+    let done = sealer(format, &key, &mut random).unset(open, path);
     settle(format, path, done.map(Some), || {
         let mut wanted: Vec<_> = roots.iter().map(NewNode::duplicate).collect();
         take(&mut wanted[path.document - 1], &path.segments);

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::app::{App, READ_LIMIT};
 use crate::error::{Exit, Failure};
+use crate::git::{self, GitError, WorkTree};
 use crate::io::IoError;
 use crate::io::file::{self, Kind};
 use crate::io::look::{self, Look};
@@ -159,11 +160,12 @@ impl App<'_> {
 
     /// The sealed files below a directory: those with a sealed name, whether a rule covers them or
     /// not, since a repository without rules has an inventory, too; and of those that a rule
-    /// covers and git does not ignore the ones that were sealed under their own name, as sops does.
+    /// covers and git does not leave out the ones that were sealed under their own name, as sops
+    /// does.
     pub fn sealed_below(&self, directory: &Path) -> Result<Vec<PathBuf>, Failure> {
         let mut found = Vec::new();
         // Looked at only where there is a file to look into.
-        let mut not_ignored: Option<HashSet<PathBuf>> = None;
+        let mut in_git: Option<InGit> = None;
         for path in files_below(directory, Ignored::Included)? {
             if is_sealed_name(&path) {
                 found.push(path);
@@ -172,19 +174,45 @@ impl App<'_> {
             if !self.is_covered(&path)? {
                 continue;
             }
-            let not_ignored = match &mut not_ignored {
+            let in_git = match &mut in_git {
                 Some(known) => known,
-                none => none.insert(
-                    files_below(directory, Ignored::Skipped)?
-                        .into_iter()
-                        .collect(),
-                ),
+                none => none.insert(InGit::below(directory)?),
             };
-            if not_ignored.contains(&path) && has_metadata(&path)? {
+            if in_git.may_hold(&path) && has_metadata(&path)? {
                 found.push(path);
             }
         }
         Ok(found)
+    }
+}
+
+/// Which files below a directory git has, or would take: what is built or downloaded there is not
+/// searched for secrets.
+struct InGit {
+    /// What no ignore rule names.
+    not_ignored: HashSet<PathBuf>,
+    /// The work tree, which knows what is tracked although a rule names it.
+    tree: Result<Option<WorkTree>, GitError>,
+}
+
+impl InGit {
+    fn below(directory: &Path) -> Result<Self, Failure> {
+        Ok(Self {
+            not_ignored: files_below(directory, Ignored::Skipped)?
+                .into_iter()
+                .collect(),
+            tree: git::work_tree_of(directory),
+        })
+    }
+
+    /// Whether a file is in git or would be. Where git cannot be asked it may be: who leaves has to
+    /// lose every file.
+    fn may_hold(&self, path: &Path) -> bool {
+        self.not_ignored.contains(path)
+            || match &self.tree {
+                Ok(Some(tree)) => tree.is_tracked(path).unwrap_or(true),
+                Ok(None) | Err(_) => true,
+            }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::app::files::shell_word;
+use crate::app::plaintext::must_be_no_link;
 use crate::app::{App, recovery};
 use crate::error::{At as _, Exit, Failure};
 use crate::git;
@@ -200,8 +201,10 @@ impl App<'_> {
         let rules = root.join(RULES_FILE);
         // What was typed may be no key at all; then nothing is written.
         Rules::load(&text, Origin::new(&rules)).at(self.relative(&rules).display())?;
+        let list = root.join(".gitignore");
+        must_be_no_link(&list, &self.relative(&list))?;
         write::create_new(&rules, text.as_bytes(), Access::Shared)?;
-        let gitignore = ignore_plaintext(&root.join(".gitignore"))?;
+        let gitignore = ignore_plaintext(&list)?;
         Ok(Initialized {
             rules: self.relative(&rules),
             gitignore: gitignore.map(|path| self.relative(&path)),

@@ -6,6 +6,7 @@ use crate::app::App;
 use crate::app::files::shell_word;
 use crate::error::{Exit, Failure};
 use crate::git::{self, WorkTree};
+use crate::io::look::look;
 use crate::io::write::{self, Access};
 use crate::io::{IoError, file};
 
@@ -64,6 +65,7 @@ impl App<'_> {
             return Ok(None);
         }
         let list = tree.root().join(".gitignore");
+        must_be_no_link(&list, &self.relative(&list))?;
         let lock = self.lock(&list)?;
         let old = match file::read_text(lock.target(), LIST_LIMIT) {
             Ok(old) => old,
@@ -93,6 +95,24 @@ impl App<'_> {
             shell_word(Path::new(&pattern)),
             shell_word(&list)
         ))
+    }
+}
+
+/// Fails where a `.gitignore` is a symbolic link. git follows none (gitignore(5)), and whoever can
+/// put one into the repository would choose which file is written.
+pub(super) fn must_be_no_link(list: &Path, shown: &Path) -> Result<(), Failure> {
+    match look(list)?.and_then(|look| look.link) {
+        None => Ok(()),
+        Some(_) => Err(Failure::new(
+            Exit::IO,
+            "gitignore-link",
+            "it is a symbolic link, which git does not follow; nothing was written through it",
+        )
+        .at(shown.display())
+        .hint(format!(
+            "see where it leads, and put a file in its place: `ls -l {}`",
+            shell_word(shown)
+        ))),
     }
 }
 

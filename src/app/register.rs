@@ -25,6 +25,8 @@ const MOST_RULES: usize = 16 << 20;
 pub struct RulesChange {
     /// Their file, as the user would type it.
     pub file: PathBuf,
+    /// The rules as they stand.
+    pub before: Arc<Rules>,
     path: PathBuf,
     old: String,
     new: String,
@@ -132,7 +134,7 @@ impl App<'_> {
     /// Changes the text of the rules, and has the new ones hold.
     fn prepare(
         &self,
-        rules: &Rules,
+        rules: &Arc<Rules>,
         edit: impl FnOnce(&str) -> Result<String, Failure>,
     ) -> Result<RulesChange, Failure> {
         let path = rules.origin().path.clone();
@@ -143,6 +145,7 @@ impl App<'_> {
         self.assume(assumed);
         Ok(RulesChange {
             file,
+            before: Arc::clone(rules),
             path,
             old,
             new,

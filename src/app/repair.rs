@@ -9,7 +9,6 @@ use crate::app::trust::{Good, Search, Wanted};
 use crate::app::{App, SystemRandomness, now};
 use crate::document::Value;
 use crate::error::{At as _, Exit, Failure};
-use crate::git;
 use crate::io::write::Access;
 use crate::keypath::KeyPath;
 use crate::sops::change::node_at;
@@ -76,9 +75,7 @@ impl App<'_> {
             differences: Vec::new(),
             broken: None,
         };
-        if let Some(tree) = git::work_tree_of(path)?
-            && let Search::Found(good) = self.search(path, &tree, key, format, Wanted::Any)?
-        {
+        if let Search::Found(good) = self.search(path, key, format, Wanted::Any)? {
             if let Some(broken) = &broken {
                 diagnosis.differences = broken.differences(&good).at(path.display())?;
             }

@@ -17,7 +17,7 @@ use crate::error::{At as _, Exit, Failure};
 use crate::io::write::Access;
 use crate::io::{file, random};
 use crate::keys::{KeyProvider as _, short};
-use crate::rules::{Extras, Policy, RecipientKind, RecipientSpec};
+use crate::rules::{Dialect, Extras, Policy, RecipientKind, RecipientSpec, Rules};
 use crate::secret::DataKey;
 use crate::sops::metadata::KeyEntry;
 use crate::sops::seal::Sealer;
@@ -39,6 +39,9 @@ pub struct Request<'a> {
     pub compare_only: bool,
     /// Only files that one of these public keys can open, or shall; all where there are none.
     pub about: &'a [String],
+    /// The rules as they were, where they are about to take somebody's access: whom they named had
+    /// it, also where a file has no entry for them any more.
+    pub before: Option<&'a Rules>,
     /// A public key whose identity this machine is about to hold.
     pub soon_own: Option<&'a str>,
     /// How a public key was called that the rules do not name any more.
@@ -54,6 +57,8 @@ pub struct Plan {
     pub unchanged: usize,
     /// Files that no rule covers; they are left alone.
     pub uncovered: Vec<PathBuf>,
+    /// Those of them that one whom the request is about can open.
+    pub open_still: Vec<PathBuf>,
     /// Files that should be written and cannot be, and why.
     pub blocked: Vec<Blocked>,
 }
@@ -120,8 +125,8 @@ pub struct Done {
 enum Step {
     /// It is as it should be.
     Nothing,
-    /// No rule covers it.
-    Uncovered,
+    /// No rule covers it; whether one whom the request is about can open it.
+    Uncovered(bool),
     /// It would be written; it was not opened.
     Differs(Box<Change>),
     /// It can be written.
@@ -134,6 +139,13 @@ struct Ready {
     file: OpenFile,
     difference: Difference,
     wanted: Vec<RecipientSpec>,
+}
+
+impl Request<'_> {
+    /// Whether a public key is one of those that this is about.
+    fn is_about(&self, key: &str) -> bool {
+        self.about.iter().any(|about| is_same_key(about, key))
+    }
 }
 
 impl App<'_> {
@@ -151,7 +163,12 @@ impl App<'_> {
         for (file, step) in request.files.iter().zip(steps) {
             match step {
                 Ok(Step::Nothing | Step::Ready(_)) => plan.unchanged += 1,
-                Ok(Step::Uncovered) => plan.uncovered.push(file.clone()),
+                Ok(Step::Uncovered(open_still)) => {
+                    plan.uncovered.push(file.clone());
+                    if open_still {
+                        plan.open_still.push(file.clone());
+                    }
+                }
                 Ok(Step::Differs(change)) => plan.changes.push(*change),
                 Err(failure) => plan.blocked.push(Blocked {
                     file: file.clone(),
@@ -237,14 +254,19 @@ impl App<'_> {
         let (wanted, threshold) = match self.readers_of(path, &groups, request)? {
             Readers::Named(policy) => (policy.groups, policy.threshold),
             Readers::Vouched(specs) => (vec![specs], None),
-            Readers::Unknown => return Ok(Step::Uncovered),
+            Readers::Unknown => {
+                let mut entries = groups.iter().flatten();
+                let about = entries.any(|entry| request.is_about(&entry.recipient()));
+                return Ok(Step::Uncovered(about));
+            }
         };
+        let former = self.former_readers(path, &groups, &wanted, request);
         if !request.about.is_empty() {
-            let concerns = |key: &str| request.about.iter().any(|about| is_same_key(about, key));
             let mut entries = groups.iter().flatten();
             let mut specs = wanted.iter().flatten();
-            let concerned = entries.any(|entry| concerns(&entry.recipient()))
-                || specs.any(|spec| concerns(&spec.value));
+            let concerned = !former.is_empty()
+                || entries.any(|entry| request.is_about(&entry.recipient()))
+                || specs.any(|spec| request.is_about(&spec.value));
             if !concerned {
                 return Ok(Step::Nothing);
             }
@@ -254,7 +276,7 @@ impl App<'_> {
                 && sealed.metadata.threshold()? == threshold
                 && (groups.iter().zip(&wanted))
                     .all(|(entries, wanted)| Difference::between(entries, wanted).is_none());
-            if same && !request.new_keys {
+            if same && former.is_empty() && !request.new_keys {
                 return Ok(Step::Nothing);
             }
             return Err(key_groups().at(path.display()));
@@ -262,10 +284,10 @@ impl App<'_> {
         let wanted = self.without_given_up(wanted, request, trial);
         let wanted = wanted.at(path.display())?;
         let difference = Difference::between(entries, &wanted);
-        if difference.is_none() && !request.new_keys {
+        if difference.is_none() && former.is_empty() && !request.new_keys {
             return Ok(Step::Nothing);
         }
-        let change = self.change(path, &sealed, &difference, &wanted, request);
+        let change = self.change(path, &sealed, (&difference, &former), &wanted, request);
         if request.compare_only {
             return Ok(Step::Differs(Box::new(change)));
         }
@@ -304,9 +326,73 @@ impl App<'_> {
         }
         // Its seal is looked at when it is opened, `must_be_vouched`.
         Ok(match groups {
-            [entries] => Readers::Vouched(vouched(entries, request.drop).at(path.display())?),
+            [entries] => {
+                let specs = vouched(entries, request.drop).at(path.display())?;
+                self.must_be_registered(path, &specs)?;
+                Readers::Vouched(specs)
+            }
             _ => return Err(key_groups().at(path.display())),
         })
+    }
+
+    /// Fails where a register of names does not know one of those in a file that no rule covers: it
+    /// may be somebody who was removed from it.
+    fn must_be_registered(&self, path: &Path, specs: &[RecipientSpec]) -> Result<(), Failure> {
+        let Ok((rules, _)) = self.rules_for(path) else {
+            return Ok(());
+        };
+        let register = rules.recipients();
+        let stranger = specs.iter().find(|spec| {
+            let mut known = register.iter();
+            !known.any(|known| is_same_key(&known.value, &spec.value))
+        });
+        match stranger.filter(|_| rules.origin().dialect == Dialect::Native) {
+            None => Ok(()),
+            Some(spec) => Err(Failure::new(
+                Exit::RULES,
+                "not-vouched",
+                format!(
+                    "no rule covers it, and the rules do not know {}, who is in it",
+                    short(&spec.value)
+                ),
+            )
+            .at(path.display())
+            .hint("cover it with a [[files]] table in the rules, and run `mvx recipients sync`")),
+        }
+    }
+
+    /// Who could read a file by the rules as they were, is to do so no more, and has no entry in it:
+    /// the data key may be one that they know, because an entry can be taken out without a new one.
+    fn former_readers(
+        &self,
+        path: &Path,
+        groups: &[Vec<KeyEntry>],
+        wanted: &[Vec<RecipientSpec>],
+        request: &Request<'_>,
+    ) -> Vec<String> {
+        let Some(before) = request.before else {
+            return Vec::new();
+        };
+        let Ok((_, name)) = self.rules_for(path) else {
+            return Vec::new();
+        };
+        let Ok(policy) = before.policy(&name) else {
+            return Vec::new();
+        };
+        let gone = |spec: &&RecipientSpec| {
+            let mut wanted = wanted.iter().flatten();
+            let mut entries = groups.iter().flatten();
+            request.is_about(&spec.value)
+                && !wanted.any(|other| is_same_key(&other.value, &spec.value))
+                && !entries.any(|entry| is_for(spec, entry))
+        };
+        let mut keys: Vec<String> = policy
+            .recipients()
+            .filter(gone)
+            .map(|spec| spec.value.clone())
+            .collect();
+        keys.dedup();
+        keys
     }
 
     /// Fails for a file that no rule covers and whose recipients no seal vouches for: one of them
@@ -329,13 +415,12 @@ impl App<'_> {
         &self,
         path: &Path,
         sealed: &Sealed,
-        difference: &Difference,
+        (difference, former): (&Difference, &[String]),
         wanted: &[RecipientSpec],
         request: &Request<'_>,
     ) -> Change {
-        let takes_access = difference.takes_access();
-        let party = |entry: &KeyEntry| {
-            let key = entry.recipient();
+        let takes_access = difference.takes_access() || !former.is_empty();
+        let party = |key: String| {
             let mut former = request.former.iter();
             let former = former.find(|(_, known)| is_same_key(known, &key));
             let former = former.map(|(name, _)| name.clone());
@@ -348,7 +433,9 @@ impl App<'_> {
             let own = request.soon_own;
             own.is_some_and(|own| is_same_key(own, &spec.value))
         };
-        let mut removed: Vec<Party> = difference.surplus.iter().map(party).collect();
+        let surplus = difference.surplus.iter().map(KeyEntry::recipient);
+        let gone = surplus.chain(former.iter().cloned());
+        let mut removed: Vec<Party> = gone.map(party).collect();
         removed.dedup();
         let added = difference.missing.iter().map(|spec| Party {
             name: spec.name.clone(),

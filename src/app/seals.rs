@@ -6,6 +6,7 @@ use crate::app::load::OpenFile;
 use crate::app::trust::{Good, Search, Wanted};
 use crate::app::{App, READ_LIMIT};
 use crate::error::{At as _, Exit, Failure};
+use crate::git::history::Reach;
 use crate::io::file;
 use crate::io::write::{self, Access};
 use crate::keypath::KeyPath;
@@ -24,6 +25,8 @@ pub struct SealReport {
     pub good: Option<Box<Good>>,
     /// Whether git has versions with a seal, and this machine opens none of them.
     pub closed: bool,
+    /// Whether there are older commits, which were not looked at.
+    pub cut_short: bool,
     /// What differs.
     pub differences: Vec<Difference>,
 }
@@ -47,20 +50,18 @@ impl App<'_> {
             file,
             good: None,
             closed: false,
+            cut_short: false,
             differences: Vec::new(),
         };
         if report.file.opened.seal == SealState::Valid {
             return Ok(report);
         }
-        if let Some(tree) = self.history_of(path) {
-            match self.last_good(path, &tree, &report.file, Wanted::WithSeal)? {
-                Search::None => {}
-                Search::Closed => report.closed = true,
-                Search::Found(good) => {
-                    report.differences =
-                        self.differences_from(&good, &report.file, path).at(&name)?;
-                    report.good = Some(good);
-                }
+        match self.last_good(path, &report.file, Wanted::WithSeal)? {
+            Search::None(reach) => report.cut_short = reach == Reach::CutShort,
+            Search::Closed => report.closed = true,
+            Search::Found(good) => {
+                report.differences = self.differences_from(&good, &report.file, path).at(&name)?;
+                report.good = Some(good);
             }
         }
         Ok(report)

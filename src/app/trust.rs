@@ -7,7 +7,8 @@ use crate::app::files::{STDIN, shell_word};
 use crate::app::load::{OpenFile, Sealed, parse_sealed};
 use crate::app::{App, many};
 use crate::error::{At as _, Exit, Failure};
-use crate::git::{self, WorkTree, history};
+use crate::git::history::{self, Reach};
+use crate::git::{self, WorkTree};
 use crate::io::file;
 use crate::keys::short;
 use crate::secret::DataKey;
@@ -48,8 +49,8 @@ pub enum Wanted {
 pub enum Search {
     /// The newest good version.
     Found(Box<Good>),
-    /// There is none.
-    None,
+    /// There is none, as far as git's history was looked at.
+    None(Reach),
     /// There are versions with a seal, and none that this machine's identities open.
     Closed,
 }
@@ -63,17 +64,24 @@ impl App<'_> {
         format: Format,
     ) -> Result<bool, Failure> {
         self.may_lack_a_seal(path)?;
-        let Some(tree) = self.history_of(path) else {
-            return Ok(true);
-        };
-        let found = self.search(path, &tree, Some(key), format, Wanted::WithSeal)?;
-        Ok(matches!(found, Search::None))
+        match self.search(path, Some(key), format, Wanted::WithSeal)? {
+            Search::None(reach) => {
+                self.say_how_far(path, reach);
+                Ok(true)
+            }
+            _ => Ok(false),
+        }
     }
 
     fn may_lack_a_seal(&self, path: &Path) -> Result<(), Failure> {
         // Broken rules keep nobody from opening a file.
-        let policy = self.policy_if_any(path).unwrap_or_default();
-        if policy.is_some_and(|policy| policy.seal_required) {
+        let demanded = |path: &Path| {
+            let policy = self.policy_if_any(path).unwrap_or_default();
+            policy.is_some_and(|policy| policy.seal_required)
+        };
+        // What a link leads to may stand under other rules.
+        let real = file::canonical(path).ok();
+        if demanded(path) || real.is_some_and(|real| demanded(&real)) {
             return Err(refused(
                 path,
                 "it carries no seal, and the rules demand one",
@@ -90,11 +98,11 @@ impl App<'_> {
         }
         let path = Path::new(&file.sealed.name);
         self.may_lack_a_seal(path)?;
-        let Some(tree) = self.history_of(path) else {
-            return Ok(());
-        };
-        match self.last_good(path, &tree, file, Wanted::WithSeal)? {
-            Search::None => Ok(()),
+        match self.last_good(path, file, Wanted::WithSeal)? {
+            Search::None(reach) => {
+                self.say_how_far(path, reach);
+                Ok(())
+            }
             Search::Closed => Err(refused(
                 path,
                 "it lost its seal, and none of your identities opens the version in git that has one",
@@ -130,21 +138,39 @@ impl App<'_> {
         }
     }
 
-    /// The work tree that may remember the file; says so where git cannot be asked.
-    pub(super) fn history_of(&self, path: &Path) -> Option<WorkTree> {
-        match git::work_tree_of(path) {
-            Ok(tree) => tree,
-            Err(error) => {
-                // A name that was given for what came on standard input need not exist.
-                if file::kind(path).is_ok_and(|kind| kind.is_some()) {
-                    self.note(format!(
-                        "{}: without a seal, and not compared with its history: {error}",
-                        path.display()
-                    ));
+    fn say_how_far(&self, path: &Path, reach: Reach) {
+        if reach == Reach::CutShort {
+            self.note(format!(
+                "{}: without a seal, as in the last {COMMITS} commits; older ones were not looked at",
+                path.display()
+            ));
+        }
+    }
+
+    /// The work trees that may remember the file: the one it stands in, and the one of what it leads
+    /// to. Says so where git cannot be asked.
+    fn histories_of(&self, path: &Path) -> Vec<WorkTree> {
+        let mut trees: Vec<WorkTree> = Vec::new();
+        let real = file::canonical(path).ok();
+        for path in [Some(path), real.as_deref()].into_iter().flatten() {
+            let root = git::repository_root(path).ok().flatten();
+            if root.is_some_and(|root| trees.iter().any(|known| known.root() == root)) {
+                continue;
+            }
+            match git::work_tree_of(path) {
+                Ok(tree) => trees.extend(tree),
+                Err(error) => {
+                    // A name that was given for what came on standard input need not exist.
+                    if file::kind(path).is_ok_and(|kind| kind.is_some()) {
+                        self.note(format!(
+                            "{}: without a seal, and not compared with its history: {error}",
+                            path.display()
+                        ));
+                    }
                 }
-                None
             }
         }
+        trees
     }
 
     /// The newest version in git that is good. `file` is the one at hand, whose data key is tried
@@ -152,41 +178,46 @@ impl App<'_> {
     pub(super) fn last_good(
         &self,
         path: &Path,
-        tree: &WorkTree,
         file: &OpenFile,
         wanted: Wanted,
     ) -> Result<Search, Failure> {
-        self.search(path, tree, Some(&file.key), file.sealed.format, wanted)
+        self.search(path, Some(&file.key), file.sealed.format, wanted)
     }
 
     /// As [`App::last_good`], for a file whose data key may not be known.
     pub(super) fn search(
         &self,
         path: &Path,
-        tree: &WorkTree,
         key: Option<&DataKey>,
         format: Format,
         wanted: Wanted,
     ) -> Result<Search, Failure> {
-        let real = file::canonical(path).unwrap_or_else(|_| path.to_owned());
-        let mut found = Search::None;
-        tree.versions(&real, COMMITS, |version| {
-            let sealed = memchr::memmem::find(version.bytes.as_bytes(), b"mvx_seal").is_some();
-            if !sealed && wanted == Wanted::WithSeal {
-                return ControlFlow::Continue(());
-            }
-            match self.good(path, version, key, format, wanted) {
-                Search::None => ControlFlow::Continue(()),
-                Search::Closed => {
-                    found = Search::Closed;
-                    ControlFlow::Continue(())
+        let mut found = Search::None(Reach::Whole);
+        for tree in self.histories_of(path) {
+            let names = tree.names_of(path, self.directory());
+            let reach = tree.versions(&names, COMMITS, |version| {
+                let sealed = memchr::memmem::find(version.bytes.as_bytes(), b"mvx_seal").is_some();
+                if !sealed && wanted == Wanted::WithSeal {
+                    return ControlFlow::Continue(());
                 }
-                good @ Search::Found(_) => {
-                    found = good;
-                    ControlFlow::Break(())
+                match self.good(path, version, key, format, wanted) {
+                    Search::None(_) => ControlFlow::Continue(()),
+                    Search::Closed => {
+                        found = Search::Closed;
+                        ControlFlow::Continue(())
+                    }
+                    good @ Search::Found(_) => {
+                        found = good;
+                        ControlFlow::Break(())
+                    }
                 }
+            })?;
+            match &mut found {
+                Search::None(seen) if reach == Reach::CutShort => *seen = reach,
+                Search::Found(_) => break,
+                _ => {}
             }
-        })?;
+        }
         Ok(found)
     }
 
@@ -201,10 +232,10 @@ impl App<'_> {
     ) -> Search {
         let name = path.display().to_string();
         let Ok(sealed) = parse_sealed(&name, format, version.bytes) else {
-            return Search::None;
+            return Search::None(Reach::Whole);
         };
         if wanted == Wanted::WithSeal && sealed.metadata.seal().is_none() {
-            return Search::None;
+            return Search::None(Reach::Whole);
         }
         let opens = |key: &DataKey| {
             let opened = open(&sealed.tree, &sealed.metadata, key, Check::Required).ok()?;
@@ -220,7 +251,7 @@ impl App<'_> {
             },
         };
         let Some((key, opened)) = found else {
-            return Search::None;
+            return Search::None(Reach::Whole);
         };
         Search::Found(Box::new(Good {
             commit: version.commit,
@@ -318,6 +349,16 @@ pub fn commit_name(commit: &str) -> String {
 fn summary(found: &[Difference]) -> String {
     let count =
         |wanted: fn(&Change) -> bool| found.iter().filter(|one| wanted(&one.change)).count();
+    let new_key = found.iter().any(|one| one.change == Change::DataKey);
+    // `sops updatekeys` does it so.
+    let gone = if new_key {
+        ("recipient went", "recipients went")
+    } else {
+        (
+            "recipient went and knows the data key still (`mvx rekey` makes a new one)",
+            "recipients went and know the data key still (`mvx rekey` makes a new one)",
+        )
+    };
     let kinds = [
         (
             count(|c| matches!(c, Change::Value(..))),
@@ -335,9 +376,14 @@ fn summary(found: &[Difference]) -> String {
             "values went",
         ),
         (
-            count(|c| matches!(c, Change::RecipientAdded(..) | Change::RecipientRemoved(..))),
-            "recipient came or went",
-            "recipients came or went",
+            count(|c| matches!(c, Change::RecipientAdded(..))),
+            "recipient came",
+            "recipients came",
+        ),
+        (
+            count(|c| matches!(c, Change::RecipientRemoved(..))),
+            gone.0,
+            gone.1,
         ),
     ];
     let mut words: Vec<String> = kinds

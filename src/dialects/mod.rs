@@ -8,17 +8,23 @@
 mod compose;
 mod cursor;
 mod docker;
+mod family;
 mod node;
 mod portable;
 mod python;
 mod rust;
 mod shell;
+mod write;
+#[cfg(test)]
+mod write_tests;
 
 use std::collections::HashMap;
 
 use crate::secret::Cleartext;
 
 pub use cursor::Lines;
+pub use family::Loader;
+pub use write::Unwritable;
 
 /// A program, or a family of them, that reads `.env` files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -85,6 +91,15 @@ impl Dialect {
             Self::Rust => rust::scan(text),
             Self::Portable => portable::scan(text),
         }
+    }
+
+    /// What a program of it reads, where that is known to differ: dotenvx takes what stands in
+    /// single quotes as it is, and expands the rest.
+    pub fn read_for(self, text: &str, loader: Option<Loader>) -> Result<Reading, Refusal> {
+        if self == Self::Node && loader == Some(Loader::Dotenvx) {
+            return Ok(node::scan_dotenvx(text));
+        }
+        self.read(text)
     }
 
     /// Which of those with the same name counts, by its place in `found`: the last, but for

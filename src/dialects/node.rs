@@ -43,6 +43,21 @@ pub(super) fn scan_expanding(text: &str) -> Reading {
     reading
 }
 
+/// dotenvx: as [`scan_expanding`], but for what stands in single quotes.
+pub(super) fn scan_dotenvx(text: &str) -> Reading {
+    let mut reading = scan(text);
+    for raw in &mut reading.found {
+        let written = text.get(raw.start..raw.end).unwrap_or_default();
+        let spelled = written.split_once('=').map_or("", |(_, spelled)| spelled);
+        if !spelled.trim_start_matches(is_space).starts_with('\'') {
+            let value = raw.value.as_str().unwrap_or_default();
+            raw.reference = expands(value) || value.contains("$(");
+            raw.value = without_escapes(raw.value.as_bytes());
+        }
+    }
+    reading
+}
+
 /// The name and value at the cursor, which goes to the value's end.
 fn entry(cursor: &mut Cursor<'_>) -> Option<Assignment> {
     let start = cursor.at();
@@ -147,7 +162,7 @@ fn finish(text: &str, double: bool) -> Cleartext {
 
 /// Whether dotenv-expand puts something in the place of a part: `$NAME` or `${…}` without a
 /// backslash before it.
-fn expands(value: &str) -> bool {
+pub(super) fn expands(value: &str) -> bool {
     value.match_indices('$').any(|(at, _)| {
         let escaped = value.get(..at).is_some_and(|before| before.ends_with('\\'));
         let after = value.get(at + 1..).unwrap_or_default();

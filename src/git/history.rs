@@ -2,11 +2,12 @@
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 use git2::{ErrorCode, Sort};
 
-use super::{GitError, WorkTree};
+use super::{GitError, WorkTree, full_path};
+use crate::io::file;
 use crate::secret::Cleartext;
 
 /// A version of a file as a commit has it.
@@ -21,17 +22,26 @@ pub struct Version {
     pub bytes: Cleartext,
 }
 
+/// Whether all of the history was looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// It was, or as much as was wanted.
+    Whole,
+    /// There are older commits.
+    CutShort,
+}
+
 impl WorkTree {
-    /// Calls `each` with the versions of the file at `path` that `HEAD` and the commits before it
-    /// have, newest first, each content once, until it breaks. Looks at no more than `commits`
-    /// commits. Nothing is fetched: what a shallow or partial clone lacks is not seen.
+    /// Calls `each` with the versions of a file that `HEAD` and the commits before it have under
+    /// these names (paths from the root), newest first, each content once, until it breaks. Looks at
+    /// no more than `commits` commits, and says whether it saw the end. Nothing is fetched: what a
+    /// shallow or partial clone lacks is not seen.
     pub fn versions(
         &self,
-        path: &Path,
+        names: &[PathBuf],
         commits: usize,
         mut each: impl FnMut(Version) -> ControlFlow<()>,
-    ) -> Result<(), GitError> {
-        let inside = self.inside(path)?;
+    ) -> Result<Reach, GitError> {
         let unreadable = |source| GitError::Unreadable {
             root: self.root.clone(),
             source,
@@ -46,36 +56,79 @@ impl WorkTree {
             Ok(commit) => commit,
             // No commit yet.
             Err(error) if matches!(error.code(), ErrorCode::UnbornBranch | ErrorCode::NotFound) => {
-                return Ok(());
+                return Ok(Reach::Whole);
             }
             Err(error) => return Err(unreadable(error)),
         };
         walk.push(head.id()).map_err(unreadable)?;
         let mut seen = HashSet::new();
-        for id in walk.take(commits) {
+        for (number, id) in walk.enumerate() {
+            if number == commits {
+                return Ok(Reach::CutShort);
+            }
             let commit = id
                 .and_then(|id| self.repository.find_commit(id))
                 .map_err(unreadable)?;
-            let entry = commit.tree().and_then(|tree| tree.get_path(&inside));
-            let Ok(entry) = entry else { continue };
-            if !seen.insert(entry.id()) {
-                continue;
-            }
-            let Ok(blob) = self.repository.find_blob(entry.id()) else {
-                continue;
-            };
-            let version = Version {
-                commit: commit.id().to_string(),
-                time: commit.time().seconds(),
-                author: String::from_utf8_lossy(commit.author().name_bytes()).into_owned(),
-                bytes: Cleartext::new(blob.content().to_vec()),
-            };
-            if each(version).is_break() {
-                break;
+            let Ok(tree) = commit.tree() else { continue };
+            for name in names {
+                let Ok(entry) = tree.get_path(name) else {
+                    continue;
+                };
+                if !seen.insert(entry.id()) {
+                    continue;
+                }
+                let Ok(blob) = self.repository.find_blob(entry.id()) else {
+                    continue;
+                };
+                let version = Version {
+                    commit: commit.id().to_string(),
+                    time: commit.time().seconds(),
+                    author: String::from_utf8_lossy(commit.author().name_bytes()).into_owned(),
+                    bytes: Cleartext::new(blob.content().to_vec()),
+                };
+                if each(version).is_break() {
+                    return Ok(Reach::Whole);
+                }
             }
         }
-        Ok(())
+        Ok(Reach::Whole)
     }
+
+    /// The names, from the root, under which git may know the file at `path`: the one that was
+    /// typed in `directory`, also where a part of it has become a symbolic link since, and the one
+    /// that it leads to.
+    pub fn names_of(&self, path: &Path, directory: &Path) -> Vec<PathBuf> {
+        let typed = directory.join(path);
+        let mut names: Vec<PathBuf> = Vec::new();
+        let candidates = [
+            Some(without_steps_back(&typed)),
+            full_path(path).ok(),
+            file::canonical(path).ok(),
+        ];
+        for candidate in candidates.into_iter().flatten() {
+            if let Ok(name) = candidate.strip_prefix(&self.root)
+                && !names.iter().any(|known| known == name)
+            {
+                names.push(name.to_owned());
+            }
+        }
+        names
+    }
+}
+
+/// A path without `.` and `..`, by its words alone.
+fn without_steps_back(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                plain.pop();
+            }
+            part => plain.push(part),
+        }
+    }
+    plain
 }
 
 #[cfg(test)]
@@ -111,14 +164,18 @@ mod tests {
         let versions = |commits| {
             let mut found = Vec::new();
             let tree = work_tree_of(&file).unwrap().unwrap();
-            tree.versions(&file, commits, |version| {
+            let names = tree.names_of(&file, directory.path());
+            let reach = tree.versions(&names, commits, |version| {
                 found.push(version.bytes.as_str().unwrap().to_owned());
                 ControlFlow::Continue(())
-            })
-            .unwrap();
-            found
+            });
+            (found, reach.unwrap())
         };
-        assert!(versions(100).is_empty(), "nothing is committed");
+        assert_eq!(
+            versions(100),
+            (vec![], Reach::Whole),
+            "nothing is committed"
+        );
         for (time, text) in ["one", "two", "two", "three", "one"].iter().enumerate() {
             std::fs::write(&file, text).unwrap();
             std::fs::write(&other, time.to_string()).unwrap();
@@ -126,7 +183,13 @@ mod tests {
         }
         std::fs::remove_file(&file).unwrap();
         commit(&repository, 2000);
-        assert_eq!(versions(100), ["one", "three", "two"]);
-        assert_eq!(versions(3), ["one", "three"]);
+        let (all, some) = (["one", "three", "two"], ["one", "three"]);
+        let all = all.map(str::to_owned).to_vec();
+        assert_eq!(versions(100), (all.clone(), Reach::Whole));
+        assert_eq!(versions(6), (all, Reach::Whole));
+        assert_eq!(
+            versions(3),
+            (some.map(str::to_owned).to_vec(), Reach::CutShort)
+        );
     }
 }

@@ -144,8 +144,20 @@ pub fn differences(
         let change = Change::Added(entry.path.clone(), entry.what);
         add(change, vouched(entry));
     }
-    // Of two clear values, the MAC does not tell where the first one ends.
-    let one = same_key && covers_clear && clear.len() == 1;
+    // Of two clear values, the MAC does not tell where the first one ends; nor does it beside an
+    // encrypted one that went, came, or is another: who knows its old bytes could move them into
+    // the clear one.
+    let encrypted = |change: &Change| {
+        matches!(
+            change,
+            Change::Added(_, What::Encrypted)
+                | Change::Removed(_, What::Encrypted)
+                | Change::Value(_, What::Encrypted)
+        )
+    };
+    let alone = clear.len() == 1 && !found.iter().any(|one| encrypted(&one.change));
+    let one = same_key && covers_clear && alone;
+    let mut add = |change, vouched| found.push(Difference { change, vouched });
     for path in clear {
         add(Change::Value(path, What::Clear), one);
     }
@@ -400,6 +412,11 @@ mod tests {
             ("a: ''\n", "a: x\n", vec!["~a"]),
             ("a: x\nb: y\n", "a: null\nb: y\n", vec!["~a"]),
             ("c1: x\na: y\n", "c1: z\na: y\n", vec!["~c1"]),
+            (
+                "c1: x\na: y\n# p\n",
+                "c1: z\na: y\n# q\n",
+                vec!["~c1", "Comments"],
+            ),
             ("l: [x, y]\n", "l: [x, z]\n", vec!["~l[1]"]),
             ("# p\na: x\n", "# q\na: x\n", vec!["Comments"]),
         ] {
@@ -417,6 +434,18 @@ mod tests {
                 "c1: hel\nc2: lo\na: x\n",
                 vec!["!~c1", "!~c2"],
             ),
+            (
+                // `on` is no secret: with its bytes in the next value, the MAC still fits
+                "a: on\nc1: x\nz: y\n",
+                "c1: onx\nz: y\n",
+                vec!["-a Encrypted", "!~c1"],
+            ),
+            (
+                "a: on\nc1: x\nz: y\n",
+                "a: ''\nc1: onx\nz: y\n",
+                vec!["~a", "!~c1"],
+            ),
+            ("a: on\nc1: x\n", "a: o\nc1: nx\n", vec!["~a", "!~c1"]),
             (
                 "c1: x\na: y\n",
                 "c2: x\na: y\n",

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use proptest::prelude::*;
 use regex::Regex;
 
-use crate::document::{Body, Kind, Tree, Value};
+use crate::document::{Body, Container, Item, Kind, Tree, Value};
 use crate::error::Explain as _;
 use crate::keypath::{KeyPath, Segment};
 use crate::secret::{Cleartext, DataKey};
@@ -49,6 +49,18 @@ proptest! {
 }
 
 #[test]
+fn what_failed_once_holds() {
+    for (format, seed) in [
+        // A list in brackets that holds nothing but comments is set: they go with it.
+        (Format::Yaml, 9_931_808_672_041_619_026),
+    ] {
+        if let Err(trace) = attempt(format, seed) {
+            panic!("{format:?} {seed}\n{trace}");
+        }
+    }
+}
+
+#[test]
 fn what_was_refused_once_is_sealed() {
     for (format, text) in [
         // Of two entries with one name, each has a spelling of its own.
@@ -70,7 +82,7 @@ fn what_was_refused_once_is_sealed() {
         let (before, after) = (text.as_bytes(), plain.as_bytes());
         let read = |text| Content::read(format, text).unwrap();
         assert_eq!(read(after).entries, read(before).entries, "{text}");
-        assert_eq!(read(after).comments, read(before).comments, "{text}");
+        assert_eq!(read(after).words(), read(before).words(), "{text}");
     }
 }
 
@@ -175,7 +187,14 @@ fn short(text: &Cleartext) -> String {
 struct Content {
     documents: usize,
     entries: Vec<(KeyPath, String)>,
-    comments: Vec<String>,
+    comments: Vec<Comment>,
+}
+
+/// A line of a comment.
+struct Comment {
+    words: String,
+    /// What it stands in: by sops's habits, and by its place in the text.
+    places: [KeyPath; 2],
 }
 
 impl Content {
@@ -196,11 +215,16 @@ impl Content {
                 Body::Leaf(value) => shown(format, value),
                 Body::Null => "null".into(),
                 Body::Open(id) => format!("{:?}", tree.container(*id).shape),
-                Body::Comment(text) => {
+                Body::Comment(words) => {
                     // INI takes all lines above a name for one comment.
-                    let lines = text.as_str().unwrap().lines();
-                    let words = lines.map(|line| line.trim_start_matches([';', '#', ' ']).into());
-                    content.comments.extend(words);
+                    let lines = words.as_str().unwrap().lines();
+                    let textual = encloses(text, &tree, item).unwrap_or(item.parent);
+                    let places = [item.parent, textual].map(|id| tree.container_path(id));
+                    let comments = lines.map(|line| Comment {
+                        words: line.trim_start_matches([';', '#', ' ']).into(),
+                        places: places.clone(),
+                    });
+                    content.comments.extend(comments);
                     continue;
                 }
             };
@@ -220,23 +244,33 @@ impl Content {
         (self.documents, entries)
     }
 
-    /// Whether all comments of `before` are there still; where something goes, those beside it may.
+    /// Whether all comments of `before` are there still, and no others; those in something that is
+    /// set or goes may go with it, and those beside something that goes.
     fn keeps_comments(&self, before: &Self, change: &Change) -> bool {
-        let below = |path: &KeyPath| {
-            let is_below = |entry: &KeyPath| entry.is_within(path) && entry != path;
-            before.entries.iter().any(|(entry, _)| is_below(entry))
-        };
-        let some_go = match change {
-            Change::Set(path, _) => below(path),
+        let may_go = |place: &KeyPath| match change {
+            Change::Set(path, _) => place.is_within(path),
             Change::Unset(_) => true,
             Change::Rename(..) => false,
         };
-        let mut left = before.comments.clone();
-        let known = self.comments.iter().all(|comment| {
-            let at = left.iter().position(|it| it == comment);
+        let mut left = before.words();
+        let known = self.words().into_iter().all(|words| {
+            let at = left.iter().position(|it| *it == words);
             at.map(|at| left.swap_remove(at)).is_some()
         });
-        known && (some_go || left.is_empty())
+        let free = before.comments.iter();
+        let free = free.filter(|comment| comment.places.iter().any(may_go));
+        let mut free: Vec<_> = free.map(|it| &*it.words).collect();
+        known
+            && left.iter().all(|words| {
+                let at = free.iter().position(|it| it == words);
+                at.map(|at| free.swap_remove(at)).is_some()
+            })
+    }
+
+    fn words(&self) -> Vec<&str> {
+        let mut words: Vec<_> = self.comments.iter().map(|it| &*it.words).collect();
+        words.sort_unstable();
+        words
     }
 
     fn change(&mut self, format: Format, change: &Change) {
@@ -294,6 +328,19 @@ impl Content {
             self.entries.iter().filter(|(it, _)| *it == step).count() > 1
         })
     }
+}
+
+/// What a comment stands in, going by the text: the same as the entry beside it, or the innermost
+/// container around it.
+fn encloses(text: &[u8], tree: &Tree, comment: &Item) -> Option<usize> {
+    let at = comment.span.start;
+    let is_beside = |it: &&Item| it.span.end <= at && !text[it.span.end..at].contains(&b'\n');
+    let around = |container: &Container| container.span.contains(&at);
+    tree.items
+        .iter()
+        .rfind(is_beside)
+        .map(|it| it.parent)
+        .or_else(|| tree.containers.iter().rposition(around))
 }
 
 /// Every entry of a new node.

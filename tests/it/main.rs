@@ -20,6 +20,7 @@ mod commands;
 mod env_readers;
 mod faults;
 mod fuzzed;
+mod hostile;
 mod interop;
 mod panics;
 mod processes;

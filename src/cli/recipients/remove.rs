@@ -1,11 +1,13 @@
 //! `mvx recipients remove`.
 
+use std::path::PathBuf;
+
 use serde_json::{Value, json};
 
 use super::add::{commit_together, if_not_openable};
 use crate::app::many;
 use crate::app::register::Leaver;
-use crate::app::rewrite::{Change, Request};
+use crate::app::rewrite::{Change, Plan, Request};
 use crate::cli::Context;
 use crate::cli::rewriting::{Caution, Words, object, rewrite};
 use crate::error::{Exit, Failure};
@@ -36,12 +38,17 @@ impl Remove {
         let mut request = Request {
             files: app.secret_files(&[])?,
             about: std::slice::from_ref(&leaver.key),
+            before: Some(&change.before),
             former: &former,
             compare_only: true,
             ..Request::default()
         };
         // What they could read is known without opening it, also of files that stay as they are.
-        let readable = app.plan(&request, || {}).changes;
+        let Plan {
+            changes: readable,
+            open_still,
+            ..
+        } = app.plan(&request, || {});
         let readable: Vec<Change> = readable
             .into_iter()
             .filter(|change| change.removed.iter().any(|gone| gone.key == leaver.key))
@@ -95,7 +102,10 @@ impl Remove {
         } else {
             self.print(context, &leaver, &readable)?;
         }
-        answer.outcome
+        match answer.outcome {
+            Ok(_) if !open_still.is_empty() => Err(opens_still(name, &open_still)),
+            outcome => outcome,
+        }
     }
 
     /// Lists what the one who left knows still.
@@ -138,6 +148,20 @@ impl Remove {
         );
         Ok(())
     }
+}
+
+/// The rules say nothing of these files, so that nobody can tell who else should open them.
+fn opens_still(name: &str, files: &[PathBuf]) -> Failure {
+    let files: Vec<String> = files
+        .iter()
+        .map(|file| file.display().to_string())
+        .collect();
+    let message = format!(
+        "{name} can still open {}, which no rule covers",
+        list(files, "and")
+    );
+    Failure::new(Exit::NO, "opens-still", message)
+        .hint("cover it with a [[files]] table in the rules, and run `mvx recipients sync`")
 }
 
 fn with_groups(leaver: &Leaver) -> String {

@@ -48,6 +48,15 @@ pub(super) fn text(format: Format, seed: u64) -> String {
     if writer.dice.one_in(12) {
         text = text.replace('\n', "\r\n");
     }
+    if writer.dice.one_in(4) {
+        // signs that mean something elsewhere
+        let sign = writer
+            .dice
+            .pick(&["?", " ?", " :", " -", " &a", " !b", ": |", "\"", "[", "#"]);
+        for word in ["# note", "# two", "# beside", "# deeper"] {
+            text = text.replace(word, &format!("{word}{sign}"));
+        }
+    }
     text
 }
 

@@ -1,7 +1,7 @@
 //! Changes and moves that a comment or a name decides on: nothing may be lost or laid open.
 
 use crate::document::{Body, Kind, Tree, Value};
-use crate::keypath::KeyPath;
+use crate::keypath::{KeyPath, Segment};
 use crate::secret::{Cleartext, DataKey};
 use crate::sops::change::Open;
 use crate::sops::cipher::tests::Counter;
@@ -295,6 +295,33 @@ fn what_stands_below_a_removed_entry_does_not_join_the_text_above() {
     ] {
         assert_eq!(unset(text, key), left, "{text:?}");
     }
+}
+
+#[test]
+fn a_comment_that_ends_in_a_question_is_no_key() {
+    for text in [
+        "list:\n  # why?\n",
+        "# why?\na: 1\n",
+        "a: # why ?\n  b: 1\n",
+    ] {
+        assert!(seal(text, None, None).exact, "{text:?}");
+    }
+    let text = "a: 1\n# why?\nb: 2\n";
+    assert_eq!(unset(text, "b"), "a: 1\n# why?\n");
+    assert_eq!(set(text, "b", words("x")), "a: 1\n# why?\nb: x\n");
+    assert_eq!(unset("a: 1\n? b\n: 2\n", "b"), "a: 1\n");
+}
+
+#[test]
+fn an_empty_key_takes_its_tag_along() {
+    for text in ["!?: : ", "!a : 1\n", "b: 2\n!a : 1\n", "{!a : 1, b: 2}\n"] {
+        assert!(seal(text, None, None).exact, "{text:?}");
+    }
+    let after = change("b: 2\n!a : 1\n", None, |sealer, open| {
+        let empty = KeyPath::root(1).child(Segment::Key(String::new()));
+        sealer.unset(open, &empty)
+    });
+    assert_eq!(after.unwrap(), "b: 2\n");
 }
 
 #[test]

@@ -66,7 +66,8 @@ pub(super) fn tab_indent(text: &str, at: usize) -> bool {
             .is_some_and(|indent| indent.contains('\t'))
 }
 
-/// The start of a key with the tag and the anchor that stand before it on its line.
+/// The start of a key with the tag and the anchor that stand before it on its line; an empty key
+/// stands right behind them.
 fn properties(text: &str, key: usize) -> usize {
     let mut start = key;
     loop {
@@ -83,7 +84,7 @@ fn properties(text: &str, key: usize) -> usize {
         let is_property = before
             .get(word..)
             .is_some_and(|word| word.starts_with(['!', '&']));
-        if !is_property || before.len() == head.len() {
+        if !is_property {
             return start;
         }
         start = word;
@@ -96,16 +97,33 @@ pub(super) fn explicit_key(text: &str, from: usize, key: usize) -> usize {
     // `from` is beyond a key's anchor already.
     let from = from.min(key);
     let between = text.get(from..key).unwrap_or_default();
-    match between.rfind('?') {
-        Some(at)
-            if between
-                .get(at + 1..)
-                .is_some_and(|rest| rest.trim().is_empty()) =>
-        {
-            from + at
-        }
-        _ => key,
+    let Some(mark) = question_mark(between) else {
+        return key;
+    };
+    let rest = between.get(mark + 1..).unwrap_or_default();
+    if rest.trim().is_empty() {
+        from + mark
+    } else {
+        key
     }
+}
+
+/// The last `?` between two tokens that announces a key: a comment or a tag may end in one too.
+fn question_mark(between: &str) -> Option<usize> {
+    let bytes = between.as_bytes();
+    let mut last = None;
+    let mut at = 0;
+    let mut apart = true;
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'#' if apart => at += memchr::memchr(b'\n', bytes.get(at..)?).unwrap_or(bytes.len()),
+            b'?' if apart => last = Some(at),
+            _ => {}
+        }
+        apart = byte.is_ascii_whitespace() || b"#{[,".contains(byte);
+        at += 1;
+    }
+    last
 }
 
 /// The header of a block scalar and its lines. `content` is the parser's range: from the first

@@ -1,18 +1,19 @@
 //! Sealed files, byte by byte.
 
+use std::collections::BTreeSet;
 use std::fs;
 
+use crate::fuzzed::targets::gaps::Gap;
 use crate::fuzzed::targets::seal::{Base, Outcome, bases};
 use crate::repo::Repo;
+use crate::support::without_seal;
 
 use super::refused;
 
 /// Every byte changed by each mask.
 const MASKS: [u8; 3] = [0x01, 0x20, 0x80];
 
-/// What a text without a seal can hold that is not what was sealed, because SOPS's MAC does not
-/// cover it (SOPS-FORMAT 1.5): names of clear values, types of encrypted ones, comments, nulls,
-/// where one clear value ends and the next begins, the selector where it selects the same.
+/// A sealed text does not open to anything else.
 fn judge(base: &Base, what: &str, at: usize, text: &[u8]) {
     let outcome = base.judge(text);
     let near = &base.text[at.saturating_sub(40)..(at + 60).min(base.text.len())];
@@ -21,7 +22,7 @@ fn judge(base: &Base, what: &str, at: usize, text: &[u8]) {
         Outcome::Refused | Outcome::Same | Outcome::Plain => true,
         // One byte takes the seal away or changes a value, not both.
         Outcome::Unsealed => near.windows(4).any(|name| name == b"seal"),
-        Outcome::UnsealedAndChanged => false,
+        Outcome::UnsealedAndChanged(_) => false,
     };
     assert!(
         right,
@@ -49,39 +50,50 @@ fn unread(text: &[u8]) -> usize {
     }
 }
 
+/// Every text that is one byte away: which byte, what was done, and the text.
+fn neighbours(text: &[u8]) -> impl Iterator<Item = (usize, &'static str, Vec<u8>)> {
+    (0..text.len()).flat_map(move |at| {
+        let flipped = MASKS.into_iter().map(move |mask| {
+            let mut text = text.to_vec();
+            text[at] ^= mask;
+            (at, "flipped", text)
+        });
+        let mut shorter = text.to_vec();
+        shorter.remove(at);
+        let mut longer = text.to_vec();
+        longer.insert(at, text[at]);
+        let others = [(at, "deleted", shorter), (at, "doubled", longer)];
+        flipped.chain(others)
+    })
+}
+
 #[test]
-fn every_byte_flipped() {
+fn every_byte_of_a_sealed_file_changed() {
     for base in bases() {
-        for at in 0..base.text.len() {
-            for mask in MASKS {
-                let mut text = base.text.clone();
-                text[at] ^= mask;
-                judge(base, &format!("byte {at} ^ {mask:#04x}"), at, &text);
+        for (at, what, text) in neighbours(&base.text) {
+            judge(base, &format!("byte {at} {what}"), at, &text);
+        }
+    }
+}
+
+/// Without a seal, a file opens to something else where SOPS leaves a gap and nowhere else, which
+/// `judge` checks; and each of the gaps is there, or this would say nothing.
+#[test]
+fn every_byte_of_a_file_without_a_seal_changed() {
+    let mut met = BTreeSet::new();
+    for base in bases() {
+        let text = without_seal(&String::from_utf8(base.text.clone()).unwrap());
+        assert_eq!(base.judge(text.as_bytes()), Outcome::Unsealed);
+        for (at, what, text) in neighbours(text.as_bytes()) {
+            match base.judge(&text) {
+                Outcome::Refused | Outcome::Unsealed | Outcome::Plain => {}
+                Outcome::UnsealedAndChanged(gaps) => met.extend(gaps),
+                Outcome::Same => panic!("{}: byte {at} {what}", base.name()),
             }
         }
     }
-}
-
-#[test]
-fn every_byte_deleted() {
-    for base in bases() {
-        for at in 0..base.text.len() {
-            let mut text = base.text.clone();
-            text.remove(at);
-            judge(base, &format!("without byte {at}"), at, &text);
-        }
-    }
-}
-
-#[test]
-fn every_byte_doubled() {
-    for base in bases() {
-        for at in 0..base.text.len() {
-            let mut text = base.text.clone();
-            text.insert(at, text[at]);
-            judge(base, &format!("byte {at} twice"), at, &text);
-        }
-    }
+    let met: Vec<Gap> = met.into_iter().collect();
+    assert_eq!(met, Gap::ALL);
 }
 
 /// Whatever is cut off, the metadata comes last or encloses the rest. What is left opens only where

@@ -2,6 +2,7 @@
 //! and exit code, nothing written, no panic, no hang, and bounded memory.
 
 mod flips;
+mod gaps;
 mod identities;
 mod limits;
 mod metadata;

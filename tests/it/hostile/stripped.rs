@@ -1,0 +1,119 @@
+//! The seal is taken off, and then something is changed that SOPS's MAC does not cover.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use crate::repo::Repo;
+
+const FILE: &str = "secrets/dev/a.enc.yaml";
+
+/// A repository whose file has a guessable secret above a value in clear, committed.
+fn repo() -> Repo {
+    let repo = Repo::new();
+    repo.seal(
+        "secrets/dev/a.yaml",
+        "tls: true\nhost_unencrypted: .example.com\nmail_unencrypted: ana\nkey: hidden\n",
+    );
+    repo.commit();
+    repo
+}
+
+/// Takes the seal off and applies a sed script.
+fn tampered(repo: &Repo, script: &str) {
+    let outcome = repo.shell(&format!("sed -i '/mvx_seal/d; {script}' {FILE}"));
+    assert_eq!(outcome.code(), Some(0), "{outcome}");
+}
+
+/// Swaps the values of two clear keys.
+const SWAP: &str = "s/^host_/zz_/; s/^mail_/host_/; s/^zz_/mail_/";
+
+#[test]
+fn a_known_secret_cannot_be_moved_into_its_clear_neighbour() {
+    for script in [
+        // The row of bytes that the MAC covers is the same in all of them.
+        "/^tls/d; s/^host_unencrypted: /&True/",
+        "s/^tls: .*/tls: \"\"/; s/^host_unencrypted: /&True/",
+    ] {
+        let repo = repo();
+        tampered(&repo, script);
+        repo.commit();
+        let get = repo.mvx(["get", FILE, "host_unencrypted"]).outcome();
+        assert_eq!(get.code(), Some(51), "{script}: {get}");
+        assert!(get.stdout.is_empty(), "{get}");
+        let set = repo.mvx(["set", FILE, "key"]).stdin("new").outcome();
+        assert_eq!(set.code(), Some(51), "{script}: {set}");
+    }
+}
+
+#[test]
+fn a_link_under_the_old_name_hides_no_history() {
+    // The file itself, or the directory that it is in.
+    for moved in [FILE, "secrets/dev"] {
+        let repo = repo();
+        tampered(&repo, SWAP);
+        let there = repo.sandbox.path(moved);
+        let aside = there.with_file_name(".store.enc.yaml");
+        fs::rename(&there, &aside).unwrap();
+        symlink(".store.enc.yaml", &there).unwrap();
+        repo.commit();
+        let get = repo.mvx(["get", FILE, "host_unencrypted"]).outcome();
+        assert_eq!(get.code(), Some(51), "{moved}: {get}");
+        let doctor = repo.mvx(["doctor", FILE]).outcome();
+        assert_eq!(doctor.code(), Some(1), "{moved}: {doctor}");
+    }
+}
+
+#[test]
+fn a_link_from_elsewhere_is_compared_with_the_history_of_what_it_leads_to() {
+    let repo = repo();
+    let link = repo.home("link.enc.yaml");
+    symlink(repo.sandbox.path(FILE), &link).unwrap();
+    let get = || {
+        repo.mvx(["get", link.to_str().unwrap(), "host_unencrypted"])
+            .outcome()
+    };
+    assert_eq!(get().code(), Some(0));
+    tampered(&repo, SWAP);
+    assert_eq!(get().code(), Some(51), "{}", get());
+
+    // A file that never had a seal, and rules that demand one.
+    let outcome = repo.shell(&format!(
+        "git rm -q --cached {FILE}; rm -rf .git; git init -q"
+    ));
+    assert_eq!(outcome.code(), Some(0), "{outcome}");
+    assert_eq!(get().code(), Some(0), "{}", get());
+    let rules = repo.read(".sops-rules.toml");
+    repo.write(".sops-rules.toml", format!("seal = \"required\"\n{rules}"));
+    assert_eq!(get().code(), Some(51), "{}", get());
+}
+
+#[test]
+fn a_history_that_is_too_long_to_look_at_is_said() {
+    let repo = repo();
+    tampered(&repo, SWAP);
+    repo.commit();
+    // As fast as git makes them: 1,001 commits on top, later than any clock.
+    let import: String = std::iter::once("reset refs/heads/long\nfrom HEAD\n\n".to_owned())
+        .chain((0..1001).map(|_| {
+            "commit refs/heads/long\ncommitter E <e@example.com> 1900000000 +0000\ndata 1\nx\n\n"
+                .to_owned()
+        }))
+        .collect();
+    let import = repo.write("../import", import);
+    let outcome = repo.shell(&format!(
+        "sed -i \"s/^from HEAD/from $(git rev-parse HEAD)/\" {import} && git fast-import --quiet <{import} && git reset -q --soft long",
+        import = import.display()
+    ));
+    assert_eq!(outcome.code(), Some(0), "{outcome}");
+    insta::assert_snapshot!(repo.session("
+        mvx get secrets/dev/a.enc.yaml host_unencrypted
+        mvx seal show secrets/dev/a.enc.yaml
+    "), @r##"
+    $ mvx get secrets/dev/a.enc.yaml host_unencrypted
+    ana
+    mvx: secrets/dev/a.enc.yaml: without a seal, as in the last 1000 commits; older ones were not looked at
+    $ mvx seal show secrets/dev/a.enc.yaml
+    secrets/dev/a.enc.yaml: carries no seal, and neither has its version in any of the last 1000 commits; older ones were not looked at
+    [1]
+    "##);
+}
