@@ -34,6 +34,7 @@ pub mod rotation;
 pub mod run;
 pub mod seals;
 pub mod settings;
+mod surroundings;
 pub mod trust;
 pub mod values;
 mod whom;
