@@ -95,6 +95,33 @@ fn commands_that_succeed() {
         "EDITOR=~/editor.sh mvx edit secrets/dev/new.enc.yaml",
         Nothing,
     );
+    hunt.run(
+        "printf '[env.x]\nfiles = [\"secrets/dev/app.enc.yaml\"]\n' >> .sops-rules.toml",
+        Nothing,
+    );
+    for (line, reveals) in [
+        ("mvx run --dry-run", Nothing),
+        ("mvx run --dry-run --json x", Nothing),
+        ("mvx run x -- env", Stdout),
+        ("mvx run --redact -- env", Nothing),
+        (
+            "mvx run --redact -- sh -c 'env >&2; env | base64; env | od -An -tx1'",
+            Nothing,
+        ),
+        ("mvx run --files N,M_BLOCK=B -- sh -c 'ls $N $B'", Nothing),
+        ("mvx run --watch -- true", Nothing),
+        (
+            "mvx run -- sh -c 'env > /dev/null; cat /proc/$$/cmdline'",
+            Nothing,
+        ),
+        (
+            "mvx decrypt secrets/dev/app.enc.yaml | mvx redact --file secrets/dev/app.enc.yaml",
+            Nothing,
+        ),
+        ("mvx run -- env | mvx redact x", Nothing),
+    ] {
+        assert_eq!(hunt.run(line, reveals), Some(0), "{line}");
+    }
     hunt.every_command_was_run();
 }
 
