@@ -131,6 +131,7 @@ impl App<'_> {
 
     /// Unwraps a file's data key with what this machine holds.
     pub(super) fn unwrap_key(&self, name: &str, metadata: &Metadata) -> Result<Unwrapped, Failure> {
+        self.record_opening(name)?;
         let groups: Vec<Vec<Wrapped>> = metadata
             .groups()?
             .iter()

@@ -2,6 +2,7 @@
 //! the environment. Outside this module and `git` nothing touches the machine; `clippy.toml`
 //! refuses the standard library's own functions elsewhere and names the one to use from here.
 
+pub mod append;
 pub mod clock;
 pub mod env;
 pub mod file;
@@ -26,8 +27,10 @@ mod stale;
 pub mod stamps;
 pub mod start;
 pub mod stdio;
+pub mod syslog;
 pub mod terminal;
 pub mod walk;
+pub mod who;
 pub mod write;
 
 use std::io;
