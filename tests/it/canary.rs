@@ -99,6 +99,7 @@ fn commands_that_succeed() {
         Nothing,
     );
     hunt.deliver();
+    hunt.run_and_redact();
     hunt.every_command_was_run();
 }
 
@@ -349,6 +350,27 @@ impl Hunt {
             ("mvx env example --json", 0),
         ] {
             assert_eq!(self.run(line, Nothing), Some(code), "{line}");
+        }
+    }
+
+    /// Commands under `mvx run`, and streams through `mvx redact`.
+    fn run_and_redact(&self) {
+        for (line, reveals) in [
+            ("mvx run --dry-run", Nothing),
+            ("mvx run --dry-run --json local", Nothing),
+            ("mvx run local -- env", Stdout),
+            ("mvx run --redact -- env", Nothing),
+            ("mvx run --redact -- sh -c 'env >&2; env | base64'", Nothing),
+            ("mvx run --files N,M_BLOCK=B -- sh -c 'ls $N $B'", Nothing),
+            ("mvx run --watch -- true", Nothing),
+            ("mvx run -- sh -c 'cat /proc/$$/cmdline'", Nothing),
+            ("mvx run -- env | mvx redact", Nothing),
+            (
+                "mvx decrypt secrets/dev/delivered.enc.yaml | mvx redact --file secrets/dev/delivered.enc.yaml",
+                Nothing,
+            ),
+        ] {
+            assert_eq!(self.run(line, reveals), Some(0), "{line}");
         }
     }
 
