@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::{Context, FormatArg};
 use crate::app::edit::{Again, Outcome};
+use crate::cli::json::in_json;
 use crate::error::{Exit, Failure};
 use crate::io::terminal;
 
@@ -42,7 +43,7 @@ impl Edit {
         if context.ui.is_json() {
             let made = outcome == Outcome::Made;
             let changed = made || outcome == Outcome::Changed;
-            let answer = json!({ "file": self.file, "changed": changed, "made": made });
+            let answer = json!({ "file": in_json(&self.file), "changed": changed, "made": made });
             context.ui.json(&answer)?;
         }
         let (said, exit) = match outcome {

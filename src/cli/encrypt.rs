@@ -9,6 +9,7 @@ use super::{Context, FormatArg, misuse};
 use crate::app::encrypt::{Encrypted, Output, Request};
 use crate::app::files::{Wanted, shell_word};
 use crate::app::{App, READ_LIMIT, many};
+use crate::cli::json::in_json;
 use crate::error::{Exit, Failure};
 use crate::io::{file, stdio, terminal};
 use crate::secret::Cleartext;
@@ -188,7 +189,7 @@ impl Encrypt {
         for target in targets {
             let written = app.free_target(&self.request(target, None))?;
             if context.ui.is_json() {
-                answers.push(json!({ "file": target, "written": written }));
+                answers.push(json!({ "file": in_json(target), "written": in_json(&written) }));
             } else {
                 context.ui.line(&target.display().to_string())?;
             }
@@ -339,8 +340,8 @@ pub(super) fn still_there(context: &Context, app: &App<'_>, path: &Path) {
 fn answer(path: &Path, done: &Encrypted, removed: bool) -> serde_json::Value {
     let text = done.text.as_ref().and_then(Cleartext::as_str);
     json!({
-        "file": path,
-        "written": done.written,
+        "file": in_json(path),
+        "written": in_json(&done.written),
         "encrypted_text": text,
         "values_encrypted": done.encrypted,
         "values_in_clear": done.clear,

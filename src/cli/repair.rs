@@ -10,6 +10,7 @@ use crate::app::files::shell_word;
 use crate::app::repair::Diagnosis;
 use crate::app::trust::commit_name;
 use crate::app::values::to_json;
+use crate::cli::json::in_json;
 use crate::error::{Exit, Failure};
 use crate::io::terminal;
 use crate::sops::survey::Fault;
@@ -192,7 +193,7 @@ impl Repair {
             .map(|(path, fault)| json!({ "key": path.to_string(), "fault": words(*fault) }))
             .collect();
         context.ui.json(&json!({
-            "file": self.file,
+            "file": in_json(&self.file),
             "problem": diagnosis.map(|diagnosis| diagnosis.failure.code),
             "compared_with": diagnosis
                 .and_then(|diagnosis| diagnosis.good.as_ref())
