@@ -20,7 +20,7 @@ const SHAPES: &[(&str, &str)] = &[
     ),
     (
         "import",
-        r#"{"file": "a.enc.yaml", "made": true, "changed": true, "recipients": ["ana"], "inputs": [{"file": ".env", "kind": "env", "dialect": "node", "values": 2, "warnings": [{"line": 3, "key": "A", "code": "reference", "message": "…"}], "left_out": ["B"], "missing": 1, "git_history": null, "removed": false, "gitignore": ".gitignore"}], "keys": [{"key": "A", "status": "new", "input": 0, "line": 3}], "twice": [{"key": "A", "same": true}]}"#,
+        r#"{"file": "a.enc.yaml", "made": true, "changed": true, "recipients": ["ana"], "inputs": [{"file": ".env", "kind": "env", "dialect": "node", "values": 2, "warnings": [{"line": 3, "key": "A", "code": "reference", "message": "…"}], "left_out": ["B"], "missing": 1, "missing_comments": 0, "git_history": null, "removed": false, "gitignore": ".gitignore"}], "keys": [{"key": "A", "status": "new", "input": 0, "line": 3}], "twice": [{"key": "A", "same": true}]}"#,
     ),
     (
         "import --from git-crypt",
@@ -60,7 +60,7 @@ const SHAPES: &[(&str, &str)] = &[
     ),
     (
         "repair",
-        r#"{"file": "a.enc.yaml", "problem": "mac-mismatch", "compared_with": "1f0…", "faults": [{"key": "a", "fault": "…"}], "differences": [{"difference": "value", "key": "b", "protected": true, "text": "…"}], "done": "none"}"#,
+        r#"{"file": "a.enc.yaml", "problem": "mac-mismatch", "compared_with": "1f0…", "faults": [{"key": "a", "fault": "…"}], "differences": [{"difference": "value", "key": "b", "protected": true, "text": "…"}], "done": "none", "from_commit": ["a"]}"#,
     ),
     (
         "keys generate",
