@@ -122,6 +122,7 @@ impl Encrypt {
             });
             context.notes(&app);
             answers.push(self.report(context, &app, target, &done?)?);
+            context.notes(&app);
             progress.borrow_mut().step();
         }
         if context.ui.is_json() {
@@ -251,6 +252,7 @@ impl Encrypt {
             return Ok(false);
         }
         app.remove_encrypted(path, &done.plaintext)?;
+        app.warn_if_committed(path);
         context.ui.note(&format!("{}: removed", path.display()));
         Ok(true)
     }

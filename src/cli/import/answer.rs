@@ -44,6 +44,7 @@ pub(super) fn answer(plan: &Plan) -> Json {
                 "warnings": warnings,
                 "left_out": left_out,
                 "missing": 0,
+                "missing_comments": 0,
                 "git_history": history,
                 "removed": false,
                 "gitignore": null,
@@ -101,6 +102,8 @@ pub(super) fn completed(
     }
     for (number, done) in imported.inputs.iter().enumerate() {
         put(&format!("/inputs/{number}/missing"), done.missing.into());
+        let comments = done.missing_comments.into();
+        put(&format!("/inputs/{number}/missing_comments"), comments);
     }
     for (number, (removed, list)) in finished.iter().enumerate() {
         put(&format!("/inputs/{number}/removed"), (*removed).into());

@@ -88,6 +88,7 @@ fn import(
     let removed = options.remove(context, &file.plain, || {
         app.remove_encrypted(&file.plain, &done.plaintext)
     })?;
+    context.notes(app);
     let ignored = options.ignore(context, app, &file.plain, removed)?;
     Ok(answer(file, Some((removed, ignored))))
 }
