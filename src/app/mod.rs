@@ -16,6 +16,7 @@ pub mod init;
 pub mod inventory;
 pub mod large;
 pub mod load;
+pub mod mentions;
 pub mod own_keys;
 mod parallel;
 pub mod people;
@@ -36,6 +37,7 @@ pub mod settings;
 mod surroundings;
 pub mod trust;
 pub mod values;
+mod whom;
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::path::{Path, PathBuf};
