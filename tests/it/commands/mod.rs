@@ -9,6 +9,7 @@ mod edit;
 mod encrypt;
 mod env_check;
 mod env_example;
+mod env_render;
 mod env_sync;
 mod get;
 mod help;
