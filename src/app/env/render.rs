@@ -338,7 +338,7 @@ fn read_template(path: &Path) -> Result<String, Failure> {
 
 fn feeds_a_process(shape: &Shape) -> bool {
     match shape {
-        Shape::Dotenv(choice) => Form::Block(choice.dialect).feeds_a_process(),
+        Shape::Dotenv(choice) => Form::Block(choice.dialect, choice.loader).feeds_a_process(),
         Shape::Format(format) => Form::Whole(*format).feeds_a_process(),
         Shape::Template => false,
     }

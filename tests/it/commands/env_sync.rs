@@ -100,7 +100,14 @@ fn the_users_lines_stay_and_are_told_where_they_count() {
     let text = repo.read(".env.local");
     assert!(text.starts_with(own), "{text}");
     repo.write(".env.local", format!("{text}# behind\nDB_PORT=1"));
-    insta::assert_snapshot!(repo.session("mvx env sync"), @"");
+    insta::assert_snapshot!(repo.session("mvx env sync"), @r##"
+    $ mvx env sync
+    mvx: warning: .env.local: line 3 gives `API_KEY` a value, too; the secret counts, and not your line
+    mvx: hint: delete that line, or leave `API_KEY` to it with `exclude` in the profile
+    mvx: warning: .env.local: line 11 gives `DB_PORT` a value, too; your line counts, and not the secret
+    mvx: hint: delete that line, or leave `DB_PORT` to it with `exclude` in the profile
+    mvx: .env.local: up to date, 3 names of the profile `local`
+    "##);
     assert!(
         repo.read(".env.local")
             .ends_with("# <<< mvx\n# behind\nDB_PORT=1")
