@@ -39,10 +39,12 @@ mod progress;
 mod prompt;
 mod recipients;
 mod recovery;
+mod redact;
 mod rekey;
 mod repair;
 mod reveal;
 mod rewriting;
+mod run;
 mod seal;
 mod set;
 mod table;
@@ -59,11 +61,15 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, CommandFactory as _, FromArgMatches as _, Parser};
 
 use crate::app::access::{Ending, Record, told};
+#[cfg(unix)]
+use crate::app::run::not_started;
 use crate::app::{App, Note};
 use crate::error::{Exit, Failure};
 use crate::io::env::{Environment, arguments, enter, working_directory};
-use crate::io::harden;
+#[cfg(unix)]
+use crate::io::pty;
 use crate::io::terminal::Colour;
+use crate::io::{guard, harden};
 use crate::keys::prompt::NoPrompt;
 use crate::keys::system::System;
 use crate::stores::Format;
@@ -239,6 +245,23 @@ enum Command {
     /// it; what git tracks stays. Without a PATH, looks below the working directory, and where mvx
     /// keeps things for a while.
     Clean(clean::Clean),
+    /// Run a command with the secrets of a profile in its environment
+    ///
+    /// Every file is opened and checked before anything is started. mvx becomes the command then, with
+    /// its process number, terminal and signals; with --redact, --watch or --files it stays beside it,
+    /// passes signals on, and ends as it ends. What is delivered wins over what the environment has.
+    /// Identities (`MVX_*`, `SOPS_AGE_*`) are kept from the command, and names that steer a process, such
+    /// as `PATH` and `LD_PRELOAD`, are refused unless the profile allows them.
+    ///
+    /// 126 means that the command could not be started, 127 that there is none of that name; other
+    /// statuses are the command's own, or mvx's if it said so on standard error.
+    Run(run::Run),
+    /// Mask secrets in what passes from standard input to standard output
+    ///
+    /// Masks every secret of 8 characters and more, and single lines of that length: as it is, in base64,
+    /// hex, percent-encoded, and as JSON, XML, SQL and shells escape it. What is cut to pieces, reversed
+    /// or compressed is not recognised.
+    Redact(redact::Redact),
     /// Explain a command or a topic
     Help(help::Help),
     /// Write man pages or shell completions
@@ -267,6 +290,8 @@ impl Command {
             Self::Rekey(rekey) => rekey.run(context),
             Self::Doctor(doctor) => doctor.run(context),
             Self::Clean(clean) => clean.run(context),
+            Self::Run(run) => run.run(context),
+            Self::Redact(redact) => redact.run(context),
             Self::Help(help) => help.run(context),
             Self::Gen(generate) => generate.run(context),
         }
@@ -359,6 +384,17 @@ fn format_parser() -> impl TypedValueParser<Value = Format> {
 /// Runs mvx with the process's own arguments, and says how it ends.
 pub fn main() -> ExitCode {
     let arguments = arguments();
+    if guard::is_meant(&arguments) {
+        return guard::serve(&arguments);
+    }
+    #[cfg(unix)]
+    if pty::is_meant(&arguments) {
+        return pty::serve(&arguments).unwrap_or_else(|error| {
+            let failure = not_started(error);
+            ui::print_failure(&failure, false, false);
+            failure.exit.code().into()
+        });
+    }
     let early = usage::Early::guess(&arguments);
     shield(early.json, || {
         let environment = Environment::read();

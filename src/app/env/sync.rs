@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::app::App;
 use crate::app::env::deliver::{Delivery, Request};
-use crate::app::env::place::{InGit, may_be_output};
+use crate::app::env::place::{InGit, link_on_the_way, may_be_output};
 use crate::app::env::rendered::{Form, read, winners};
 use crate::dialects::{Dialect, Loader};
 use crate::error::{At as _, Exit, Failure};
@@ -36,6 +36,9 @@ pub struct Output {
     pub names: usize,
     /// The secret files that were read.
     pub files: Vec<PathBuf>,
+    /// The directory of the rules, and the file as they name it.
+    root: PathBuf,
+    inside: String,
     /// What the opening line of the block says.
     note: String,
     variables: Vec<Variable>,
@@ -151,6 +154,8 @@ impl App<'_> {
         let rendered = form.render(&chosen.profile, &variables, &note, &because);
         let (body, remarks) = rendered.at(path.display())?;
         let mut output = Output {
+            root: chosen.rules.directory().to_owned(),
+            inside: output.to_owned(),
             note,
             profile: name,
             form,
@@ -196,7 +201,7 @@ impl App<'_> {
         let path = &output.path;
         let lock = self.lock(path)?;
         // What was no link when the plan was made may be one by now.
-        if lock.target() != path.as_path() {
+        if link_on_the_way(&output.root, &output.inside)?.is_some() {
             return Err(Failure::from(IoError::ChangedMeanwhile {
                 path: path.clone(),
             }));
