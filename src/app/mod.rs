@@ -16,6 +16,7 @@ pub mod init;
 pub mod inventory;
 pub mod large;
 pub mod load;
+pub mod mentions;
 pub mod own_keys;
 mod parallel;
 pub mod people;

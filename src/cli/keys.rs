@@ -53,9 +53,9 @@ enum Command {
     /// Replace your identity by a new one, in the rules and in every file
     ///
     /// The new identity stands beside the old one in the key file, and your name in the rules gets the
-    /// new public key. Every file that the old one could open gets a new data key. When no file needs
-    /// the old identity any more, it goes into a file of its own, which still opens what is in git's
-    /// history. A run that was interrupted is finished by the next one.
+    /// new public key. Every file that the old one could open gets a new data key. When no file of
+    /// the work tree needs the old identity any more, it goes into a file of its own, which still opens
+    /// what is in git's history. A run that was interrupted is finished by the next one.
     Rotate(rotate::Rotate),
 }
 

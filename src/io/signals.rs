@@ -29,14 +29,22 @@ pub struct InterruptsLeft(());
 /// this module.
 pub fn before_death(action: impl FnOnce() + Send + 'static) -> Result<CleanUp, IoError> {
     let mut registry = registry();
-    if !registry.watching {
-        watch().map_err(|source| IoError::Signals { source })?;
-        registry.watching = true;
-    }
-    let id = registry.next;
-    registry.next += 1;
-    registry.actions.push((id, Box::new(action)));
-    Ok(CleanUp { id })
+    registry.watch()?;
+    Ok(registry.register(action))
+}
+
+/// Starts something and registers what ends it, with no moment in between: a signal that comes
+/// meanwhile waits until it is registered. `start` must not call this module, and `action` is bound
+/// by what [`before_death`] says.
+pub fn start_and_end<T, A: FnOnce() + Send + 'static>(
+    start: impl FnOnce() -> Result<T, IoError>,
+    action: impl FnOnce(&T) -> A,
+) -> Result<(T, CleanUp), IoError> {
+    let mut registry = registry();
+    registry.watch()?;
+    let started = start()?;
+    let clean_up = registry.register(action(&started));
+    Ok((started, clean_up))
 }
 
 /// Leaves SIGINT and SIGQUIT to the command in the foreground, which got them from the terminal
@@ -78,6 +86,23 @@ struct Registry {
     watching: bool,
     next: u64,
     actions: Vec<(u64, Box<dyn FnOnce() + Send>)>,
+}
+
+impl Registry {
+    fn watch(&mut self) -> Result<(), IoError> {
+        if !self.watching {
+            watch().map_err(|source| IoError::Signals { source })?;
+            self.watching = true;
+        }
+        Ok(())
+    }
+
+    fn register(&mut self, action: impl FnOnce() + Send + 'static) -> CleanUp {
+        let id = self.next;
+        self.next += 1;
+        self.actions.push((id, Box::new(action)));
+        CleanUp { id }
+    }
 }
 
 static REGISTRY: Mutex<Registry> = Mutex::new(Registry {
@@ -200,6 +225,21 @@ mod tests {
         let left = ids(registry());
         assert!(!left.contains(&gone) && left.contains(&stays));
         drop(second);
+    }
+
+    #[test]
+    fn what_did_not_start_is_not_ended() {
+        let failed = start_and_end(
+            || Err::<(), _>(IoError::NotFound { path: "x".into() }),
+            |()| || panic!("must not run"),
+        );
+        assert!(failed.is_err());
+        let (started, clean_up) = start_and_end(|| Ok(7), |_| || ()).unwrap();
+        assert_eq!(started, 7);
+        let id = clean_up.id;
+        assert!(registry().actions.iter().any(|(it, _)| *it == id));
+        drop(clean_up);
+        assert!(!registry().actions.iter().any(|(it, _)| *it == id));
     }
 
     #[test]
