@@ -37,6 +37,7 @@ pub mod settings;
 mod surroundings;
 pub mod trust;
 pub mod values;
+mod whom;
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::path::{Path, PathBuf};

@@ -11,6 +11,7 @@ use crate::app::READ_LIMIT;
 use crate::app::decrypt::{Decrypted, Output, Request};
 use crate::app::files::{STDIN, Wanted, shell_word};
 use crate::app::large::{LargePlain, Watch};
+use crate::cli::json::in_json;
 use crate::error::{Exit, Failure};
 use crate::io::{stdio, terminal};
 use crate::secret::Cleartext;
@@ -157,7 +158,7 @@ impl Decrypt {
                 .at(target.display())
                 .hint("leave `--json` out, or write it to a file with `-o`")
             })?;
-            return Ok(json!({ "file": target, "written": null, "plaintext": text }));
+            return Ok(json!({ "file": in_json(target), "written": null, "plaintext": text }));
         }
         let written = done.written.unwrap_or_default();
         let shown = written.display();
@@ -169,7 +170,7 @@ impl Decrypt {
         } else {
             format!("{shown}: decrypted; it holds plaintext")
         });
-        Ok(json!({ "file": target, "written": written, "plaintext": null }))
+        Ok(json!({ "file": in_json(target), "written": in_json(&written), "plaintext": null }))
     }
 }
 

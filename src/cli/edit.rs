@@ -7,6 +7,7 @@ use serde_json::json;
 use super::reveal::Reveal;
 use super::{Context, FormatArg};
 use crate::app::edit::{Again, Outcome};
+use crate::cli::json::in_json;
 use crate::error::{Exit, Failure};
 use crate::io::terminal;
 
@@ -46,7 +47,7 @@ impl Edit {
         if context.ui.is_json() {
             let made = outcome == Outcome::Made;
             let changed = made || outcome == Outcome::Changed;
-            let answer = json!({ "file": self.file, "changed": changed, "made": made });
+            let answer = json!({ "file": in_json(&self.file), "changed": changed, "made": made });
             context.ui.json(&answer)?;
         }
         let (said, exit) = match outcome {

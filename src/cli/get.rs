@@ -8,6 +8,7 @@ use super::decrypt::show;
 use super::reveal::Reveal;
 use super::{Context, FormatArg};
 use crate::app::values::to_json;
+use crate::cli::json::in_json;
 use crate::document::Kind;
 use crate::error::{At as _, Exit, Failure};
 use crate::keypath::KeyPath;
@@ -50,8 +51,7 @@ impl Get {
                 NewNode::List(_) => "list",
             };
             let value = to_json(&found.node).at(self.file.display())?;
-            let answer =
-                json!({ "file": self.file, "key": key.to_string(), "type": kind, "value": value });
+            let answer = json!({ "file": in_json(&self.file), "key": key.to_string(), "type": kind, "value": value });
             context.ui.json(&answer)?;
             return Ok(Exit::OK);
         }

@@ -1,7 +1,9 @@
 //! `mvx help json`: what `--json` prints, each shape with an example that tests compare with the
 //! real answers.
 
-use serde_json::json;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
 
 use super::ui::Ui;
 use crate::error::Failure;
@@ -18,7 +20,7 @@ const SHAPES: &[(&str, &str)] = &[
     ),
     (
         "import",
-        r#"{"file": "a.enc.yaml", "made": true, "changed": true, "recipients": ["ana"], "inputs": [{"file": ".env", "kind": "env", "dialect": "node", "values": 2, "warnings": [{"line": 3, "key": "A", "code": "reference", "message": "…"}], "left_out": ["B"], "missing": 1, "git_history": null, "removed": false, "gitignore": ".gitignore"}], "keys": [{"key": "A", "status": "new", "input": 0, "line": 3}], "twice": [{"key": "A", "same": true}]}"#,
+        r#"{"file": "a.enc.yaml", "made": true, "changed": true, "recipients": ["ana"], "inputs": [{"file": ".env", "kind": "env", "dialect": "node", "values": 2, "warnings": [{"line": 3, "key": "A", "code": "reference", "message": "…"}], "left_out": ["B"], "missing": 1, "missing_comments": 0, "git_history": null, "removed": false, "gitignore": ".gitignore"}], "keys": [{"key": "A", "status": "new", "input": 0, "line": 3}], "twice": [{"key": "A", "same": true}]}"#,
     ),
     (
         "import --from git-crypt",
@@ -82,7 +84,7 @@ const SHAPES: &[(&str, &str)] = &[
     ),
     (
         "repair",
-        r#"{"file": "a.enc.yaml", "problem": "mac-mismatch", "compared_with": "1f0…", "faults": [{"key": "a", "fault": "…"}], "differences": [{"difference": "value", "key": "b", "protected": true, "text": "…"}], "done": "none"}"#,
+        r#"{"file": "a.enc.yaml", "problem": "mac-mismatch", "compared_with": "1f0…", "faults": [{"key": "a", "fault": "…"}], "differences": [{"difference": "value", "key": "b", "protected": true, "text": "…"}], "done": "none", "from_commit": ["a"]}"#,
     ),
     (
         "keys generate",
@@ -164,7 +166,49 @@ const SHAPES: &[(&str, &str)] = &[
 const HEAD: &str = "\
 With --json a command prints one object on one line. What may be missing is null;
 fields may be added, and none changes its name or type. Notes are not printed.
+In the name of a file that is not UTF-8, U+FFFD stands for what is not.
 ";
+
+/// A file's name, or several, as `--json` prints them. `json!` itself stops the program at a name that
+/// is not UTF-8, and whoever can push can make one.
+pub(super) fn in_json(names: &(impl Names + ?Sized)) -> Value {
+    names.value()
+}
+
+/// What [`in_json`] takes.
+pub(super) trait Names {
+    fn value(&self) -> Value;
+}
+
+impl Names for Path {
+    fn value(&self) -> Value {
+        self.to_string_lossy().into_owned().into()
+    }
+}
+
+impl Names for PathBuf {
+    fn value(&self) -> Value {
+        self.as_path().value()
+    }
+}
+
+impl<T: Names + ?Sized> Names for &T {
+    fn value(&self) -> Value {
+        (**self).value()
+    }
+}
+
+impl<T: Names> Names for Option<T> {
+    fn value(&self) -> Value {
+        self.as_ref().map_or(Value::Null, Names::value)
+    }
+}
+
+impl<T: Names> Names for Vec<T> {
+    fn value(&self) -> Value {
+        self.iter().map(Names::value).collect()
+    }
+}
 
 /// Prints the shapes.
 pub(super) fn print(ui: &Ui) -> Result<(), Failure> {
@@ -191,7 +235,7 @@ mod tests {
     #[test]
     fn the_examples_are_json() {
         for (command, example) in SHAPES {
-            let parsed: Result<serde_json::Value, _> = serde_json::from_str(example);
+            let parsed: Result<Value, _> = serde_json::from_str(example);
             assert!(parsed.is_ok_and(|value| value.is_object()), "{command}");
         }
     }

@@ -9,6 +9,7 @@ use serde_json::json;
 use super::prompt::{Empty, new_passphrase};
 use super::ui::Table;
 use super::{Context, recovery};
+use crate::cli::json::in_json;
 use crate::error::{Exit, Failure};
 
 #[derive(clap::Args)]
@@ -85,7 +86,7 @@ fn generate(context: &Context, output: Option<&PathBuf>, protect: bool) -> Resul
     if context.ui.is_json() {
         context
             .ui
-            .json(&json!({ "file": key.path, "public_key": key.recipient }))?;
+            .json(&json!({ "file": in_json(&key.path), "public_key": key.recipient }))?;
         return Ok(Exit::OK);
     }
     context.ui.note(&format!(

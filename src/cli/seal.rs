@@ -9,6 +9,7 @@ use super::{Context, FormatArg, differences};
 use crate::app::files::shell_word;
 use crate::app::seals::SealReport;
 use crate::app::trust::{COMMITS, commit_name};
+use crate::cli::json::in_json;
 use crate::error::{Exit, Failure};
 use crate::io::terminal;
 use crate::sops::signet::SealState;
@@ -183,7 +184,7 @@ fn print_json(
 ) -> Result<Value, Failure> {
     let values = |path: &_| report.values(path);
     Ok(json!({
-        "file": path,
+        "file": in_json(path),
         "seal": word(report.file.opened.seal),
         "compared_with": report.good.as_ref().map(|good| &good.commit),
         "differences": differences::to_objects(&report.differences, show_values.then_some(&values))?,

@@ -211,6 +211,11 @@ impl Environment {
             .map(|base| base.join("mvx"))
     }
 
+    /// Where mvx keeps the versions that `mvx repair` replaced.
+    pub fn kept_directory(&self) -> Result<PathBuf, IoError> {
+        Ok(self.state_directory()?.join("kept"))
+    }
+
     /// The user's own directory in memory, where the system provides one.
     pub fn runtime_directory(&self) -> Option<&Path> {
         self.absolute("XDG_RUNTIME_DIR")

@@ -86,6 +86,7 @@ impl App<'_> {
             told_by,
             values: 0,
             warnings: std::mem::take(&mut contents.warnings),
+            comments: contents.comments(),
             left_out: Vec::new(),
             history,
             tracked,

@@ -9,6 +9,7 @@ use crate::app::rewrite::Request;
 use crate::app::rotation::{Rotation, StillNeeded};
 use crate::app::{App, many};
 use crate::cli::Context;
+use crate::cli::json::in_json;
 use crate::cli::rewriting::{Caution, Words, object, rewrite};
 use crate::error::{Exit, Failure};
 use crate::git::branches::OnBranch;
@@ -103,10 +104,10 @@ impl Rotate {
                 ("name", json!(name)),
                 ("old", json!(rotation.old)),
                 ("new", json!(rotation.new)),
-                ("key_file", json!(rotation.key_file)),
-                ("backup", json!(backup)),
+                ("key_file", in_json(&rotation.key_file)),
+                ("backup", in_json(&backup)),
                 ("finished", json!(finished)),
-                ("still_needed", json!(needed.files)),
+                ("still_needed", in_json(&needed.files)),
                 ("needed_on_branches", branches_json(&needed.branches)),
             ];
             fields.extend(answer.json);
@@ -233,7 +234,7 @@ fn on_branches(branches: &[OnBranch]) -> String {
 fn branches_json(branches: &[OnBranch]) -> Value {
     let branches = branches.iter();
     branches
-        .map(|on| json!({ "branch": on.branch, "files": on.files }))
+        .map(|on| json!({ "branch": on.branch, "files": in_json(&on.files) }))
         .collect()
 }
 

@@ -11,6 +11,7 @@ use crate::app::mentions::Reach;
 use crate::app::register::Leaver;
 use crate::app::rewrite::{Change, Plan, Request};
 use crate::cli::Context;
+use crate::cli::json::in_json;
 use crate::cli::rewriting::{Caution, Words, object, rewrite};
 use crate::error::{Exit, Failure};
 use crate::keys::open::list;
@@ -107,14 +108,14 @@ impl Remove {
         commit_together(context, &app, &self.caution)?;
         if context.ui.is_json() {
             let mut fields = vec![
-                ("rules", json!(change.file)),
+                ("rules", in_json(&change.file)),
                 ("name", json!(name)),
                 ("key", json!(leaver.key)),
                 ("groups_removed", json!(leaver.groups)),
                 ("to_change", to_change(&readable)),
                 (
                     "open_still",
-                    open_still.iter().map(|(file, _)| json!(file)).collect(),
+                    open_still.iter().map(|(file, _)| in_json(file)).collect(),
                 ),
             ];
             fields.extend(answer.json);
@@ -199,6 +200,6 @@ fn with_groups(leaver: &Leaver) -> String {
 fn to_change(readable: &[Change]) -> Value {
     let files = readable.iter();
     files
-        .map(|change| json!({ "file": change.file, "keys": change.secrets }))
+        .map(|change| json!({ "file": in_json(&change.file), "keys": change.secrets }))
         .collect()
 }
