@@ -9,7 +9,9 @@ use crate::app::large::{THRESHOLD, Watch, is_still};
 use crate::app::policy::{Policy, format_of};
 use crate::app::{App, READ_LIMIT, SystemRandomness, many, now, recipients};
 use crate::error::{At as _, Exit, Failure};
+use crate::git;
 use crate::io::large::Large;
+use crate::io::look::look;
 use crate::io::write::{self, Access};
 use crate::io::{file, random};
 use crate::secret::{Cleartext, DataKey};
@@ -295,7 +297,42 @@ impl App<'_> {
             .at(path.display())
             .hint("`mvx encrypt --overwrite FILE` encrypts what is there now"));
         }
-        Ok(file::remove(path)?)
+        let link = look(path)?.is_some_and(|seen| seen.link.is_some());
+        let others = file::other_names(lock.target());
+        file::remove(path)?;
+        let shown = path.display();
+        if link {
+            let target = self.relative(lock.target());
+            self.warn(
+                format!(
+                    "{shown}: was a link, and only the link is gone; the plaintext is still in {}",
+                    target.display()
+                ),
+                [format!("`rm {}` removes it", shell_word(&target))],
+            );
+        } else if let Some(others) = others {
+            self.warn(
+                format!("{shown}: had another name (a hard link), which still holds the plaintext"),
+                [format!("`find . -inum {}` finds it", others.inode)],
+            );
+        }
+        Ok(())
+    }
+
+    /// Warns of a plaintext that git has in its index: what is removed here stays in history.
+    pub fn warn_if_committed(&self, path: &Path) {
+        let tracked = git::work_tree_of(file::directory_of(path))
+            .is_ok_and(|tree| tree.is_some_and(|tree| tree.is_tracked(path).unwrap_or(false)));
+        if tracked {
+            let word = shell_word(path);
+            self.warn(
+                format!(
+                    "{}: git has the plaintext; whoever has the repository can read the values in its history, so change them",
+                    path.display()
+                ),
+                [format!("`git rm --cached {word}` takes it out of the next commit, not out of history")],
+            );
+        }
     }
 }
 

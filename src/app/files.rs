@@ -188,7 +188,7 @@ impl App<'_> {
 
 /// Which files below a directory git has, or would take: what is built or downloaded there is not
 /// searched for secrets.
-struct InGit {
+pub(super) struct InGit {
     /// What no ignore rule names.
     not_ignored: HashSet<PathBuf>,
     /// The work tree, which knows what is tracked although a rule names it.
@@ -196,7 +196,7 @@ struct InGit {
 }
 
 impl InGit {
-    fn below(directory: &Path) -> Result<Self, Failure> {
+    pub(super) fn below(directory: &Path) -> Result<Self, Failure> {
         Ok(Self {
             not_ignored: files_below(directory, Ignored::Skipped)?
                 .into_iter()
@@ -207,7 +207,7 @@ impl InGit {
 
     /// Whether a file is in git or would be. Where git cannot be asked it may be: who leaves has to
     /// lose every file.
-    fn may_hold(&self, path: &Path) -> bool {
+    pub(super) fn may_hold(&self, path: &Path) -> bool {
         self.not_ignored.contains(path)
             || match &self.tree {
                 Ok(Some(tree)) => tree.is_tracked(path).unwrap_or(true),

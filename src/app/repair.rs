@@ -41,6 +41,14 @@ pub struct Broken {
     pub faults: Vec<(KeyPath, Fault)>,
 }
 
+/// What became of a file that was taken as it stood.
+pub struct Taken {
+    /// Where what was there is kept, if values were replaced.
+    pub kept: Option<PathBuf>,
+    /// The values that come from the last good version, and may be older than those that were there.
+    pub from_git: Vec<KeyPath>,
+}
+
 /// What failed before there was anything that could be broken.
 const NOT_BROKEN: [&str; 5] = [
     "dangling-link",
@@ -106,8 +114,9 @@ impl App<'_> {
     }
 
     /// Takes a file as it stands: values that do not authenticate come from the last good version,
-    /// values in clear are encrypted, MAC and seal are made anew.
-    pub fn repair_take(&self, path: &Path, diagnosis: &Diagnosis) -> Result<(), Failure> {
+    /// values in clear are encrypted, MAC and seal are made anew. Where values are replaced, what was
+    /// there is kept.
+    pub fn repair_take(&self, path: &Path, diagnosis: &Diagnosis) -> Result<Taken, Failure> {
         let broken = diagnosis.broken()?;
         let lock = self.lock(path)?;
         let file = &broken.file;
@@ -119,16 +128,23 @@ impl App<'_> {
             now: &now,
             random: &mut random,
         };
+        let mut from_git = Vec::new();
         let known = |path: &KeyPath| -> Option<Value> {
             match diagnosis.good.as_ref()?.value(path)? {
-                NewNode::Value(value) => Some(value),
+                NewNode::Value(value) => {
+                    from_git.push(path.clone());
+                    Some(value)
+                }
                 _ => None,
             }
         };
         let mended = sealer.mend(file.view(), &broken.places, known);
         let text = mended.map_err(|error| nothing_to_take(error, path))?;
         let old = file.sealed.original.as_bytes();
-        self.replace(&lock, old, text.as_bytes(), Access::Shared)
+        let replaces = !from_git.is_empty();
+        let kept = replaces.then(|| self.keep_version(path, old)).transpose()?;
+        self.replace(&lock, old, text.as_bytes(), Access::Shared)?;
+        Ok(Taken { kept, from_git })
     }
 
     /// Puts the last good version in the file's place, and says where what was there is kept.

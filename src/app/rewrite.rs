@@ -1,8 +1,7 @@
 //! Many sealed files for other readers, or under new data keys: all of them are looked at and
 //! opened before the first is written.
 //!
-//! Whom a file is wrapped for is decided here alone (`App::readers_of`): those whom its rule
-//! names; where no rule covers it, those in its metadata, if a valid seal vouches for them.
+//! Whom a file is wrapped for is decided elsewhere, in `whom.rs`.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -10,18 +9,18 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::app::files::shell_word;
 use crate::app::load::{OpenFile, Sealed};
-use crate::app::readers::{Difference, distinct, field, is_for};
+use crate::app::readers::{Difference, distinct, is_for};
 use crate::app::recipients::is_same_key;
+use crate::app::whom::Readers;
 use crate::app::{App, SystemRandomness, inventory, now, recipients};
 use crate::error::{At as _, Exit, Failure};
 use crate::io::write::Access;
 use crate::io::{file, random};
 use crate::keys::{KeyProvider as _, short};
-use crate::rules::{Dialect, Extras, Policy, RecipientKind, RecipientSpec, Rules};
+use crate::rules::{RecipientKind, RecipientSpec, Rules};
 use crate::secret::DataKey;
 use crate::sops::metadata::KeyEntry;
 use crate::sops::seal::Sealer;
-use crate::sops::signet::SealState;
 
 /// What is to be done.
 #[derive(Default)]
@@ -57,8 +56,8 @@ pub struct Plan {
     pub unchanged: usize,
     /// Files that no rule covers; they are left alone.
     pub uncovered: Vec<PathBuf>,
-    /// Those of them that one whom the request is about can open.
-    pub open_still: Vec<PathBuf>,
+    /// Files that one whose access is taken can open all the same, and why.
+    pub open_still: Vec<(PathBuf, String)>,
     /// Files that should be written and cannot be, and why.
     pub blocked: Vec<Blocked>,
 }
@@ -125,8 +124,10 @@ pub struct Done {
 enum Step {
     /// It is as it should be.
     Nothing,
-    /// No rule covers it; whether one whom the request is about can open it.
-    Uncovered(bool),
+    /// No rule covers it.
+    Uncovered,
+    /// No rule covers it, or other rules do, and one whose access is taken can open it: why.
+    OpensStill(String),
     /// It would be written; it was not opened.
     Differs(Box<Change>),
     /// It can be written.
@@ -143,7 +144,7 @@ struct Ready {
 
 impl Request<'_> {
     /// Whether a public key is one of those that this is about.
-    fn is_about(&self, key: &str) -> bool {
+    pub(super) fn is_about(&self, key: &str) -> bool {
         self.about.iter().any(|about| is_same_key(about, key))
     }
 }
@@ -163,12 +164,8 @@ impl App<'_> {
         for (file, step) in request.files.iter().zip(steps) {
             match step {
                 Ok(Step::Nothing | Step::Ready(_)) => plan.unchanged += 1,
-                Ok(Step::Uncovered(open_still)) => {
-                    plan.uncovered.push(file.clone());
-                    if open_still {
-                        plan.open_still.push(file.clone());
-                    }
-                }
+                Ok(Step::Uncovered) => plan.uncovered.push(file.clone()),
+                Ok(Step::OpensStill(why)) => plan.open_still.push((file.clone(), why)),
                 Ok(Step::Differs(change)) => plan.changes.push(*change),
                 Err(failure) => plan.blocked.push(Blocked {
                     file: file.clone(),
@@ -256,10 +253,23 @@ impl App<'_> {
             Readers::Vouched(specs) => (vec![specs], None),
             Readers::Unknown => {
                 let mut entries = groups.iter().flatten();
-                let about = entries.any(|entry| request.is_about(&entry.recipient()));
-                return Ok(Step::Uncovered(about));
+                let reads = entries.any(|entry| request.is_about(&entry.recipient()));
+                return Ok(match request.before {
+                    Some(_) if reads => Step::OpensStill("no rule covers it".into()),
+                    _ => Step::Uncovered,
+                });
             }
         };
+        if request.before.is_some() {
+            let mut specs = wanted.iter().flatten();
+            if specs.any(|spec| request.is_about(&spec.value)) {
+                let rules = self.rules_at(path)?;
+                return Ok(Step::OpensStill(format!(
+                    "{} names them",
+                    self.shown(&rules)
+                )));
+            }
+        }
         let former = self.former_readers(path, &groups, &wanted, request);
         if !request.about.is_empty() {
             let mut entries = groups.iter().flatten();
@@ -292,8 +302,8 @@ impl App<'_> {
             return Ok(Step::Differs(Box::new(change)));
         }
         for spec in &wanted {
-            let stays = || difference.kept.iter().find(|entry| is_for(spec, entry));
-            if change.new_key || stays().is_none_or(|entry| difference.is_twice(entry)) {
+            let stays = || difference.kept.iter().any(|entry| is_for(spec, entry));
+            if change.new_key || !stays() {
                 self.reach(spec, trial).at(path.display())?;
             }
         }
@@ -305,109 +315,6 @@ impl App<'_> {
             difference,
             wanted,
         })))
-    }
-
-    /// Whom a file is to be wrapped for: the only place where this is decided.
-    fn readers_of(
-        &self,
-        path: &Path,
-        groups: &[Vec<KeyEntry>],
-        request: &Request<'_>,
-    ) -> Result<Readers, Failure> {
-        if let Some(policy) = self.policy_if_any(path)? {
-            return Ok(Readers::Named(Box::new(policy)));
-        }
-        if !request.new_keys {
-            if request.named.iter().any(|named| named == path) {
-                // Says which rules there are, and what to add.
-                self.policy_for(path, &[])?;
-            }
-            return Ok(Readers::Unknown);
-        }
-        // Its seal is looked at when it is opened, `must_be_vouched`.
-        Ok(match groups {
-            [entries] => {
-                let specs = vouched(entries, request.drop).at(path.display())?;
-                self.must_be_registered(path, &specs)?;
-                Readers::Vouched(specs)
-            }
-            _ => return Err(key_groups().at(path.display())),
-        })
-    }
-
-    /// Fails where a register of names does not know one of those in a file that no rule covers: it
-    /// may be somebody who was removed from it.
-    fn must_be_registered(&self, path: &Path, specs: &[RecipientSpec]) -> Result<(), Failure> {
-        let Ok((rules, _)) = self.rules_for(path) else {
-            return Ok(());
-        };
-        let register = rules.recipients();
-        let stranger = specs.iter().find(|spec| {
-            let mut known = register.iter();
-            !known.any(|known| is_same_key(&known.value, &spec.value))
-        });
-        match stranger.filter(|_| rules.origin().dialect == Dialect::Native) {
-            None => Ok(()),
-            Some(spec) => Err(Failure::new(
-                Exit::RULES,
-                "not-vouched",
-                format!(
-                    "no rule covers it, and the rules do not know {}, who is in it",
-                    short(&spec.value)
-                ),
-            )
-            .at(path.display())
-            .hint("cover it with a [[files]] table in the rules, and run `mvx recipients sync`")),
-        }
-    }
-
-    /// Who could read a file by the rules as they were, is to do so no more, and has no entry in it:
-    /// the data key may be one that they know, because an entry can be taken out without a new one.
-    fn former_readers(
-        &self,
-        path: &Path,
-        groups: &[Vec<KeyEntry>],
-        wanted: &[Vec<RecipientSpec>],
-        request: &Request<'_>,
-    ) -> Vec<String> {
-        let Some(before) = request.before else {
-            return Vec::new();
-        };
-        let Ok((_, name)) = self.rules_for(path) else {
-            return Vec::new();
-        };
-        let Ok(policy) = before.policy(&name) else {
-            return Vec::new();
-        };
-        let gone = |spec: &&RecipientSpec| {
-            let mut wanted = wanted.iter().flatten();
-            let mut entries = groups.iter().flatten();
-            request.is_about(&spec.value)
-                && !wanted.any(|other| is_same_key(&other.value, &spec.value))
-                && !entries.any(|entry| is_for(spec, entry))
-        };
-        let mut keys: Vec<String> = policy
-            .recipients()
-            .filter(gone)
-            .map(|spec| spec.value.clone())
-            .collect();
-        keys.dedup();
-        keys
-    }
-
-    /// Fails for a file that no rule covers and whose recipients no seal vouches for: one of them
-    /// may have been planted.
-    fn must_be_vouched(&self, path: &Path, file: &OpenFile) -> Result<(), Failure> {
-        if self.is_covered(path)? || file.opened.seal == SealState::Valid {
-            return Ok(());
-        }
-        Err(Failure::new(
-            Exit::RULES,
-            "not-vouched",
-            "no rule covers it and it has no seal, so that nothing vouches for its recipients",
-        )
-        .at(path.display())
-        .hint("cover it with a [[files]] table in the rules; `mvx init` writes new ones"))
     }
 
     /// What a file's rewriting comes to.
@@ -433,7 +340,9 @@ impl App<'_> {
             let own = request.soon_own;
             own.is_some_and(|own| is_same_key(own, &spec.value))
         };
-        let surplus = difference.surplus.iter().map(KeyEntry::recipient);
+        let surplus = difference.surplus.iter();
+        let surplus = surplus.filter(|gone| !difference.has(gone));
+        let surplus = surplus.map(KeyEntry::recipient);
         let gone = surplus.chain(former.iter().cloned());
         let mut removed: Vec<Party> = gone.map(party).collect();
         removed.dedup();
@@ -467,7 +376,7 @@ impl App<'_> {
         for entry in &difference.kept {
             let spec = wanted.iter().find(|spec| is_for(spec, entry));
             group.push(match spec {
-                Some(spec) if new_key || difference.is_twice(entry) => self.wrap_for(key, spec)?,
+                Some(spec) if new_key => self.wrap_for(key, spec)?,
                 _ => entry.clone(),
             });
         }
@@ -543,46 +452,7 @@ impl Trial {
     }
 }
 
-/// Who is to read a file.
-enum Readers {
-    /// Those whom its rule names.
-    Named(Box<Policy>),
-    /// Those who can read it now, if its seal is valid.
-    Vouched(Vec<RecipientSpec>),
-    /// Nobody can tell.
-    Unknown,
-}
-
-/// Those in a file's metadata, as rules would name them.
-fn vouched(entries: &[KeyEntry], drop: &[String]) -> Result<Vec<RecipientSpec>, Failure> {
-    let mut specs = Vec::new();
-    for entry in entries {
-        let value = entry.recipient();
-        if entry.kind != field(RecipientKind::Age) {
-            if drop.contains(&value) {
-                continue;
-            }
-            return Err(unreachable(&value, &entry.kind));
-        }
-        let kind = if value.starts_with("ssh-") {
-            RecipientKind::Ssh
-        } else {
-            RecipientKind::Age
-        };
-        specs.push(RecipientSpec {
-            name: None,
-            kind,
-            value,
-            owner: None,
-            expires: None,
-            extras: Extras::default(),
-            line: 0,
-        });
-    }
-    Ok(specs)
-}
-
-fn unreachable(name: &str, kind: &str) -> Failure {
+pub(super) fn unreachable(name: &str, kind: &str) -> Failure {
     let message = format!(
         "`{name}` needs a new entry, and this version cannot wrap for keys of the kind {kind}"
     );
@@ -592,7 +462,7 @@ fn unreachable(name: &str, kind: &str) -> Failure {
     ))
 }
 
-fn key_groups() -> Failure {
+pub(super) fn key_groups() -> Failure {
     let message = "files with several key groups are opened and kept, but not made by this version";
     Failure::new(Exit::RULES, "key-groups", message)
         .hint("`sops updatekeys FILE` and `sops rotate -i FILE` rewrite it")

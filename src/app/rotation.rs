@@ -5,11 +5,13 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::app::mentions::Reach;
 use crate::app::recipients::is_same_key;
 use crate::app::register::{RulesChange, public_key};
 use crate::app::rewrite::Blocked;
 use crate::app::{App, now};
 use crate::error::{Exit, Failure};
+use crate::git::branches::OnBranch;
 use crate::io::file;
 use crate::io::write::{self, Access};
 use crate::keys::age::file::{holds, unfinished, with_successor, without};
@@ -33,6 +35,17 @@ pub struct Rotation {
     pub key_file: Option<PathBuf>,
     identity: Option<Generated>,
     rules: Option<RulesChange>,
+}
+
+/// What a key still opens.
+#[derive(Default)]
+pub struct StillNeeded {
+    /// Files that stand here.
+    pub files: Vec<PathBuf>,
+    /// Files of which it cannot be told.
+    pub unknown: Vec<Blocked>,
+    /// Files on other branches that are not here in the same version.
+    pub branches: Vec<OnBranch>,
 }
 
 impl Rotation {
@@ -162,31 +175,35 @@ impl App<'_> {
         Ok(())
     }
 
-    /// The files that the old key still opens, and those that cannot be told.
-    pub fn still_needed(
-        &self,
-        rotation: &Rotation,
-    ) -> Result<(Vec<PathBuf>, Vec<Blocked>), Failure> {
-        let mut needed = Vec::new();
-        let mut unknown = Vec::new();
-        for path in self.secret_files(&[])? {
+    /// What the old key still opens, in all of the repository.
+    pub fn still_needed(&self, rotation: &Rotation) -> Result<StillNeeded, Failure> {
+        let old = rotation.old.as_str();
+        let files = self.secret_files(&[])?;
+        let (others, unreadable) = self.others_sealed_for(old, &files, Reach::Here)?;
+        let mut needed = StillNeeded {
+            branches: self.branches_sealed_for(old)?,
+            ..StillNeeded::default()
+        };
+        for path in files {
             let groups = self
                 .read_sealed(&path, None)
                 .and_then(|sealed| Ok(sealed.metadata.groups()?));
             match groups {
                 Ok(groups) => {
                     let mut entries = groups.iter().flatten();
-                    if entries.any(|entry| is_same_key(&entry.recipient(), &rotation.old)) {
-                        needed.push(path);
+                    if entries.any(|entry| is_same_key(&entry.recipient(), old)) {
+                        needed.files.push(path);
                     }
                 }
-                Err(failure) => unknown.push(Blocked {
+                Err(failure) => needed.unknown.push(Blocked {
                     file: path,
                     failure,
                 }),
             }
         }
-        Ok((needed, unknown))
+        needed.files.extend(others);
+        needed.unknown.extend(unreadable);
+        Ok(needed)
     }
 
     /// Takes the old identity out of the key file. It goes into a file of its own beside it, which

@@ -86,12 +86,22 @@ impl App<'_> {
     ) -> Result<std::path::PathBuf, Failure> {
         let lock = self.lock(path)?;
         let old = file::read(lock.target(), READ_LIMIT)?;
-        let directory = self.environment().state_directory()?.join("kept");
-        file::create_private_directories(&directory)?;
-        let kept = keep(&directory, path, old.as_bytes())?;
+        let kept = self.keep_version(path, old.as_bytes())?;
         let new = good.sealed.original.as_bytes();
         self.replace(&lock, old.as_bytes(), new, Access::Shared)?;
         Ok(kept)
+    }
+
+    /// Keeps a copy of a file that is about to be written over, where mvx keeps its own things. Gives
+    /// the place. Nobody else can read it: something in it may stand in clear.
+    pub(super) fn keep_version(
+        &self,
+        path: &Path,
+        bytes: &[u8],
+    ) -> Result<std::path::PathBuf, Failure> {
+        let directory = self.environment().kept_directory()?;
+        file::create_private_directories(&directory)?;
+        keep(&directory, path, bytes)
     }
 }
 
@@ -120,7 +130,7 @@ fn keep(directory: &Path, path: &Path, bytes: &[u8]) -> Result<std::path::PathBu
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     for number in 1..1000 {
         let kept = directory.join(format!("{number}-{name}"));
-        match write::create_new(&kept, bytes, Access::Shared) {
+        match write::create_new(&kept, bytes, Access::Private) {
             Err(crate::io::IoError::AlreadyExists { .. }) => {}
             written => {
                 written?;

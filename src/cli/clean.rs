@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::Context;
 use super::ui::Mark;
 use crate::app::clean::{Content, Finding, What};
+use crate::cli::json::in_json;
 use crate::error::{Exit, Failure};
 use crate::io::terminal;
 
@@ -124,9 +125,9 @@ fn answer(finding: &Finding, removed: bool) -> Value {
         _ => None,
     };
     json!({
-        "path": finding.path,
+        "path": in_json(&finding.path),
         "what": finding.what.name(),
-        "of": finding.of,
+        "of": in_json(&finding.of),
         "content": finding.content.name(),
         "why": why,
         "git": finding.git.name(),

@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
+use super::reveal::Reveal;
 use super::{Context, FormatArg, misuse};
 use crate::app::READ_LIMIT;
 use crate::app::decrypt::{Decrypted, Output, Request};
 use crate::app::files::{STDIN, Wanted, shell_word};
 use crate::app::large::{LargePlain, Watch};
+use crate::cli::json::in_json;
 use crate::error::{Exit, Failure};
 use crate::io::{stdio, terminal};
 use crate::secret::Cleartext;
@@ -41,10 +43,21 @@ pub(super) struct Decrypt {
     filename: Option<PathBuf>,
     #[command(flatten)]
     format: FormatArg,
+    #[command(flatten)]
+    reveal: Reveal,
 }
 
 impl Decrypt {
     pub(super) fn run(&self, context: &Context) -> Result<Exit, Failure> {
+        let is_printed = self
+            .output
+            .as_deref()
+            .is_none_or(|path| path == Path::new("-"));
+        if is_printed && !self.in_place {
+            self.reveal.permit(context)?;
+        } else {
+            self.reveal.note(context)?;
+        }
         let app = context.app();
         let stdin = self.files.iter().any(|file| file == Path::new("-"));
         let targets = if stdin {
@@ -145,7 +158,7 @@ impl Decrypt {
                 .at(target.display())
                 .hint("leave `--json` out, or write it to a file with `-o`")
             })?;
-            return Ok(json!({ "file": target, "written": null, "plaintext": text }));
+            return Ok(json!({ "file": in_json(target), "written": null, "plaintext": text }));
         }
         let written = done.written.unwrap_or_default();
         let shown = written.display();
@@ -157,7 +170,7 @@ impl Decrypt {
         } else {
             format!("{shown}: decrypted; it holds plaintext")
         });
-        Ok(json!({ "file": target, "written": written, "plaintext": null }))
+        Ok(json!({ "file": in_json(target), "written": in_json(&written), "plaintext": null }))
     }
 }
 

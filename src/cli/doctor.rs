@@ -8,6 +8,7 @@ use super::Context;
 use super::ui::{Mark, name_file};
 use crate::app::doctor::{Check, Checkup, FileCheckup, Level, Request, Ruled};
 use crate::app::many;
+use crate::cli::json::in_json;
 use crate::error::{Exit, Failure};
 use crate::keys::diagnose::Outcome;
 use crate::keys::short;
@@ -242,7 +243,7 @@ fn file_json(file: &FileCheckup) -> Value {
         .map(|check| check_json(check, Some(&file.path)))
         .collect();
     json!({
-        "file": file.path,
+        "file": in_json(&file.path),
         "format": file.format,
         "version": file.version,
         "written_by": file.written_by,
@@ -262,7 +263,7 @@ fn rules_json(ruled: &Ruled) -> Value {
         .map(|rule| json!({ "line": rule.line, "pattern": rule.pattern, "matched": rule.matched }))
         .collect();
     json!({
-        "rules": ruled.rules,
+        "rules": in_json(&ruled.rules),
         "name": ruled.name,
         "considered": considered,
         "environment": ruled.environment,

@@ -4,8 +4,10 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
+use super::reveal::Reveal;
 use super::{Context, FormatArg};
 use crate::app::edit::{Again, Outcome};
+use crate::cli::json::in_json;
 use crate::error::{Exit, Failure};
 use crate::io::terminal;
 
@@ -19,10 +21,13 @@ pub(super) struct Edit {
     file: PathBuf,
     #[command(flatten)]
     format: FormatArg,
+    #[command(flatten)]
+    reveal: Reveal,
 }
 
 impl Edit {
     pub(super) fn run(&self, context: &Context) -> Result<Exit, Failure> {
+        self.reveal.permit(context)?;
         let app = context.app();
         let outcome = app.edit(&self.file, self.format.format(), |failure| {
             if !terminal::is_stdin() || !terminal::is_stderr() {
@@ -42,7 +47,7 @@ impl Edit {
         if context.ui.is_json() {
             let made = outcome == Outcome::Made;
             let changed = made || outcome == Outcome::Changed;
-            let answer = json!({ "file": self.file, "changed": changed, "made": made });
+            let answer = json!({ "file": in_json(&self.file), "changed": changed, "made": made });
             context.ui.json(&answer)?;
         }
         let (said, exit) = match outcome {

@@ -9,6 +9,7 @@ use super::{Context, FormatArg, misuse};
 use crate::app::encrypt::{Encrypted, Output, Request};
 use crate::app::files::{Wanted, shell_word};
 use crate::app::{App, READ_LIMIT, many};
+use crate::cli::json::in_json;
 use crate::error::{Exit, Failure};
 use crate::io::{file, stdio, terminal};
 use crate::secret::Cleartext;
@@ -121,6 +122,7 @@ impl Encrypt {
             });
             context.notes(&app);
             answers.push(self.report(context, &app, target, &done?)?);
+            context.notes(&app);
             progress.borrow_mut().step();
         }
         if context.ui.is_json() {
@@ -188,7 +190,7 @@ impl Encrypt {
         for target in targets {
             let written = app.free_target(&self.request(target, None))?;
             if context.ui.is_json() {
-                answers.push(json!({ "file": target, "written": written }));
+                answers.push(json!({ "file": in_json(target), "written": in_json(&written) }));
             } else {
                 context.ui.line(&target.display().to_string())?;
             }
@@ -250,6 +252,7 @@ impl Encrypt {
             return Ok(false);
         }
         app.remove_encrypted(path, &done.plaintext)?;
+        app.warn_if_committed(path);
         context.ui.note(&format!("{}: removed", path.display()));
         Ok(true)
     }
@@ -339,8 +342,8 @@ pub(super) fn still_there(context: &Context, app: &App<'_>, path: &Path) {
 fn answer(path: &Path, done: &Encrypted, removed: bool) -> serde_json::Value {
     let text = done.text.as_ref().and_then(Cleartext::as_str);
     json!({
-        "file": path,
-        "written": done.written,
+        "file": in_json(path),
+        "written": in_json(&done.written),
         "encrypted_text": text,
         "values_encrypted": done.encrypted,
         "values_in_clear": done.clear,

@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::decrypt::show;
+use super::reveal::Reveal;
 use super::{Context, FormatArg};
 use crate::app::values::to_json;
+use crate::cli::json::in_json;
 use crate::document::Kind;
 use crate::error::{At as _, Exit, Failure};
 use crate::keypath::KeyPath;
@@ -29,11 +31,14 @@ pub(super) struct Get {
     raw: bool,
     #[command(flatten)]
     format: FormatArg,
+    #[command(flatten)]
+    reveal: Reveal,
 }
 
 impl Get {
     pub(super) fn run(&self, context: &Context) -> Result<Exit, Failure> {
         let key = KeyPath::parse(&self.key)?;
+        self.reveal.permit(context)?;
         let app = context.app();
         let found = app.get(&self.file, &key, self.format.format());
         context.notes(&app);
@@ -46,8 +51,7 @@ impl Get {
                 NewNode::List(_) => "list",
             };
             let value = to_json(&found.node).at(self.file.display())?;
-            let answer =
-                json!({ "file": self.file, "key": key.to_string(), "type": kind, "value": value });
+            let answer = json!({ "file": in_json(&self.file), "key": key.to_string(), "type": kind, "value": value });
             context.ui.json(&answer)?;
             return Ok(Exit::OK);
         }

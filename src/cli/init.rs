@@ -8,6 +8,7 @@ use super::{Context, misuse, recovery};
 use crate::app::files::directory_is_there;
 use crate::app::init::{Request, TakenOver};
 use crate::app::{App, many, recipients};
+use crate::cli::json::in_json;
 use crate::error::{Exit, Failure};
 use crate::git;
 use crate::io::{file, terminal};
@@ -113,8 +114,8 @@ impl Init {
         context.notes(&app);
         if context.ui.is_json() {
             context.ui.json(&json!({
-                "rules": done.rules,
-                "gitignore": done.gitignore,
+                "rules": in_json(&done.rules),
+                "gitignore": in_json(&done.gitignore),
                 "recipient": request.recipient,
                 "recovery": request.recovery,
             }))?;
@@ -248,8 +249,8 @@ fn from_sops(context: &Context, app: &App<'_>) -> Result<Exit, Failure> {
     if context.ui.is_json() {
         let left_out = [translation.lost, translation.unneeded].concat();
         context.ui.json(&json!({
-            "rules": rules,
-            "from": from,
+            "rules": in_json(&rules),
+            "from": in_json(&from),
             "recipients": translation.recipients,
             "files": translation.rules,
             "left_out": left_out,

@@ -1,7 +1,9 @@
 //! `mvx help json`: what `--json` prints, each shape with an example that tests compare with the
 //! real answers.
 
-use serde_json::json;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
 
 use super::ui::Ui;
 use crate::error::Failure;
@@ -18,7 +20,7 @@ const SHAPES: &[(&str, &str)] = &[
     ),
     (
         "import",
-        r#"{"file": "a.enc.yaml", "made": true, "changed": true, "recipients": ["ana"], "inputs": [{"file": ".env", "kind": "env", "dialect": "node", "values": 2, "warnings": [{"line": 3, "key": "A", "code": "reference", "message": "…"}], "left_out": ["B"], "missing": 1, "git_history": null, "removed": false, "gitignore": ".gitignore"}], "keys": [{"key": "A", "status": "new", "input": 0, "line": 3}], "twice": [{"key": "A", "same": true}]}"#,
+        r#"{"file": "a.enc.yaml", "made": true, "changed": true, "recipients": ["ana"], "inputs": [{"file": ".env", "kind": "env", "dialect": "node", "values": 2, "warnings": [{"line": 3, "key": "A", "code": "reference", "message": "…"}], "left_out": ["B"], "missing": 1, "missing_comments": 0, "git_history": null, "removed": false, "gitignore": ".gitignore"}], "keys": [{"key": "A", "status": "new", "input": 0, "line": 3}], "twice": [{"key": "A", "same": true}]}"#,
     ),
     (
         "import --from git-crypt",
@@ -57,8 +59,28 @@ const SHAPES: &[(&str, &str)] = &[
         r#"{"seals": [{"file": "a.enc.yaml", "seal": "missing", "compared_with": "1f0…", "differences": [{"difference": "type", "key": "db.port", "protected": false, "text": "…"}], "accepted": null}]}"#,
     ),
     (
+        "env sync",
+        r#"{"synced": [{"profile": "local", "output": ".env.local", "format": "node", "names": 1, "files": ["a.enc.yaml"], "added": ["DB_PORT"], "changed": ["DB_HOST"], "removed": ["OLD"], "is_needed": true, "written": true, "gitignore": null}]}"#,
+    ),
+    (
+        "env sync --dry-run",
+        r#"{"would_sync": [{"profile": "local", "output": ".env.local", "format": "node", "names": 1, "files": ["a.enc.yaml"], "added": ["DB_PORT"], "changed": ["DB_HOST"], "removed": ["OLD"], "is_needed": true, "written": false, "gitignore": null}]}"#,
+    ),
+    (
+        "env check",
+        r#"{"findings": [{"profile": "local", "code": "missing", "file": ".env.example", "line": 3, "name": "DB_HOST", "text": "…", "hint": "…"}], "compared": [{"profile": "local", "file": ".env.example", "names": 1}]}"#,
+    ),
+    (
+        "env example",
+        r#"{"examples": [{"file": ".env.example", "profiles": ["local"], "added": ["DB_PORT"], "removed": ["OLD"], "written": true}]}"#,
+    ),
+    (
+        "env example --dry-run",
+        r#"{"would_write": [{"file": ".env.example", "profiles": ["local"], "added": ["DB_PORT"], "removed": ["OLD"], "written": false}]}"#,
+    ),
+    (
         "repair",
-        r#"{"file": "a.enc.yaml", "problem": "mac-mismatch", "compared_with": "1f0…", "faults": [{"key": "a", "fault": "…"}], "differences": [{"difference": "value", "key": "b", "protected": true, "text": "…"}], "done": "none"}"#,
+        r#"{"file": "a.enc.yaml", "problem": "mac-mismatch", "compared_with": "1f0…", "faults": [{"key": "a", "fault": "…"}], "differences": [{"difference": "value", "key": "b", "protected": true, "text": "…"}], "done": "none", "from_commit": ["a"]}"#,
     ),
     (
         "keys generate",
@@ -71,7 +93,7 @@ const SHAPES: &[(&str, &str)] = &[
     ("keys public", r#"{"public_keys": ["age1…"]}"#),
     (
         "keys rotate",
-        r#"{"name": "ana", "old": "age1…", "new": "age1…", "key_file": "keys.txt", "backup": "keys.old-2026-11-22.txt", "finished": true, "still_needed": ["d.enc.yaml"], "written": [{"file": "a.enc.yaml", "added": [{"name": "carol", "key": "age1…"}], "removed": [{"name": null, "key": "age1…"}], "new_key": true}], "unchanged": 2, "uncovered": ["b.enc.yaml"], "left": [{"file": "c.enc.yaml", "code": "no-identity", "message": "…"}]}"#,
+        r#"{"name": "ana", "old": "age1…", "new": "age1…", "key_file": "keys.txt", "backup": "keys.old-2026-11-22.txt", "finished": true, "still_needed": ["d.enc.yaml"], "needed_on_branches": [{"branch": "feature", "files": ["e.enc.yaml"]}], "written": [{"file": "a.enc.yaml", "added": [{"name": "carol", "key": "age1…"}], "removed": [{"name": null, "key": "age1…"}], "new_key": true}], "unchanged": 2, "uncovered": ["b.enc.yaml"], "left": [{"file": "c.enc.yaml", "code": "no-identity", "message": "…"}]}"#,
     ),
     (
         "recipients list",
@@ -103,7 +125,7 @@ const SHAPES: &[(&str, &str)] = &[
     ),
     (
         "recipients remove",
-        r#"{"rules": ".sops-rules.toml", "name": "carol", "key": "age1…", "groups_removed": ["guests"], "to_change": [{"file": "a.enc.yaml", "keys": ["db.port"]}], "written": [{"file": "a.enc.yaml", "added": [{"name": "carol", "key": "age1…"}], "removed": [{"name": null, "key": "age1…"}], "new_key": true}], "unchanged": 2, "uncovered": ["b.enc.yaml"], "left": [{"file": "c.enc.yaml", "code": "no-identity", "message": "…"}]}"#,
+        r#"{"rules": ".sops-rules.toml", "name": "carol", "key": "age1…", "groups_removed": ["guests"], "to_change": [{"file": "a.enc.yaml", "keys": ["db.port"]}], "open_still": ["d.enc.yaml"], "written": [{"file": "a.enc.yaml", "added": [{"name": "carol", "key": "age1…"}], "removed": [{"name": null, "key": "age1…"}], "new_key": true}], "unchanged": 2, "uncovered": ["b.enc.yaml"], "left": [{"file": "c.enc.yaml", "code": "no-identity", "message": "…"}]}"#,
     ),
     (
         "recipients request",
@@ -140,7 +162,49 @@ const SHAPES: &[(&str, &str)] = &[
 const HEAD: &str = "\
 With --json a command prints one object on one line. What may be missing is null;
 fields may be added, and none changes its name or type. Notes are not printed.
+In the name of a file that is not UTF-8, U+FFFD stands for what is not.
 ";
+
+/// A file's name, or several, as `--json` prints them. `json!` itself stops the program at a name that
+/// is not UTF-8, and whoever can push can make one.
+pub(super) fn in_json(names: &(impl Names + ?Sized)) -> Value {
+    names.value()
+}
+
+/// What [`in_json`] takes.
+pub(super) trait Names {
+    fn value(&self) -> Value;
+}
+
+impl Names for Path {
+    fn value(&self) -> Value {
+        self.to_string_lossy().into_owned().into()
+    }
+}
+
+impl Names for PathBuf {
+    fn value(&self) -> Value {
+        self.as_path().value()
+    }
+}
+
+impl<T: Names + ?Sized> Names for &T {
+    fn value(&self) -> Value {
+        (**self).value()
+    }
+}
+
+impl<T: Names> Names for Option<T> {
+    fn value(&self) -> Value {
+        self.as_ref().map_or(Value::Null, Names::value)
+    }
+}
+
+impl<T: Names> Names for Vec<T> {
+    fn value(&self) -> Value {
+        self.iter().map(Names::value).collect()
+    }
+}
 
 /// Prints the shapes.
 pub(super) fn print(ui: &Ui) -> Result<(), Failure> {
@@ -167,7 +231,7 @@ mod tests {
     #[test]
     fn the_examples_are_json() {
         for (command, example) in SHAPES {
-            let parsed: Result<serde_json::Value, _> = serde_json::from_str(example);
+            let parsed: Result<Value, _> = serde_json::from_str(example);
             assert!(parsed.is_ok_and(|value| value.is_object()), "{command}");
         }
     }

@@ -9,6 +9,7 @@ use serde_json::json;
 use super::prompt::{Empty, new_passphrase};
 use super::ui::Table;
 use super::{Context, recovery};
+use crate::cli::json::in_json;
 use crate::error::{Exit, Failure};
 
 #[derive(clap::Args)]
@@ -53,9 +54,9 @@ enum Command {
     /// Replace your identity by a new one, in the rules and in every file
     ///
     /// The new identity stands beside the old one in the key file, and your name in the rules gets the
-    /// new public key. Every file that the old one could open gets a new data key. When no file needs
-    /// the old identity any more, it goes into a file of its own, which still opens what is in git's
-    /// history. A run that was interrupted is finished by the next one.
+    /// new public key. Every file that the old one could open gets a new data key. When no file of
+    /// the work tree needs the old identity any more, it goes into a file of its own, which still opens
+    /// what is in git's history. A run that was interrupted is finished by the next one.
     Rotate(rotate::Rotate),
 }
 
@@ -85,7 +86,7 @@ fn generate(context: &Context, output: Option<&PathBuf>, protect: bool) -> Resul
     if context.ui.is_json() {
         context
             .ui
-            .json(&json!({ "file": key.path, "public_key": key.recipient }))?;
+            .json(&json!({ "file": in_json(&key.path), "public_key": key.recipient }))?;
         return Ok(Exit::OK);
     }
     context.ui.note(&format!(

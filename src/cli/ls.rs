@@ -7,6 +7,7 @@ use serde_json::json;
 use super::ui::Table;
 use super::{Context, FormatArg};
 use crate::app::inventory::{FileEntry, Reader};
+use crate::cli::json::in_json;
 use crate::error::{Exit, Failure};
 use crate::keys::open::list;
 use crate::keys::short;
@@ -103,7 +104,7 @@ fn entry_json(file: &FileEntry) -> serde_json::Value {
         .map(|row| json!({ "key": row.path.to_string(), "type": row.kind, "encrypted": row.encrypted }))
         .collect();
     json!({
-        "file": file.path,
+        "file": in_json(&file.path),
         "format": file.format.name(),
         "environment": file.environment,
         "last_modified": file.last_modified,

@@ -1,17 +1,20 @@
 //! `mvx repair`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
+use super::reveal::Reveal;
 use super::{Context, FormatArg, differences};
 use crate::app::edit::{Again, Outcome};
 use crate::app::files::shell_word;
-use crate::app::repair::Diagnosis;
+use crate::app::repair::{Diagnosis, Taken};
 use crate::app::trust::commit_name;
 use crate::app::values::to_json;
+use crate::cli::json::in_json;
 use crate::error::{Exit, Failure};
 use crate::io::terminal;
+use crate::keys::open::list;
 use crate::sops::survey::Fault;
 
 #[derive(clap::Args)]
@@ -30,13 +33,16 @@ pub(super) struct Repair {
     show_values: bool,
     #[command(flatten)]
     format: FormatArg,
+    #[command(flatten)]
+    reveal: Reveal,
 }
 
 // The ways out.
 #[derive(clap::Args)]
 #[group(multiple = false)]
 struct Way {
-    /// Take the file as it stands; values that do not open come from the last good version
+    /// Take the file as it stands; values that do not open come from the last good version, and are
+    /// named; then what is there now is kept elsewhere
     #[arg(long)]
     take: bool,
     /// Put the last good version in git in its place; what is there now is kept elsewhere
@@ -56,6 +62,11 @@ enum Choice {
 
 impl Repair {
     pub(super) fn run(&self, context: &Context) -> Result<Exit, Failure> {
+        if self.show_values || self.way.edit {
+            self.reveal.permit(context)?;
+        } else {
+            self.reveal.note(context)?;
+        }
         let app = context.app();
         let path = &self.file;
         let diagnosis = app.diagnose(path, self.format.format());
@@ -64,7 +75,7 @@ impl Repair {
             context
                 .ui
                 .note(&format!("{}: nothing is wrong with it", path.display()));
-            return self.answer(context, None, "sound", Exit::OK);
+            return self.answer(context, (None, None), "sound", Exit::OK);
         };
         if !context.ui.is_json() {
             self.show(context, &diagnosis)?;
@@ -72,17 +83,18 @@ impl Repair {
         let choice = self.choice(&diagnosis)?;
         let Some(choice) = choice else {
             if context.ui.is_json() {
-                self.answer(context, Some(&diagnosis), "none", Exit::OK)?;
+                self.answer(context, (Some(&diagnosis), None), "none", Exit::OK)?;
             }
             return Err(undecided(&diagnosis, &shell_word(path)));
         };
+        let mut taken = None;
         let (done, exit) = match choice {
             Choice::Leave => ("none", diagnosis.failure.exit),
             Choice::Take => {
-                app.repair_take(path, &diagnosis)?;
-                context
-                    .ui
-                    .note(&format!("{}: sealed as it stood", path.display()));
+                taken = Some(app.repair_take(path, &diagnosis)?);
+                if let Some(taken) = &taken {
+                    say_taken(context, path, &diagnosis, taken);
+                }
                 for (key, fault) in diagnosis.broken.iter().flat_map(|broken| &broken.faults) {
                     if *fault == Fault::InClear {
                         let warning = format!("{}: `{key}` stood in clear", path.display());
@@ -102,17 +114,18 @@ impl Repair {
                 ("restore", Exit::OK)
             }
             Choice::Edit => {
+                self.reveal.permit(context)?;
                 let exit =
                     match app.repair_edit(path, diagnosis, |failure| again(context, failure))? {
                         Outcome::Changed | Outcome::Made => Exit::OK,
                         Outcome::Unchanged | Outcome::NotMade => Exit::UNCHANGED,
                     };
                 context.notes(&app);
-                return self.answer(context, None, "edit", exit);
+                return self.answer(context, (None, None), "edit", exit);
             }
         };
         context.notes(&app);
-        self.answer(context, Some(&diagnosis), done, exit)
+        self.answer(context, (Some(&diagnosis), taken.as_ref()), done, exit)
     }
 
     fn show(&self, context: &Context, diagnosis: &Diagnosis) -> Result<(), Failure> {
@@ -172,7 +185,7 @@ impl Repair {
     fn answer(
         &self,
         context: &Context,
-        diagnosis: Option<&Diagnosis>,
+        (diagnosis, taken): (Option<&Diagnosis>, Option<&Taken>),
         done: &str,
         exit: Exit,
     ) -> Result<Exit, Failure> {
@@ -192,7 +205,7 @@ impl Repair {
             .map(|(path, fault)| json!({ "key": path.to_string(), "fault": words(*fault) }))
             .collect();
         context.ui.json(&json!({
-            "file": self.file,
+            "file": in_json(&self.file),
             "problem": diagnosis.map(|diagnosis| diagnosis.failure.code),
             "compared_with": diagnosis
                 .and_then(|diagnosis| diagnosis.good.as_ref())
@@ -200,9 +213,42 @@ impl Repair {
             "faults": faults,
             "differences": differences::to_objects(found, values)?,
             "done": done,
+            "from_commit": taken.map(from_git),
         }))?;
         Ok(exit)
     }
+}
+
+/// Says what was taken, and by name what is not as it stood.
+fn say_taken(context: &Context, path: &Path, diagnosis: &Diagnosis, taken: &Taken) {
+    let file = path.display();
+    let kept = taken.kept.as_ref().map_or_else(
+        || " as it stood".to_owned(),
+        |kept| format!("; what was there is kept in {}", kept.display()),
+    );
+    context.ui.note(&format!("{file}: sealed{kept}"));
+    if let (Some(good), false) = (&diagnosis.good, taken.from_git.is_empty()) {
+        let keys = from_git(taken).into_iter().map(|key| format!("`{key}`"));
+        let (have, is) = match taken.from_git.len() {
+            1 => ("has its value", "it is"),
+            _ => ("have their values", "they are"),
+        };
+        context.ui.warn(
+            &format!(
+                "{file}: {} did not open, and {have} from {}",
+                list(keys.collect(), "and"),
+                commit_name(&good.commit)
+            ),
+            &[&format!(
+                "`mvx set {} KEY` puts in another one, if {is} out of date",
+                shell_word(path)
+            )],
+        );
+    }
+}
+
+fn from_git(taken: &Taken) -> Vec<String> {
+    taken.from_git.iter().map(ToString::to_string).collect()
 }
 
 fn words(fault: Fault) -> &'static str {

@@ -9,6 +9,7 @@ use super::Context;
 use crate::app::files::shell_word;
 use crate::app::rewrite::{Blocked, Change, Done, Party, Plan, Request};
 use crate::app::{App, many};
+use crate::cli::json::in_json;
 use crate::error::{Exit, Failure};
 use crate::io::terminal;
 use crate::keys::open::list;
@@ -346,7 +347,7 @@ fn first_line(failure: &Failure) -> String {
 fn fields(plan: &Plan) -> Vec<(&'static str, Value)> {
     vec![
         ("unchanged", json!(plan.unchanged)),
-        ("uncovered", json!(plan.uncovered)),
+        ("uncovered", in_json(&plan.uncovered)),
     ]
 }
 
@@ -359,7 +360,7 @@ fn changes_json(changes: &[Change]) -> Value {
     };
     let changes = changes.iter().map(|change| {
         json!({
-            "file": change.file,
+            "file": in_json(&change.file),
             "added": parties(&change.added),
             "removed": parties(&change.removed),
             "new_key": change.new_key,
@@ -371,7 +372,7 @@ fn changes_json(changes: &[Change]) -> Value {
 fn left_json(blocked: &[Blocked]) -> Value {
     let blocked = blocked.iter().map(|one| {
         json!({
-            "file": one.file,
+            "file": in_json(&one.file),
             "code": one.failure.code,
             "message": first_line(&one.failure),
         })

@@ -4,10 +4,12 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use super::reveal::Reveal;
 use super::{Context, FormatArg, differences};
 use crate::app::files::shell_word;
 use crate::app::seals::SealReport;
 use crate::app::trust::{COMMITS, commit_name};
+use crate::cli::json::in_json;
 use crate::error::{Exit, Failure};
 use crate::io::terminal;
 use crate::sops::signet::SealState;
@@ -53,6 +55,19 @@ struct Chosen {
     show_values: bool,
     #[command(flatten)]
     format: FormatArg,
+    #[command(flatten)]
+    reveal: Reveal,
+}
+
+impl Chosen {
+    /// What prints values may need a reason.
+    fn permit(&self, context: &Context) -> Result<(), Failure> {
+        if self.show_values {
+            self.reveal.permit(context)
+        } else {
+            self.reveal.note(context)
+        }
+    }
 }
 
 impl Seal {
@@ -65,6 +80,7 @@ impl Seal {
 }
 
 fn show(context: &Context, chosen: &Chosen) -> Result<Exit, Failure> {
+    chosen.permit(context)?;
     let app = context.app();
     let mut answers = Vec::new();
     let mut exit = Exit::OK;
@@ -84,6 +100,7 @@ fn show(context: &Context, chosen: &Chosen) -> Result<Exit, Failure> {
 }
 
 fn accept(context: &Context, chosen: &Chosen, yes: bool) -> Result<Exit, Failure> {
+    chosen.permit(context)?;
     let app = context.app();
     let mut answers = Vec::new();
     let mut exit = Exit::UNCHANGED;
@@ -167,7 +184,7 @@ fn print_json(
 ) -> Result<Value, Failure> {
     let values = |path: &_| report.values(path);
     Ok(json!({
-        "file": path,
+        "file": in_json(path),
         "seal": word(report.file.opened.seal),
         "compared_with": report.good.as_ref().map(|good| &good.commit),
         "differences": differences::to_objects(&report.differences, show_values.then_some(&values))?,

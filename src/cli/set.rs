@@ -8,6 +8,7 @@ use super::{Context, FormatArg};
 use crate::app::READ_LIMIT;
 use crate::app::change::Outcome;
 use crate::app::values::Type;
+use crate::cli::json::in_json;
 use crate::error::{Exit, Failure};
 use crate::io::{file, stdio, terminal};
 use crate::keypath::KeyPath;
@@ -230,7 +231,7 @@ fn changed(context: &Context, file: &Path, outcome: &Outcome, done: &str) -> Res
             let new: [&str; 0] = [];
             context
                 .ui
-                .json(&json!({ "file": file, "changed": false, "new": new }))?;
+                .json(&json!({ "file": in_json(file), "changed": false, "new": new }))?;
         }
         context.ui.note(&format!("{shown}: nothing changed"));
         return Ok(Exit::UNCHANGED);
@@ -239,7 +240,7 @@ fn changed(context: &Context, file: &Path, outcome: &Outcome, done: &str) -> Res
     if context.ui.is_json() {
         context
             .ui
-            .json(&json!({ "file": file, "changed": true, "new": new }))?;
+            .json(&json!({ "file": in_json(file), "changed": true, "new": new }))?;
     }
     context.ui.note(&format!("{shown}: {done}"));
     Ok(Exit::OK)

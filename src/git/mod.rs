@@ -3,6 +3,7 @@
 
 mod attributes;
 pub mod author;
+pub mod branches;
 pub mod committed;
 pub mod history;
 

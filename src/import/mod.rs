@@ -65,11 +65,20 @@ pub struct Contents {
     pub entries: Vec<Entry>,
     /// The comments that stand below the last entry, without their sign.
     pub closing: Vec<Cleartext>,
+    /// Comments of which it is not known what they stand at, without their sign.
+    pub unplaced: Vec<Cleartext>,
     /// What should be seen to.
     pub warnings: Vec<Warning>,
 }
 
 impl Contents {
+    /// Copies of all comments of the text.
+    pub fn comments(&self) -> Vec<Cleartext> {
+        let placed = self.entries.iter().flat_map(|entry| &entry.comments);
+        let all = placed.chain(&self.closing).chain(&self.unplaced);
+        all.map(Cleartext::duplicate).collect()
+    }
+
     /// Whether something of the text is not among the entries, so that the text is still needed.
     pub fn is_partial(&self) -> bool {
         self.warnings.iter().any(Warning::loses)

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{Concern, Contents, Entry, ImportError, Warning, name};
-use crate::document::{Body, Shape, Tree, Value};
+use crate::document::{Body, Item, Shape, Tree, Value};
 use crate::keypath::Segment;
 use crate::secret::Cleartext;
 use crate::sops::store::{NewNode, line_of};
@@ -52,9 +52,17 @@ pub(super) fn read(text: &str, format: Format) -> Result<Contents, ImportError> 
     }
     Ok(Contents {
         entries,
-        closing: Vec::<Cleartext>::new(),
+        closing: Vec::new(),
+        unplaced: tree.items.iter().filter_map(comment).collect(),
         warnings: walker.warnings,
     })
+}
+
+fn comment(item: &Item) -> Option<Cleartext> {
+    match &item.body {
+        Body::Comment(words) => Some(words.duplicate()),
+        _ => None,
+    }
 }
 
 /// Items by container, so that a tree is walked in linear time.

@@ -54,6 +54,12 @@ pub fn leave_interrupts() -> InterruptsLeft {
     InterruptsLeft(())
 }
 
+/// Leaves every signal to the command that mvx stays beside, from now on: somebody else watches
+/// them and passes them on (`io::forward`), and mvx ends when the command does.
+pub(crate) fn leave_all() {
+    ALL_LEFT.store(true, Ordering::SeqCst);
+}
+
 /// Waits for the signal that has just been raised to end the process. Returns only if nobody
 /// watches signals, or something is wrong with them.
 pub(crate) fn give_way() {
@@ -108,6 +114,9 @@ static REGISTRY: Mutex<Registry> = Mutex::new(Registry {
 /// How many commands the interrupts are left to.
 static LEFT: AtomicUsize = AtomicUsize::new(0);
 
+/// Whether all signals are left to a command.
+static ALL_LEFT: AtomicBool = AtomicBool::new(false);
+
 fn registry() -> MutexGuard<'static, Registry> {
     REGISTRY.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -125,7 +134,7 @@ fn die_of(signal: i32) {
 
 fn is_left(signal: i32) -> bool {
     let from_terminal = signal == signal_hook::consts::SIGINT || signal == QUIT;
-    from_terminal && LEFT.load(Ordering::SeqCst) > 0
+    ALL_LEFT.load(Ordering::SeqCst) || (from_terminal && LEFT.load(Ordering::SeqCst) > 0)
 }
 
 #[cfg(unix)]
@@ -165,7 +174,7 @@ fn watch() -> std::io::Result<()> {
 
 /// The signals that are ignored, as bits from signal 1 on; Linux tells (`proc_pid_status(5)`).
 #[cfg(unix)]
-fn ignored_signals() -> u64 {
+pub(crate) fn ignored_signals() -> u64 {
     if !cfg!(target_os = "linux") {
         return 0;
     }

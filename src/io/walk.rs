@@ -11,12 +11,14 @@ use crate::io::IoError;
 pub enum Ignored {
     /// Look at files that git ignores too.
     Included,
+    /// Look at mvx's own `.mvx` as well.
+    OwnToo,
     /// Pass over what `.gitignore` files and git's own exclude files name.
     Skipped,
 }
 
-/// Every regular file below `directory`, sorted by path. `.git` and mvx's own `.mvx` are passed
-/// over, other names with a dot are not. Symlinks are not followed, so that nothing outside is
+/// Every regular file below `directory`, sorted by path. `.git` and, but for [`Ignored::OwnToo`],
+/// mvx's own `.mvx` are passed over, other names with a dot are not. Symlinks are not followed, so that nothing outside is
 /// reached and nothing is met twice. The first directory that cannot be read is an error: an
 /// answer about all files must not leave some out.
 pub fn files(directory: &Path, ignored: Ignored) -> Result<Vec<PathBuf>, IoError> {
@@ -55,6 +57,7 @@ pub fn files_and_links(directory: &Path) -> Result<Vec<Met>, IoError> {
 
 fn walk(directory: &Path, ignored: Ignored) -> Walk {
     let skip = ignored == Ignored::Skipped;
+    let own = ignored == Ignored::OwnToo;
     WalkBuilder::new(directory)
         .standard_filters(false)
         .parents(skip)
@@ -63,8 +66,13 @@ fn walk(directory: &Path, ignored: Ignored) -> Walk {
         .git_global(skip)
         .follow_links(false)
         .sort_by_file_name(Ord::cmp)
-        .filter_entry(|entry| {
-            entry.depth() == 0 || !matches!(entry.file_name().to_str(), Some(".git" | ".mvx"))
+        .filter_entry(move |entry| {
+            let passed_over = match entry.file_name().to_str() {
+                Some(".git") => true,
+                Some(".mvx") => !own,
+                _ => false,
+            };
+            entry.depth() == 0 || !passed_over
         })
         .build()
 }
@@ -143,6 +151,9 @@ mod tests {
             names(directory.path(), Ignored::Skipped),
             [".gitignore", ".hidden/x", ".ignore", "a/.env", "a/z.yaml"]
         );
+        let own = names(directory.path(), Ignored::OwnToo);
+        assert!(own.contains(&".mvx/ledger/e.toml".to_owned()), "{own:?}");
+        assert_eq!(own.len(), 7);
     }
 
     #[cfg(unix)]

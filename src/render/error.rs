@@ -84,11 +84,8 @@ pub enum Why {
     /// Terraform composes characters.
     #[error("it holds characters that Terraform may compose anew (Unicode NFC)")]
     Composes,
-    /// A name that steers a process.
-    #[error("it {0}")]
-    Steers(&'static str),
     /// A name that the pipeline keeps for itself.
-    #[error("the pipeline keeps names that begin so for itself")]
+    #[error("the pipeline keeps this name, or names that begin so, for itself")]
     Kept,
 }
 

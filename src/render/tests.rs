@@ -175,7 +175,6 @@ fn names_are_refused_where_they_mean_something() {
         (Format::Github, "GITHUB_TOKEN", false),
         (Format::Github, "runner_x", false),
         (Format::Github, "NODE_OPTIONS", false),
-        (Format::Github, "LD_PRELOAD", false),
         (Format::Github, "API_KEY", true),
         (Format::Azure, "SECRET_KEY", false),
         (Format::Azure, "API_KEY", true),

@@ -98,6 +98,8 @@ fn commands_that_succeed() {
         "EDITOR=~/editor.sh mvx edit secrets/dev/new.enc.yaml",
         Nothing,
     );
+    hunt.deliver();
+    hunt.run_and_redact();
     hunt.every_command_was_run();
 }
 
@@ -326,6 +328,52 @@ impl Hunt {
         }
     }
 
+    /// What profiles write: the output holds values, and nothing else does.
+    fn deliver(&self) {
+        let sealed = self.seal("delivered.yaml");
+        let rules = self.repo.read(".sops-rules.toml");
+        let profile = format!(
+            "[env.local]\nfiles = [\"{sealed}\"]\noutput = \".env.local\"\nexample = \".env.example\"\n"
+        );
+        self.repo
+            .write(".sops-rules.toml", format!("{rules}{profile}"));
+        self.plain(".env.local", &format!("KEY={}\n", self.new));
+        for (line, code) in [
+            ("mvx env check", 1),
+            ("mvx env sync --dry-run", 0),
+            ("mvx env sync --gitignore", 0),
+            ("mvx env sync --json", 0),
+            ("mvx env check --json", 1),
+            ("mvx env example", 0),
+            ("mvx env check", 0),
+            ("mvx env check --names-only --format github", 0),
+            ("mvx env example --json", 0),
+        ] {
+            assert_eq!(self.run(line, Nothing), Some(code), "{line}");
+        }
+    }
+
+    /// Commands under `mvx run`, and streams through `mvx redact`.
+    fn run_and_redact(&self) {
+        for (line, reveals) in [
+            ("mvx run --dry-run", Nothing),
+            ("mvx run --dry-run --json local", Nothing),
+            ("mvx run local -- env", Stdout),
+            ("mvx run --redact -- env", Nothing),
+            ("mvx run --redact -- sh -c 'env >&2; env | base64'", Nothing),
+            ("mvx run --files N,M_BLOCK=B -- sh -c 'ls $N $B'", Nothing),
+            ("mvx run --watch -- true", Nothing),
+            ("mvx run -- sh -c 'cat /proc/$$/cmdline'", Nothing),
+            ("mvx run -- env | mvx redact", Nothing),
+            (
+                "mvx decrypt secrets/dev/delivered.enc.yaml | mvx redact --file secrets/dev/delivered.enc.yaml",
+                Nothing,
+            ),
+        ] {
+            assert_eq!(self.run(line, reveals), Some(0), "{line}");
+        }
+    }
+
     /// Runs a line in a shell, talkative, and searches everything it leaves.
     fn run(&self, line: &str, reveals: Reveals) -> Option<i32> {
         self.lines.borrow_mut().push(line.to_owned());
@@ -359,6 +407,12 @@ impl Hunt {
                 self.search(&String::from_utf8_lossy(&bytes), line, &name);
             }
         }
+        let log = self.repo.home(".local/state/mvx/access.jsonl");
+        self.search(
+            &fs::read_to_string(log).unwrap_or_default(),
+            line,
+            "the access log",
+        );
         for path in drafts() {
             let bytes = fs::read(&path).unwrap_or_default();
             let text = String::from_utf8_lossy(&bytes);

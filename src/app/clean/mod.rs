@@ -50,6 +50,8 @@ pub enum What {
     Temporary,
     /// A directory with what was being edited.
     Draft,
+    /// A version of a file that `mvx repair` replaced.
+    Kept,
     /// A lock that nobody holds.
     Lock,
 }
@@ -89,6 +91,7 @@ impl What {
             Self::Leftover(_) => "leftover",
             Self::Temporary => "temporary",
             Self::Draft => "draft",
+            Self::Kept => "kept",
             Self::Lock => "lock",
         }
     }
@@ -137,6 +140,7 @@ impl Finding {
             What::Leftover(maker) => of(maker.words()),
             What::Temporary => "a temporary file of a write that was cut off".to_owned(),
             What::Draft => "a draft of a `mvx edit` that was killed".to_owned(),
+            What::Kept => "a version that `mvx repair` kept".to_owned(),
             What::Lock => "a lock of a run that was killed".to_owned(),
         };
         let content = match &self.content {

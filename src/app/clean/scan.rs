@@ -133,7 +133,13 @@ impl App<'_> {
             content: Content::Nothing,
             ..finding(path, What::Lock, None)
         });
-        drafts.chain(locks).collect()
+        let kept = self.environment().kept_directory().ok();
+        let kept = kept.and_then(|directory| walk::files(&directory, Ignored::Included).ok());
+        let kept = kept.into_iter().flatten().map(|path| Finding {
+            content: Content::Unknown("it may hold values in clear".into()),
+            ..finding(&path, What::Kept, None)
+        });
+        drafts.chain(kept).chain(locks).collect()
     }
 }
 

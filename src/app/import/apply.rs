@@ -14,7 +14,7 @@ use crate::io::{IoError, file};
 use crate::keypath::KeyPath;
 use crate::secret::{Cleartext, DataKey};
 use crate::sops::change::{Open, node_at};
-use crate::sops::open::{Check, open};
+use crate::sops::open::{Check, open, plaintext};
 use crate::sops::seal::Sealed;
 use crate::sops::store::NewNode;
 use crate::stores::Format;
@@ -26,16 +26,14 @@ impl App<'_> {
     pub fn import(&self, plan: Plan, replaced: &[KeyPath]) -> Result<Imported, Failure> {
         let outcomes = outcomes(&plan, replaced);
         let name = plan.to.display().to_string();
-        let written = match &plan.target {
+        let (written, text) = match &plan.target {
             Target::New { policy, key } => {
                 self.make_imported(&plan, policy, key)?;
-                check(&plan, &outcomes, key.data_key()).at(&name)?;
-                true
+                (true, check(&plan, &outcomes, key.data_key()).at(&name)?)
             }
             Target::Existing(file) => {
                 let written = self.change_imported(&plan, file, &outcomes)?;
-                check(&plan, &outcomes, &file.key).at(&name)?;
-                written
+                (written, check(&plan, &outcomes, &file.key).at(&name)?)
             }
         };
         let missing = missing(&plan, &outcomes);
@@ -45,6 +43,7 @@ impl App<'_> {
             outcomes,
             inputs: inputs
                 .map(|(input, missing)| Done {
+                    missing_comments: missing_comments(&input.comments, &text),
                     path: input.path,
                     missing,
                     bytes: input.bytes,
@@ -134,12 +133,12 @@ impl App<'_> {
     }
 }
 
-/// Opens the file from the disk and compares every value that is to be in it.
-fn check(plan: &Plan, outcomes: &[Outcome], key: &DataKey) -> Result<(), Failure> {
+/// Opens the file from the disk and compares every value that is to be in it. Gives its plaintext.
+fn check(plan: &Plan, outcomes: &[Outcome], key: &DataKey) -> Result<Cleartext, Failure> {
     let name = plan.to.display().to_string();
     let bytes = file::read(&plan.to, crate::app::READ_LIMIT)?;
     let sealed = parse_sealed(&name, plan.format, bytes)?;
-    let opened = open(&sealed.tree, &sealed.metadata, key, Check::Required)?;
+    let mut opened = open(&sealed.tree, &sealed.metadata, key, Check::Required)?;
     let view = Open {
         text: sealed.text.as_bytes(),
         tree: &sealed.tree,
@@ -166,7 +165,22 @@ fn check(plan: &Plan, outcomes: &[Outcome], key: &DataKey) -> Result<(), Failure
             .hint("keep the plaintext, and please report this"));
         }
     }
-    Ok(())
+    let text = sealed.text.as_bytes();
+    Ok(plaintext(
+        sealed.format.store(),
+        text,
+        &sealed.tree,
+        &mut opened,
+    )?)
+}
+
+/// How many comments are nowhere in the secret file's plaintext.
+fn missing_comments(comments: &[Cleartext], text: &Cleartext) -> usize {
+    let is_there = |comment: &&Cleartext| {
+        let mut lines = comment.as_bytes().split(|byte| *byte == b'\n');
+        lines.all(|line| memchr::memmem::find(text.as_bytes(), line.trim_ascii()).is_some())
+    };
+    comments.len() - comments.iter().filter(is_there).count()
 }
 
 /// What becomes of each key.

@@ -86,7 +86,7 @@ pub struct ReadInput {
     /// What it is.
     pub source: Source,
     /// Why an `.env` file is read as it is: what lies beside it, or nothing.
-    pub told_by: Option<&'static str>,
+    pub told_by: Option<String>,
     /// How many values it holds.
     pub values: usize,
     /// What there is to see to.
@@ -98,6 +98,7 @@ pub struct ReadInput {
     /// Whether git has it in its index.
     pub tracked: bool,
     bytes: Cleartext,
+    comments: Vec<Cleartext>,
     contents: Contents,
 }
 
@@ -164,6 +165,9 @@ pub struct Done {
     pub path: Option<PathBuf>,
     /// How many of its values are not in the secret file: the plaintext is still needed.
     pub missing: usize,
+    /// How many of its comments are not in the secret file, which may be values that somebody
+    /// commented out.
+    pub missing_comments: usize,
     /// Its bytes, so that it is removed only if it is still the same.
     pub bytes: Cleartext,
 }

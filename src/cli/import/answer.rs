@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde_json::{Value as Json, json};
 
 use crate::app::import::{Imported, Outcome, Plan, Status};
+use crate::cli::json::in_json;
 use crate::import::Source;
 
 /// The plan as JSON.
@@ -36,13 +37,14 @@ pub(super) fn answer(plan: &Plan) -> Json {
                 })
             });
             json!({
-                "file": input.path,
+                "file": in_json(&input.path),
                 "kind": input.source.name(),
                 "dialect": dialect,
                 "values": input.values,
                 "warnings": warnings,
                 "left_out": left_out,
                 "missing": 0,
+                "missing_comments": 0,
                 "git_history": history,
                 "removed": false,
                 "gitignore": null,
@@ -67,7 +69,7 @@ pub(super) fn answer(plan: &Plan) -> Json {
         .map(|twice| json!({ "key": twice.key.to_string(), "same": twice.same }))
         .collect();
     json!({
-        "file": plan.to,
+        "file": in_json(&plan.to),
         "made": plan.creates,
         "changed": false,
         "recipients": plan.recipients,
@@ -100,10 +102,12 @@ pub(super) fn completed(
     }
     for (number, done) in imported.inputs.iter().enumerate() {
         put(&format!("/inputs/{number}/missing"), done.missing.into());
+        let comments = done.missing_comments.into();
+        put(&format!("/inputs/{number}/missing_comments"), comments);
     }
     for (number, (removed, list)) in finished.iter().enumerate() {
         put(&format!("/inputs/{number}/removed"), (*removed).into());
-        put(&format!("/inputs/{number}/gitignore"), json!(list));
+        put(&format!("/inputs/{number}/gitignore"), in_json(list));
     }
     answer
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use self::answer::{answer, completed};
 use self::talk::{Summary, names, show, tell};
 use super::{Context, misuse};
-use crate::app::files::STDIN;
+use crate::app::files::{STDIN, shell_word};
 use crate::app::import::{Done, Input, Plan, Request};
 use crate::app::{App, many};
 use crate::error::{Exit, Failure};
@@ -88,7 +88,7 @@ struct Place {
 // What becomes of the plaintext.
 #[derive(clap::Args)]
 pub(super) struct After {
-    /// Remove the plaintext, if every value of it is in the secret file
+    /// Remove the plaintext, if every value and comment of it is in the secret file; else end with 1
     #[arg(long, conflicts_with = "keep")]
     pub(super) rm: bool,
     /// Keep the plaintext without being asked
@@ -156,7 +156,15 @@ impl Import {
         if context.ui.is_json() {
             context.ui.json(&completed(before, &imported, &finished))?;
         }
-        Ok(if imported.written {
+        context.notes(&app);
+        // Who asked for it would believe that it is gone.
+        let refused = |(done, (removed, _)): (&Done, &(bool, Option<PathBuf>))| {
+            self.after.rm && done.path.is_some() && !removed
+        };
+        let stays = imported.inputs.iter().zip(&finished).any(refused);
+        Ok(if stays {
+            Exit::NO
+        } else if imported.written {
             Exit::OK
         } else {
             Exit::UNCHANGED
@@ -285,14 +293,41 @@ impl Import {
                 );
             }
             false
+        } else if done.missing_comments > 0 {
+            self.tell_comments(context, path, done.missing_comments);
+            false
         } else {
             self.remove(context, path, || app.remove_plaintext(path, &done.bytes))?
         };
         let ignored = self.ignore(context, app, path, removed)?;
-        if !removed && done.missing == 0 {
+        if !removed && done.missing == 0 && done.missing_comments == 0 {
             crate::cli::encrypt::still_there(context, app, path);
         }
         Ok((removed, ignored))
+    }
+
+    /// A comment may be a value that somebody commented out, and this the only place that has it.
+    fn tell_comments(&self, context: &Context, path: &Path, count: usize) {
+        let count = many(count, "comment of it is", "comments of it are");
+        let removed = if self.after.rm {
+            "; not removed, because of that"
+        } else {
+            ""
+        };
+        let to = self.to.as_deref().map(shell_word).unwrap_or_default();
+        context.ui.warn(
+            &format!(
+                "{}: {count} not in the secret file{removed}",
+                path.display()
+            ),
+            &[
+                &format!("`mvx edit {to}` takes in what is to be kept"),
+                &format!(
+                    "`rm {}` removes the plaintext all the same",
+                    shell_word(path)
+                ),
+            ],
+        );
     }
 
     /// Removes a plaintext where that was asked for or is agreed to.

@@ -7,6 +7,7 @@ use serde_json::{Value as Json, json};
 use super::{Context, Import};
 use crate::app::import::crypt_tree::{TreeFile, TreePlan};
 use crate::app::{App, many};
+use crate::cli::json::in_json;
 use crate::error::{Exit, Failure};
 use crate::import::crypt::Tool;
 use crate::io::terminal;
@@ -87,6 +88,7 @@ fn import(
     let removed = options.remove(context, &file.plain, || {
         app.remove_encrypted(&file.plain, &done.plaintext)
     })?;
+    context.notes(app);
     let ignored = options.ignore(context, app, &file.plain, removed)?;
     Ok(answer(file, Some((removed, ignored))))
 }
@@ -153,12 +155,12 @@ fn whole(plan: &TreePlan, files: &[Json]) -> Json {
     let marks: Vec<Json> = plan
         .marks
         .iter()
-        .map(|(path, line)| json!({ "file": path, "line": line }))
+        .map(|(path, line)| json!({ "file": in_json(path), "line": line }))
         .collect();
     json!({
         "tool": plan.tool.name(),
         "imported": files,
-        "passed_over": plan.passed_over,
+        "passed_over": in_json(&plan.passed_over),
         "marks": marks,
     })
 }
@@ -167,12 +169,12 @@ fn answer(file: &TreeFile, finished: Option<(bool, Option<PathBuf>)>) -> Json {
     let done = finished.is_some();
     let (removed, gitignore) = finished.unwrap_or_default();
     json!({
-        "file": file.plain,
-        "written": file.sealed,
+        "file": in_json(&file.plain),
+        "written": in_json(&file.sealed),
         "done": done,
         "also_marked": file.doubly,
         "in_history_since": file.history.as_ref().map(|history| &history.oldest.id),
         "removed": removed,
-        "gitignore": gitignore,
+        "gitignore": in_json(&gitignore),
     })
 }

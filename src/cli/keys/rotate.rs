@@ -1,15 +1,18 @@
 //! `mvx keys rotate`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
+use crate::app::files::shell_word;
 use crate::app::rewrite::Request;
-use crate::app::rotation::Rotation;
+use crate::app::rotation::{Rotation, StillNeeded};
 use crate::app::{App, many};
 use crate::cli::Context;
+use crate::cli::json::in_json;
 use crate::cli::rewriting::{Caution, Words, object, rewrite};
 use crate::error::{Exit, Failure};
+use crate::git::branches::OnBranch;
 use crate::io::terminal;
 use crate::keys::open::list;
 use crate::keys::short;
@@ -29,7 +32,10 @@ pub(super) struct Rotate {
     /// Go over to this public key, whose identity is held already, instead of making one
     #[arg(long, value_name = "RECIPIENT")]
     to: Option<String>,
-    /// Keep no copy of the old identity
+    /// Keep no copy of the old identity, unless a file on another branch needs it
+    ///
+    /// git's history, other clones and other repositories are not looked at: what is there for the old
+    /// identity alone opens never again.
     #[arg(long, conflicts_with = "to")]
     forget_old: bool,
     #[command(flatten)]
@@ -50,7 +56,7 @@ impl Rotate {
             soon_own: Some(&rotation.new),
             ..Request::default()
         };
-        let besides = steps(&rotation);
+        let besides = self.steps(&rotation);
         let words = Words {
             unchanged: "not concerned",
             question: "Rotate the key and write",
@@ -66,19 +72,25 @@ impl Rotate {
             Ok(())
         })?;
         let mut backup = None;
-        let mut needed = Vec::new();
+        let mut needed = StillNeeded::default();
         let mut finished = false;
         let mut outcome = answer.outcome;
         if !self.caution.dry_run {
-            let (files, unknown) = app.still_needed(&rotation)?;
-            needed = files;
-            if outcome.is_ok() && needed.is_empty() && unknown.is_empty() {
-                backup = app.finish_rotation(&rotation, self.forget_old)?;
+            needed = app.still_needed(&rotation)?;
+            if outcome.is_ok() && needed.files.is_empty() && needed.unknown.is_empty() {
+                let forget = self.forget_old && needed.branches.is_empty();
+                backup = app.finish_rotation(&rotation, forget)?;
                 finished = true;
                 say_finished(context, &app, &rotation, backup.as_ref());
+                let kept = backup.as_ref().filter(|_| self.forget_old);
+                if let Some(kept) = kept {
+                    outcome = Err(not_forgotten(&needed.branches, &app.relative(kept)));
+                } else if !needed.branches.is_empty() {
+                    context.ui.note(&on_branches(&needed.branches));
+                }
             } else {
-                let unknown = unknown.into_iter().map(|one| one.file);
-                let all: Vec<PathBuf> = needed.iter().cloned().chain(unknown).collect();
+                let unknown = needed.unknown.iter().map(|one| &one.file);
+                let all: Vec<&PathBuf> = needed.files.iter().chain(unknown).collect();
                 let failure = unfinished(&rotation, &all);
                 match &outcome {
                     // Which files are left and why is said already.
@@ -92,15 +104,47 @@ impl Rotate {
                 ("name", json!(name)),
                 ("old", json!(rotation.old)),
                 ("new", json!(rotation.new)),
-                ("key_file", json!(rotation.key_file)),
-                ("backup", json!(backup)),
+                ("key_file", in_json(&rotation.key_file)),
+                ("backup", in_json(&backup)),
                 ("finished", json!(finished)),
-                ("still_needed", json!(needed)),
+                ("still_needed", in_json(&needed.files)),
+                ("needed_on_branches", branches_json(&needed.branches)),
             ];
             fields.extend(answer.json);
             context.ui.json(&object(fields))?;
         }
         outcome
+    }
+
+    /// What happens beside the files.
+    fn steps(&self, rotation: &Rotation) -> Vec<String> {
+        let mut steps = Vec::new();
+        if rotation.resumed {
+            steps.push(format!(
+                "{}: goes on from {} to {}",
+                rotation.name,
+                short(&rotation.old),
+                short(&rotation.new)
+            ));
+        } else {
+            if let Some(path) = &rotation.key_file {
+                steps.push(format!(
+                    "{}: add a new identity beside that of {}",
+                    path.display(),
+                    short(&rotation.old)
+                ));
+            }
+            steps.push(format!(
+                "{}: give {} the key {}",
+                rotation.rules_file().display(),
+                rotation.name,
+                short(&rotation.new)
+            ));
+        }
+        if self.forget_old {
+            steps.push("forget the old identity: what git's history, other clones and other repositories hold for it alone opens never again".to_owned());
+        }
+        steps
     }
 
     /// Whose key it is, in the rules.
@@ -143,34 +187,6 @@ impl Rotate {
     }
 }
 
-/// What happens beside the files.
-fn steps(rotation: &Rotation) -> Vec<String> {
-    let mut steps = Vec::new();
-    if rotation.resumed {
-        steps.push(format!(
-            "{}: goes on from {} to {}",
-            rotation.name,
-            short(&rotation.old),
-            short(&rotation.new)
-        ));
-        return steps;
-    }
-    if let Some(path) = &rotation.key_file {
-        steps.push(format!(
-            "{}: add a new identity beside that of {}",
-            path.display(),
-            short(&rotation.old)
-        ));
-    }
-    steps.push(format!(
-        "{}: give {} the key {}",
-        rotation.rules_file().display(),
-        rotation.name,
-        short(&rotation.new)
-    ));
-    steps
-}
-
 fn say_finished(context: &Context, app: &App<'_>, rotation: &Rotation, backup: Option<&PathBuf>) {
     context.ui.note(&format!(
         "no file here needs the old key {} any more",
@@ -185,7 +201,7 @@ fn say_finished(context: &Context, app: &App<'_>, rotation: &Rotation, backup: O
             ));
             context.ui.note(&format!(
                 "in those: `MVX_AGE_KEY_FILE={} mvx keys rotate --to {}`",
-                crate::app::files::shell_word(&backup),
+                shell_word(&backup),
                 rotation.new
             ));
         }
@@ -198,7 +214,39 @@ fn say_finished(context: &Context, app: &App<'_>, rotation: &Rotation, backup: O
     }
 }
 
-fn unfinished(rotation: &Rotation, files: &[PathBuf]) -> Failure {
+/// `1 file on another branch needs it still: feature:secrets/prod/f.enc.yaml`.
+fn on_branches(branches: &[OnBranch]) -> String {
+    let files: Vec<String> = branches
+        .iter()
+        .flat_map(|on| {
+            let files = on.files.iter();
+            files.map(|file| format!("{}:{}", on.branch, file.display()))
+        })
+        .collect();
+    let count = many(
+        files.len(),
+        "file on another branch needs it still",
+        "files on other branches need it still",
+    );
+    format!("{count}: {}", list(files, "and"))
+}
+
+fn branches_json(branches: &[OnBranch]) -> Value {
+    let branches = branches.iter();
+    branches
+        .map(|on| json!({ "branch": on.branch, "files": in_json(&on.files) }))
+        .collect()
+}
+
+fn not_forgotten(branches: &[OnBranch], kept: &Path) -> Failure {
+    let message = format!("the old identity was kept: {}", on_branches(branches));
+    Failure::new(Exit::NO, "not-forgotten", message).hint(format!(
+        "when they are sealed for the new one, or gone: `rm {}`",
+        shell_word(kept)
+    ))
+}
+
+fn unfinished(rotation: &Rotation, files: &[&PathBuf]) -> Failure {
     let where_it_is = match &rotation.key_file {
         Some(path) => format!("the old identity stays in {}", path.display()),
         None => "the old identity is needed still".to_owned(),

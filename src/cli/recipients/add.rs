@@ -6,6 +6,7 @@ use crate::app::App;
 use crate::app::register::Newcomer;
 use crate::app::rewrite::Request;
 use crate::cli::Context;
+use crate::cli::json::in_json;
 use crate::cli::rewriting::{Caution, Words, object, rewrite};
 use crate::error::{Exit, Failure};
 use crate::io::terminal;
@@ -150,7 +151,7 @@ impl Add {
         }
         commit_together(context, app, &self.caution)?;
         let mut fields = vec![
-            ("rules", json!(change.file)),
+            ("rules", in_json(&change.file)),
             ("name", json!(self.name)),
             ("key", json!(key)),
         ];

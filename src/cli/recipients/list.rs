@@ -7,6 +7,7 @@ use serde_json::json;
 use crate::app::many;
 use crate::app::people::{Drift, People, Person};
 use crate::cli::Context;
+use crate::cli::json::in_json;
 use crate::cli::ui::Table;
 use crate::error::{Exit, Failure};
 use crate::keys::short;
@@ -45,8 +46,8 @@ impl List {
                         "expires": person.expires.map(|day| day.to_string()),
                         "expired": person.expired,
                         "groups": person.groups,
-                        "rules": person.rules.as_ref().map(shown),
-                        "files": person.files,
+                        "rules": in_json(&person.rules.as_ref().map(shown)),
+                        "files": in_json(&person.files),
                     })
                 })
                 .collect();
@@ -138,5 +139,5 @@ fn drift_json(drift: &Drift) -> serde_json::Value {
         .iter()
         .map(|reader| json!({ "name": reader.name, "kind": reader.kind, "key": reader.id }))
         .collect();
-    json!({ "file": drift.file, "surplus": surplus, "missing": drift.missing })
+    json!({ "file": in_json(&drift.file), "surplus": surplus, "missing": drift.missing })
 }

@@ -5,10 +5,13 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use super::add::{commit_together, if_not_openable};
+use crate::app::load::with_causes;
 use crate::app::many;
+use crate::app::mentions::Reach;
 use crate::app::register::Leaver;
 use crate::app::rewrite::{Change, Plan, Request};
 use crate::cli::Context;
+use crate::cli::json::in_json;
 use crate::cli::rewriting::{Caution, Words, object, rewrite};
 use crate::error::{Exit, Failure};
 use crate::keys::open::list;
@@ -46,9 +49,23 @@ impl Remove {
         // What they could read is known without opening it, also of files that stay as they are.
         let Plan {
             changes: readable,
-            open_still,
+            mut open_still,
             ..
         } = app.plan(&request, || {});
+        // What sops sealed under a name of its own outside of every rule is no secret file to the rules.
+        let (others, unknown) = app.others_sealed_for(&leaver.key, &request.files, Reach::InGit)?;
+        open_still.extend(
+            others
+                .into_iter()
+                .map(|file| (file, "no rule covers it".to_owned())),
+        );
+        for unknown in unknown {
+            let file = unknown.file.display();
+            let message = format!(
+                "{file}: mentions {name}'s key, or cannot be read; whether {name} can open it is not known"
+            );
+            context.ui.warn(&message, &[]);
+        }
         let readable: Vec<Change> = readable
             .into_iter()
             .filter(|change| change.removed.iter().any(|gone| gone.key == leaver.key))
@@ -91,16 +108,20 @@ impl Remove {
         commit_together(context, &app, &self.caution)?;
         if context.ui.is_json() {
             let mut fields = vec![
-                ("rules", json!(change.file)),
+                ("rules", in_json(&change.file)),
                 ("name", json!(name)),
                 ("key", json!(leaver.key)),
                 ("groups_removed", json!(leaver.groups)),
                 ("to_change", to_change(&readable)),
+                (
+                    "open_still",
+                    open_still.iter().map(|(file, _)| in_json(file)).collect(),
+                ),
             ];
             fields.extend(answer.json);
             context.ui.json(&object(fields))?;
         } else {
-            self.print(context, &leaver, &readable)?;
+            self.print(context, &leaver, &readable, open_still.is_empty())?;
         }
         match answer.outcome {
             Ok(_) if !open_still.is_empty() => Err(opens_still(name, &open_still)),
@@ -114,6 +135,7 @@ impl Remove {
         context: &Context,
         leaver: &Leaver,
         readable: &[Change],
+        all: bool,
     ) -> Result<(), Failure> {
         let name = &leaver.name;
         for change in readable {
@@ -123,6 +145,9 @@ impl Remove {
             }
         }
         let values: usize = readable.iter().map(|change| change.secrets.len()).sum();
+        if values == 0 && !all {
+            return Ok(());
+        }
         if values == 0 {
             context.ui.note(&format!(
                 "{name} could read none of the secret files that are here now"
@@ -150,18 +175,16 @@ impl Remove {
     }
 }
 
-/// The rules say nothing of these files, so that nobody can tell who else should open them.
-fn opens_still(name: &str, files: &[PathBuf]) -> Failure {
-    let files: Vec<String> = files
-        .iter()
-        .map(|file| file.display().to_string())
-        .collect();
-    let message = format!(
-        "{name} can still open {}, which no rule covers",
-        list(files, "and")
-    );
-    Failure::new(Exit::NO, "opens-still", message)
-        .hint("cover it with a [[files]] table in the rules, and run `mvx recipients sync`")
+/// What the register does not decide: files of other rules, or of none.
+fn opens_still(name: &str, files: &[(PathBuf, String)]) -> Failure {
+    let files = files.iter();
+    let lines = files.map(|(file, why)| format!("{}: {why}", file.display()));
+    let message = format!("{name} can still open this:");
+    let mut failure = Failure::new(Exit::NO, "opens-still", "");
+    failure.error = with_causes(message, lines.collect());
+    failure.hint(
+        "see to the rules that hold for each, and then `mvx recipients sync` takes the access",
+    )
 }
 
 fn with_groups(leaver: &Leaver) -> String {
@@ -177,6 +200,6 @@ fn with_groups(leaver: &Leaver) -> String {
 fn to_change(readable: &[Change]) -> Value {
     let files = readable.iter();
     files
-        .map(|change| json!({ "file": change.file, "keys": change.secrets }))
+        .map(|change| json!({ "file": in_json(&change.file), "keys": change.secrets }))
         .collect()
 }

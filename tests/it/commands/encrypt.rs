@@ -580,3 +580,45 @@ fn only_an_unchanged_plaintext_is_removed() {
     assert_eq!(session.status, 4, "{session:?}");
     assert!(repo.read("secrets/dev/a.yaml").contains("newer"));
 }
+
+/// `--rm` removes what it names, and that need not be the plaintext.
+#[test]
+fn a_plaintext_that_has_another_name_is_not_gone() {
+    let repo = Repo::new();
+    repo.write("real/a.yaml", "a: 1\n");
+    repo.write("secrets/dev/b.yaml", "b: 1\n");
+    repo.write("secrets/dev/c.yaml", "c: 1\n");
+    let outcome = repo.shell(
+        "ln -s ../../real/a.yaml secrets/dev/a.yaml && ln secrets/dev/b.yaml real/b && git add -f secrets/dev/c.yaml",
+    );
+    assert_eq!(outcome.code(), Some(0), "{outcome}");
+    let shown = repo.session(
+        "
+        mvx encrypt --rm secrets/dev/a.yaml
+        mvx encrypt --rm secrets/dev/b.yaml
+        mvx encrypt --rm secrets/dev/c.yaml
+        ls real
+    ",
+    );
+    let inode = regex::Regex::new(r"-inum \d+").unwrap();
+    insta::assert_snapshot!(inode.replace_all(&shown, "-inum [INODE]"), @r###"
+    $ mvx encrypt --rm secrets/dev/a.yaml
+    mvx: secrets/dev/a.enc.yaml: 1 value encrypted, for ana, bob
+    mvx: secrets/dev/a.yaml: removed
+    mvx: warning: secrets/dev/a.yaml: was a link, and only the link is gone; the plaintext is still in secrets/dev/../../real/a.yaml
+    mvx: hint: `rm secrets/dev/../../real/a.yaml` removes it
+    $ mvx encrypt --rm secrets/dev/b.yaml
+    mvx: secrets/dev/b.enc.yaml: 1 value encrypted, for ana, bob
+    mvx: secrets/dev/b.yaml: removed
+    mvx: warning: secrets/dev/b.yaml: had another name (a hard link), which still holds the plaintext
+    mvx: hint: `find . -inum [INODE]` finds it
+    $ mvx encrypt --rm secrets/dev/c.yaml
+    mvx: secrets/dev/c.enc.yaml: 1 value encrypted, for ana, bob
+    mvx: secrets/dev/c.yaml: removed
+    mvx: warning: secrets/dev/c.yaml: git has the plaintext; whoever has the repository can read the values in its history, so change them
+    mvx: hint: `git rm --cached secrets/dev/c.yaml` takes it out of the next commit, not out of history
+    $ ls real
+    a.yaml
+    b
+    "###);
+}

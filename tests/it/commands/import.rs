@@ -120,7 +120,7 @@ fn a_secret_file_that_exists_keeps_its_values_and_their_ciphertext() {
     mvx: secrets/dev/app.enc.yaml: nothing changed
     mvx: new.json: 1 value or line of it is not in the secret file
     mvx: warning: new.json: not removed, because of that
-    [200]
+    [1]
     $ mvx import new.json --to secrets/dev/app.enc.yaml --overwrite
     mvx: new.json: 5 values
     mvx: secrets/dev/app.enc.yaml: 0 new, 4 unchanged, 1 different
@@ -220,11 +220,13 @@ fn the_plaintext_stays_as_long_as_something_of_it_is_nowhere_else() {
     mvx: secrets/dev/app.enc.yaml: opened again and compared
     mvx: .env: 1 value or line of it is not in the secret file
     mvx: warning: .env: not removed, because of that
+    [1]
     $ mvx import .env --to secrets/dev/b.enc.yaml --only 'B*' --rm
     mvx: .env: 2 values, read as npm's dotenv does because of package.json
     mvx: secrets/dev/b.enc.yaml: made, with 1 value, for ana, bob; opened again and compared
     mvx: .env: 1 value or line of it is not in the secret file
     mvx: warning: .env: not removed, because of that
+    [1]
     $ mvx import .env --to secrets/dev/c.enc.yaml --except A --except B
     mvx: error: there is nothing left to import
     mvx: hint: `--only` and `--except` leave everything out
@@ -238,6 +240,7 @@ fn the_plaintext_stays_as_long_as_something_of_it_is_nowhere_else() {
     mvx: a.env: 1 value or line of it is not in the secret file
     mvx: warning: a.env: not removed, because of that
     mvx: b.env: removed
+    [1]
     $ mvx import c.env --to secrets/dev/e.enc.yaml --rm
     mvx: c.env: 1 value, read as npm's dotenv does because of package.json
     mvx: warning: c.env: line 1: `K` stands there again with another value, which counts; this one was left out
@@ -246,12 +249,14 @@ fn the_plaintext_stays_as_long_as_something_of_it_is_nowhere_else() {
     mvx: secrets/dev/e.enc.yaml: made, with 1 value, for ana, bob; opened again and compared
     mvx: c.env: 1 value or line of it is not in the secret file
     mvx: warning: c.env: not removed, because of that
+    [1]
     $ mvx import d.env --to secrets/dev/f.enc.yaml --rm
     mvx: d.env: 1 value, read as npm's dotenv does because of package.json
     mvx: warning: d.env: line 2: is no value to this program, and was left out
     mvx: secrets/dev/f.enc.yaml: made, with 1 value, for ana, bob; opened again and compared
     mvx: d.env: 1 value or line of it is not in the secret file
     mvx: warning: d.env: not removed, because of that
+    [1]
     $ ls *.env
     a.env
     c.env
@@ -296,10 +301,12 @@ fn everything_can_be_put_below_a_key_path() {
         WEB_HOST: db
         WEB_PORT: "5432"
     $ mvx import -q app.ini app.yaml --to secrets/dev/b.enc.json
-    mvx: warning: app.ini: the plaintext is still there, and git does not ignore it
-    mvx: hint: `rm app.ini` removes it
-    mvx: warning: app.yaml: the plaintext is still there, and git does not ignore it
-    mvx: hint: `rm app.yaml` removes it
+    mvx: warning: app.ini: 1 comment of it is not in the secret file
+    mvx: hint: `mvx edit secrets/dev/b.enc.json` takes in what is to be kept
+    mvx: hint: `rm app.ini` removes the plaintext all the same
+    mvx: warning: app.yaml: 1 comment of it is not in the secret file
+    mvx: hint: `mvx edit secrets/dev/b.enc.json` takes in what is to be kept
+    mvx: hint: `rm app.yaml` removes the plaintext all the same
     $ mvx decrypt secrets/dev/b.enc.json
     {
       "web": {
@@ -347,8 +354,9 @@ fn file_types_hold_what_they_can() {
     $ mvx import app.env --to secrets/dev/d.enc.ini --at db
     mvx: app.env: 2 values, read as most programs do
     mvx: secrets/dev/d.enc.ini: made, with 2 values, for ana, bob; opened again and compared
-    mvx: warning: app.env: the plaintext is still there, and git does not ignore it
-    mvx: hint: `rm app.env` removes it
+    mvx: warning: app.env: 1 comment of it is not in the secret file
+    mvx: hint: `mvx edit secrets/dev/d.enc.ini` takes in what is to be kept
+    mvx: hint: `rm app.env` removes the plaintext all the same
     $ mvx decrypt secrets/dev/d.enc.ini
     [db]
     HOST = db
@@ -402,9 +410,9 @@ fn json_answers() {
         mvx import --json .env --to secrets/dev/app.enc.yaml --overwrite --rm --gitignore
     "), @r###"
     $ mvx import --json .env --to secrets/dev/app.enc.yaml --dry-run
-    {"file":"secrets/dev/app.enc.yaml","made":false,"changed":false,"recipients":[],"inputs":[{"file":".env","kind":"env","dialect":"portable","values":3,"warnings":[{"line":3,"key":"C","code":"reference","message":"line 3: `C` holds a reference to another value or a command; it is kept as it stands, and nothing is put in its place"},{"line":3,"key":"C","code":"dialects-differ","message":"line 3: `C` is another value to other programs: node and expand read it differently"}],"left_out":[],"missing":0,"git_history":null,"removed":false,"gitignore":null}],"keys":[{"key":"A","status":"different","input":0,"line":1},{"key":"B","status":"unchanged","input":0,"line":2},{"key":"C","status":"new","input":0,"line":3}],"twice":[]}
+    {"file":"secrets/dev/app.enc.yaml","made":false,"changed":false,"recipients":[],"inputs":[{"file":".env","kind":"env","dialect":"portable","values":3,"warnings":[{"line":3,"key":"C","code":"reference","message":"line 3: `C` holds a reference to another value or a command; it is kept as it stands, and nothing is put in its place"},{"line":3,"key":"C","code":"dialects-differ","message":"line 3: `C` is another value to other programs: node and expand read it differently"}],"left_out":[],"missing":0,"missing_comments":0,"git_history":null,"removed":false,"gitignore":null}],"keys":[{"key":"A","status":"different","input":0,"line":1},{"key":"B","status":"unchanged","input":0,"line":2},{"key":"C","status":"new","input":0,"line":3}],"twice":[]}
     $ mvx import --json .env --to secrets/dev/app.enc.yaml --overwrite --rm --gitignore
-    {"file":"secrets/dev/app.enc.yaml","made":false,"changed":true,"recipients":[],"inputs":[{"file":".env","kind":"env","dialect":"portable","values":3,"warnings":[{"line":3,"key":"C","code":"reference","message":"line 3: `C` holds a reference to another value or a command; it is kept as it stands, and nothing is put in its place"},{"line":3,"key":"C","code":"dialects-differ","message":"line 3: `C` is another value to other programs: node and expand read it differently"}],"left_out":[],"missing":0,"git_history":null,"removed":true,"gitignore":".gitignore"}],"keys":[{"key":"A","status":"replaced","input":0,"line":1},{"key":"B","status":"unchanged","input":0,"line":2},{"key":"C","status":"new","input":0,"line":3}],"twice":[]}
+    {"file":"secrets/dev/app.enc.yaml","made":false,"changed":true,"recipients":[],"inputs":[{"file":".env","kind":"env","dialect":"portable","values":3,"warnings":[{"line":3,"key":"C","code":"reference","message":"line 3: `C` holds a reference to another value or a command; it is kept as it stands, and nothing is put in its place"},{"line":3,"key":"C","code":"dialects-differ","message":"line 3: `C` is another value to other programs: node and expand read it differently"}],"left_out":[],"missing":0,"missing_comments":0,"git_history":null,"removed":true,"gitignore":".gitignore"}],"keys":[{"key":"A","status":"replaced","input":0,"line":1},{"key":"B","status":"unchanged","input":0,"line":2},{"key":"C","status":"new","input":0,"line":3}],"twice":[]}
     "###);
 }
 
@@ -435,7 +443,7 @@ fn git_history_is_told() {
     mvx: warning: .env: the plaintext is still there, and git does not ignore it
     mvx: hint: `rm .env` removes it
     $ mvx import .env --to secrets/dev/a.enc.yaml --json
-    {"file":"secrets/dev/a.enc.yaml","made":false,"changed":false,"recipients":[],"inputs":[{"file":".env","kind":"env","dialect":"portable","values":1,"warnings":[],"left_out":[],"missing":0,"git_history":{"since":"[COMMIT]","day":"2026-01-02","until":"[COMMIT]","versions":1,"as_it_is":true,"tracked":false},"removed":false,"gitignore":null}],"keys":[{"key":"A","status":"unchanged","input":0,"line":1}],"twice":[]}
+    {"file":"secrets/dev/a.enc.yaml","made":false,"changed":false,"recipients":[],"inputs":[{"file":".env","kind":"env","dialect":"portable","values":1,"warnings":[],"left_out":[],"missing":0,"missing_comments":0,"git_history":{"since":"[COMMIT]","day":"2026-01-02","until":"[COMMIT]","versions":1,"as_it_is":true,"tracked":false},"removed":false,"gitignore":null}],"keys":[{"key":"A","status":"unchanged","input":0,"line":1}],"twice":[]}
     {"warning":".env: the plaintext is still there, and git does not ignore it","hints":["`rm .env` removes it"]}
     [200]
     $ echo A=2 > .env; git add .env
@@ -470,8 +478,9 @@ fn comments_go_where_the_rules_would_leave_them_readable() {
     $ mvx import k8s.env --to secrets/k8s/a.enc.yaml --at data
     mvx: k8s.env: 1 value, read as most programs do
     mvx: secrets/k8s/a.enc.yaml: made, with 1 value, for ana; opened again and compared
-    mvx: warning: k8s.env: the plaintext is still there, and git does not ignore it
-    mvx: hint: `rm k8s.env` removes it
+    mvx: warning: k8s.env: 1 comment of it is not in the secret file
+    mvx: hint: `mvx edit secrets/k8s/a.enc.yaml` takes in what is to be kept
+    mvx: hint: `rm k8s.env` removes the plaintext all the same
     $ mvx import k8s.env --to secrets/k8s/b.enc.yaml
     mvx: k8s.env: 1 value, read as most programs do
     mvx: error: secrets/k8s/b.enc.yaml: the selector `encrypted_regex = ^(data|stringData)$` chooses none of its values: all would stay in clear
@@ -491,8 +500,9 @@ fn comments_go_where_the_rules_would_leave_them_readable() {
     mvx: k8s.env: 1 value, read as most programs do
     mvx: secrets/k8s/c.enc.yaml: comments are left out, because the rules would not encrypt them
     mvx: secrets/k8s/c.enc.yaml: made, with 1 value, for ana; opened again and compared
-    mvx: warning: k8s.env: the plaintext is still there, and git does not ignore it
-    mvx: hint: `rm k8s.env` removes it
+    mvx: warning: k8s.env: 1 comment of it is not in the secret file
+    mvx: hint: `mvx edit secrets/k8s/c.enc.yaml` takes in what is to be kept
+    mvx: hint: `rm k8s.env` removes the plaintext all the same
     $ mvx decrypt secrets/k8s/c.enc.yaml
     data: "1"
     "###);
@@ -548,4 +558,70 @@ fn many_values_are_written_as_few_are() {
         assert_eq!(at_once, in_parts, "{name}");
         assert_eq!(at_once.matches("value ").count(), 40, "{name}");
     }
+}
+
+/// A value that somebody commented out may stand nowhere else.
+#[test]
+fn a_comment_that_does_not_come_along_keeps_the_plaintext() {
+    let repo = Repo::new();
+    repo.write("one.env", "# first\nX=1\n");
+    repo.write("two.env", "A=1\n# rollback key\n#OLD=hidden\n");
+    repo.write("three.env", "A=1 # it\n");
+    repo.write("four.ini", "; OLD=hidden\n[s]\na=1\n");
+    repo.write("five.env", "A=1\nA=2\n");
+    insta::assert_snapshot!(repo.session("
+        mvx import one.env --to secrets/dev/t.enc.yaml --yes --keep
+        mvx import one.env --to secrets/dev/t.enc.yaml --yes --rm
+        mvx import two.env --to secrets/dev/t.enc.yaml --yes --rm
+        mvx import three.env --to secrets/dev/u.enc.json --yes --rm
+        mvx import four.ini --to secrets/dev/v.enc.yaml --yes --rm -q
+        mvx import four.ini --to secrets/dev/w.enc.ini --yes --rm -q
+        mvx import five.env --to secrets/dev/x.enc.yaml --yes --rm -q
+        ls
+    "), @r###"
+    $ mvx import one.env --to secrets/dev/t.enc.yaml --yes --keep
+    mvx: one.env: 1 value, read as most programs do
+    mvx: secrets/dev/t.enc.yaml: made, with 1 value, for ana, bob; opened again and compared
+    mvx: warning: one.env: the plaintext is still there, and git does not ignore it
+    mvx: hint: `rm one.env` removes it
+    $ mvx import one.env --to secrets/dev/t.enc.yaml --yes --rm
+    mvx: one.env: 1 value, read as most programs do
+    mvx: secrets/dev/t.enc.yaml: 0 new, 1 unchanged, 0 different
+    mvx: secrets/dev/t.enc.yaml: nothing changed
+    mvx: one.env: removed
+    [200]
+    $ mvx import two.env --to secrets/dev/t.enc.yaml --yes --rm
+    mvx: two.env: 1 value, read as most programs do
+    mvx: secrets/dev/t.enc.yaml: 1 new, 0 unchanged, 0 different
+    mvx: secrets/dev/t.enc.yaml: added: `A`
+    mvx: secrets/dev/t.enc.yaml: opened again and compared
+    mvx: warning: two.env: 2 comments of it are not in the secret file; not removed, because of that
+    mvx: hint: `mvx edit secrets/dev/t.enc.yaml` takes in what is to be kept
+    mvx: hint: `rm two.env` removes the plaintext all the same
+    [1]
+    $ mvx import three.env --to secrets/dev/u.enc.json --yes --rm
+    mvx: three.env: 1 value, read as most programs do
+    mvx: secrets/dev/u.enc.json: made, with 1 value, for ana, bob; opened again and compared
+    mvx: warning: three.env: 1 comment of it is not in the secret file; not removed, because of that
+    mvx: hint: `mvx edit secrets/dev/u.enc.json` takes in what is to be kept
+    mvx: hint: `rm three.env` removes the plaintext all the same
+    [1]
+    $ mvx import four.ini --to secrets/dev/v.enc.yaml --yes --rm -q
+    mvx: warning: four.ini: 1 comment of it is not in the secret file; not removed, because of that
+    mvx: hint: `mvx edit secrets/dev/v.enc.yaml` takes in what is to be kept
+    mvx: hint: `rm four.ini` removes the plaintext all the same
+    [1]
+    $ mvx import four.ini --to secrets/dev/w.enc.ini --yes --rm -q
+    $ mvx import five.env --to secrets/dev/x.enc.yaml --yes --rm -q
+    mvx: warning: five.env: line 1: `A` stands there again with another value, which counts; this one was left out
+    mvx: warning: five.env: line 2: `A` is another value to other programs: rust reads it differently
+    mvx: hint: `--dialect` names the program that reads this file
+    mvx: warning: five.env: not removed, because of that
+    [1]
+    $ ls
+    five.env
+    secrets
+    three.env
+    two.env
+    "###);
 }

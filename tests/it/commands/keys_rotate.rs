@@ -327,6 +327,100 @@ fn whose_key_it_is_is_said_where_several_are_ones_own() {
     "###);
 }
 
+/// The rules and the names of files tell nothing of it: it lies outside of every rule, under its own
+/// name, as sops leaves it.
+#[test]
+fn an_identity_that_a_file_outside_of_the_rules_needs_is_not_forgotten() {
+    let repo = Repo::new();
+    repo.seal("secrets/dev/a.yaml", "a: 1\n");
+    repo.write("deploy/creds.yaml", "db: hidden\n");
+    insta::assert_snapshot!(session(&repo, &format!("
+        mvx encrypt -q -i --age {ANA} deploy/creds.yaml
+        mvx keys rotate --yes --forget-old
+        mvx decrypt deploy/creds.yaml
+        mv deploy/creds.yaml secrets/dev/creds.enc.yaml
+        mvx keys rotate --yes --forget-old
+        mvx decrypt secrets/dev/creds.enc.yaml
+    ")), @r###"
+    $ mvx encrypt -q -i --age [ANA] deploy/creds.yaml
+    $ mvx keys rotate --yes --forget-old
+    mvx: ana has the key [NEW] now
+    mvx: secrets/dev/a.enc.yaml: added ana, removed ana's old key, new data key
+    mvx: 1 file written
+    mvx: error: the old identity stays in [SANDBOX]/home/.config/mvx/keys.txt: 1 file still needs it: deploy/creds.yaml
+    mvx: hint: when the rules cover them, or they are gone, `mvx keys rotate` finishes
+    [1]
+    $ mvx decrypt deploy/creds.yaml
+    db: hidden
+    $ mv deploy/creds.yaml secrets/dev/creds.enc.yaml
+    $ mvx keys rotate --yes --forget-old
+    mvx: secrets/dev/creds.enc.yaml: added ana and bob, removed ana's old key, new data key
+    mvx: 1 file written; 1 is not concerned
+    mvx: no file here needs the old key [ANA] any more
+    mvx: [SANDBOX]/home/.config/mvx/keys.txt: the old identity is gone
+    $ mvx decrypt secrets/dev/creds.enc.yaml
+    db: hidden
+    "###);
+}
+
+#[test]
+fn an_identity_that_another_branch_needs_is_not_forgotten() {
+    let repo = Repo::new();
+    repo.seal("secrets/dev/a.yaml", "a: 1\n");
+    repo.commit();
+    let outcome = repo.shell("git branch -M main && git branch merged && git checkout -qb feature");
+    assert_eq!(outcome.code(), Some(0), "{outcome}");
+    repo.seal("secrets/dev/f.yaml", "f: 1\n");
+    repo.commit();
+    insta::assert_snapshot!(session(&repo, "
+        git checkout -q main
+        mvx keys rotate --yes --forget-old
+        ls ~/.config/mvx
+    "), @r###"
+    $ git checkout -q main
+    $ mvx keys rotate --yes --forget-old
+    mvx: ana has the key [NEW] now
+    mvx: secrets/dev/a.enc.yaml: added ana, removed ana's old key, new data key
+    mvx: 1 file written
+    mvx: no file here needs the old key [ANA] any more
+    mvx: [SANDBOX]/home/.config/mvx/keys.old-[DAY].txt: the old identity; it opens what is in git's history, and other repositories
+    mvx: in those: `MVX_AGE_KEY_FILE=[SANDBOX]/home/.config/mvx/keys.old-[DAY].txt mvx keys rotate --to [NEW]`
+    mvx: error: the old identity was kept: 1 file on another branch needs it still: feature:secrets/dev/f.enc.yaml
+    mvx: hint: when they are sealed for the new one, or gone: `rm [SANDBOX]/home/.config/mvx/keys.old-[DAY].txt`
+    [1]
+    $ ls ~/.config/mvx
+    keys.old-[DAY].txt
+    keys.txt
+    "###);
+    repo.commit();
+    let backup = "~/.config/mvx/keys.old-*.txt";
+    let open = "mvx decrypt secrets/dev/f.enc.yaml";
+    let outcome = repo.shell(&format!(
+        "git checkout -q feature && {open}; MVX_AGE_KEY_FILE=$(ls {backup}) {open}"
+    ));
+    assert_eq!(outcome.stdout(), "f: 1\n", "{outcome}");
+}
+
+#[test]
+fn json_says_which_branches_need_the_old_identity() {
+    let repo = Repo::new();
+    repo.seal("secrets/dev/a.yaml", "a: 1\n");
+    repo.commit();
+    let outcome = repo.shell("git branch -M main && git checkout -qb feature");
+    assert_eq!(outcome.code(), Some(0), "{outcome}");
+    repo.seal("secrets/dev/f.yaml", "f: 1\n");
+    repo.commit();
+    let outcome = repo
+        .shell("git checkout -q main && mvx keys rotate --yes --json")
+        .stdout()
+        .to_owned();
+    let answer: serde_json::Value = serde_json::from_str(&outcome).unwrap();
+    assert_eq!(
+        answer["needed_on_branches"],
+        serde_json::json!([{ "branch": "feature", "files": ["secrets/dev/f.enc.yaml"] }])
+    );
+}
+
 /// Whoever planted an entry in a file's metadata is not wrapped for with the new key: whom a file is
 /// for stands in the rules, or a seal says it.
 #[test]

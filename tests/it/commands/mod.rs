@@ -1,6 +1,7 @@
 //! Every command, as somebody at a terminal sees it: one file a command, or a few that begin with its name.
 
 mod access;
+mod access_log;
 mod access_others;
 mod clean;
 mod decrypt;
@@ -8,6 +9,9 @@ mod doctor;
 mod edit;
 mod encrypt;
 mod encrypt_rules;
+mod env_check;
+mod env_example;
+mod env_sync;
 mod get;
 mod help;
 mod import;
@@ -23,8 +27,11 @@ mod mv;
 mod not_files;
 mod recipients;
 mod recovery;
+mod redact;
 mod rekey;
 mod repair;
+mod reveal;
+pub(crate) mod run;
 mod seal;
 mod set;
 mod set_places;

@@ -64,7 +64,7 @@ fn what_does_not_open_is_taken_from_the_last_good_version() {
     mvx: hint: `mvx repair --take secrets/dev/app.enc.yaml` seals it as it stands, `--edit` opens it in your editor
     [25]
     $ mvx repair --json secrets/dev/app.enc.yaml
-    {"file":"secrets/dev/app.enc.yaml","problem":"value-not-authentic","compared_with":"[COMMIT]","faults":[{"key":"a","fault":"does not authenticate: it was changed, moved or sealed with another key"},{"key":"b","fault":"does not authenticate: it was changed, moved or sealed with another key"},{"key":"c","fault":"stands in clear and should be encrypted"}],"differences":[],"done":"none"}
+    {"file":"secrets/dev/app.enc.yaml","problem":"value-not-authentic","compared_with":"[COMMIT]","faults":[{"key":"a","fault":"does not authenticate: it was changed, moved or sealed with another key"},{"key":"b","fault":"does not authenticate: it was changed, moved or sealed with another key"},{"key":"c","fault":"stands in clear and should be encrypted"}],"differences":[],"done":"none","from_commit":null}
     {"code":"value-not-authentic","exit":25,"message":"nothing was changed: it takes somebody who says what shall become of the file","place":"secrets/dev/app.enc.yaml","causes":[],"hints":["`mvx repair --restore secrets/dev/app.enc.yaml` puts the last good version in its place","`mvx repair --take secrets/dev/app.enc.yaml` seals it as it stands, `--edit` opens it in your editor"]}
     [25]
     $ mvx repair --take --show-values secrets/dev/app.enc.yaml
@@ -76,7 +76,9 @@ fn what_does_not_open_is_taken_from_the_last_good_version() {
         was "swordfish"
       `c` stands in clear and should be encrypted
         was "third"
-    mvx: secrets/dev/app.enc.yaml: sealed as it stood
+    mvx: secrets/dev/app.enc.yaml: sealed; what was there is kept in [SANDBOX]/home/.local/state/mvx/kept/1-app.enc.yaml
+    mvx: warning: secrets/dev/app.enc.yaml: `a` and `b` did not open, and have their values from commit [SHORT]
+    mvx: hint: `mvx set secrets/dev/app.enc.yaml KEY` puts in another one, if they are out of date
     mvx: warning: secrets/dev/app.enc.yaml: `c` stood in clear
     mvx: hint: if that was committed it has leaked: set a new value
     $ mvx decrypt secrets/dev/app.enc.yaml
@@ -88,7 +90,7 @@ fn what_does_not_open_is_taken_from_the_last_good_version() {
     $ mvx repair secrets/dev/app.enc.yaml
     mvx: secrets/dev/app.enc.yaml: nothing is wrong with it
     $ mvx repair --json secrets/dev/app.enc.yaml
-    {"file":"secrets/dev/app.enc.yaml","problem":null,"compared_with":null,"faults":[],"differences":[],"done":"sound"}
+    {"file":"secrets/dev/app.enc.yaml","problem":null,"compared_with":null,"faults":[],"differences":[],"done":"sound","from_commit":null}
     "###);
 }
 
@@ -287,4 +289,48 @@ fn a_person_chooses() {
         repo.plaintext(FILE),
         "a: hunter2\nb: swordfish\nc: pasted\nlist:\n  - x\n"
     );
+}
+
+#[test]
+fn a_value_that_take_brings_back_from_git_is_named_and_what_was_there_is_kept() {
+    let repo = repo();
+    let set = repo.mvx(["set", "-q", FILE, "a"]).stdin("newer").outcome();
+    assert_eq!(set.code(), Some(0), "{set}");
+    let newer = repo.read(FILE);
+    let a = line(&repo, "a:");
+    let broken = a.replacen("data:", "data:AAAA", 1);
+    repo.write(FILE, newer.replacen(&a, &broken, 1));
+    insta::assert_snapshot!(repo.session("
+        mvx repair --take secrets/dev/app.enc.yaml
+        mvx get secrets/dev/app.enc.yaml a
+        ls -l ~/.local/state/mvx/kept | cut -c1-10
+        grep -c data:AAAA ~/.local/state/mvx/kept/1-app.enc.yaml
+        mvx clean --dry-run secrets
+        mvx clean --yes ~/.local/state/mvx/kept/1-app.enc.yaml
+    "), @r###"
+    $ mvx repair --take secrets/dev/app.enc.yaml
+    secrets/dev/app.enc.yaml: a: the value does not authenticate; it was changed, moved or sealed with another key
+      the last good version is in commit [SHORT], by Ana
+      `a` does not authenticate: it was changed, moved or sealed with another key
+    mvx: secrets/dev/app.enc.yaml: sealed; what was there is kept in [SANDBOX]/home/.local/state/mvx/kept/1-app.enc.yaml
+    mvx: warning: secrets/dev/app.enc.yaml: `a` did not open, and has its value from commit [SHORT]
+    mvx: hint: `mvx set secrets/dev/app.enc.yaml KEY` puts in another one, if it is out of date
+    $ mvx get secrets/dev/app.enc.yaml a
+    hunter2
+    $ ls -l ~/.local/state/mvx/kept | cut -c1-10
+    total 4
+    -rw-------
+    $ grep -c data:AAAA ~/.local/state/mvx/kept/1-app.enc.yaml
+    1
+    $ mvx clean --dry-run secrets
+    mvx: nothing was left behind
+    $ mvx clean --yes ~/.local/state/mvx/kept/1-app.enc.yaml
+      remove   [SANDBOX]/home/.local/state/mvx/kept/1-app.enc.yaml: a version that `mvx repair` kept, and not compared: it may hold values in clear
+    mvx: 1 removed
+    mvx: removed is not erased: the bytes may stay on an SSD, in snapshots and in backups; change a value that somebody may have seen
+    "###);
+    repo.write(FILE, newer.replacen(&a, &broken, 1));
+    let outcome = repo.mvx(["repair", "--take", "--json", FILE]).outcome();
+    let answer: serde_json::Value = serde_json::from_str(outcome.stdout()).unwrap();
+    assert_eq!(answer["from_commit"], serde_json::json!(["a"]), "{outcome}");
 }

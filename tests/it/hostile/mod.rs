@@ -4,4 +4,5 @@
 mod ignored;
 mod leaver;
 mod links;
+mod names;
 mod stripped;
