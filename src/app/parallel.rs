@@ -88,6 +88,7 @@ impl App<'_> {
             identities: self.identities.clone(),
             known_keys: self.known_keys.clone(),
             rules: self.rules.fork(),
+            record: self.record.clone(),
             notes: cell::RefCell::default(),
             taken: cell::Cell::new(0),
             verbose: self.verbose,

@@ -23,6 +23,11 @@ pub(super) struct Cache {
 }
 
 impl Cache {
+    /// Forgets what was read: it may have changed.
+    pub(super) fn forget(&self) {
+        self.finder.replace(None);
+    }
+
     /// The same for another thread: what was read holds for the whole run.
     pub(super) fn fork(&self) -> Self {
         Self {

@@ -57,8 +57,8 @@ pub struct Plan {
     pub unchanged: usize,
     /// Files that no rule covers; they are left alone.
     pub uncovered: Vec<PathBuf>,
-    /// Those of them that one whom the request is about can open.
-    pub open_still: Vec<PathBuf>,
+    /// Files that one whose access is taken can open all the same, and why.
+    pub open_still: Vec<(PathBuf, String)>,
     /// Files that should be written and cannot be, and why.
     pub blocked: Vec<Blocked>,
 }
@@ -125,8 +125,10 @@ pub struct Done {
 enum Step {
     /// It is as it should be.
     Nothing,
-    /// No rule covers it; whether one whom the request is about can open it.
-    Uncovered(bool),
+    /// No rule covers it.
+    Uncovered,
+    /// No rule covers it, or other rules do, and one whose access is taken can open it: why.
+    OpensStill(String),
     /// It would be written; it was not opened.
     Differs(Box<Change>),
     /// It can be written.
@@ -163,12 +165,8 @@ impl App<'_> {
         for (file, step) in request.files.iter().zip(steps) {
             match step {
                 Ok(Step::Nothing | Step::Ready(_)) => plan.unchanged += 1,
-                Ok(Step::Uncovered(open_still)) => {
-                    plan.uncovered.push(file.clone());
-                    if open_still {
-                        plan.open_still.push(file.clone());
-                    }
-                }
+                Ok(Step::Uncovered) => plan.uncovered.push(file.clone()),
+                Ok(Step::OpensStill(why)) => plan.open_still.push((file.clone(), why)),
                 Ok(Step::Differs(change)) => plan.changes.push(*change),
                 Err(failure) => plan.blocked.push(Blocked {
                     file: file.clone(),
@@ -256,10 +254,23 @@ impl App<'_> {
             Readers::Vouched(specs) => (vec![specs], None),
             Readers::Unknown => {
                 let mut entries = groups.iter().flatten();
-                let about = entries.any(|entry| request.is_about(&entry.recipient()));
-                return Ok(Step::Uncovered(about));
+                let reads = entries.any(|entry| request.is_about(&entry.recipient()));
+                return Ok(match request.before {
+                    Some(_) if reads => Step::OpensStill("no rule covers it".into()),
+                    _ => Step::Uncovered,
+                });
             }
         };
+        if request.before.is_some() {
+            let mut specs = wanted.iter().flatten();
+            if specs.any(|spec| request.is_about(&spec.value)) {
+                let rules = self.rules_at(path)?;
+                return Ok(Step::OpensStill(format!(
+                    "{} names them",
+                    self.shown(&rules)
+                )));
+            }
+        }
         let former = self.former_readers(path, &groups, &wanted, request);
         if !request.about.is_empty() {
             let mut entries = groups.iter().flatten();
@@ -292,8 +303,8 @@ impl App<'_> {
             return Ok(Step::Differs(Box::new(change)));
         }
         for spec in &wanted {
-            let stays = || difference.kept.iter().find(|entry| is_for(spec, entry));
-            if change.new_key || stays().is_none_or(|entry| difference.is_twice(entry)) {
+            let stays = || difference.kept.iter().any(|entry| is_for(spec, entry));
+            if change.new_key || !stays() {
                 self.reach(spec, trial).at(path.display())?;
             }
         }
@@ -433,7 +444,9 @@ impl App<'_> {
             let own = request.soon_own;
             own.is_some_and(|own| is_same_key(own, &spec.value))
         };
-        let surplus = difference.surplus.iter().map(KeyEntry::recipient);
+        let surplus = difference.surplus.iter();
+        let surplus = surplus.filter(|gone| !difference.has(gone));
+        let surplus = surplus.map(KeyEntry::recipient);
         let gone = surplus.chain(former.iter().cloned());
         let mut removed: Vec<Party> = gone.map(party).collect();
         removed.dedup();
@@ -467,7 +480,7 @@ impl App<'_> {
         for entry in &difference.kept {
             let spec = wanted.iter().find(|spec| is_for(spec, entry));
             group.push(match spec {
-                Some(spec) if new_key || difference.is_twice(entry) => self.wrap_for(key, spec)?,
+                Some(spec) if new_key => self.wrap_for(key, spec)?,
                 _ => entry.clone(),
             });
         }

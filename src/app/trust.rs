@@ -11,6 +11,7 @@ use crate::git::history::{self, Reach};
 use crate::git::{self, WorkTree};
 use crate::io::file;
 use crate::keys::short;
+use crate::rules::SOPS_FILE;
 use crate::secret::DataKey;
 use crate::sops::difference::{Change, Difference, Version, What, differences};
 use crate::sops::open::{Check, Opened, open};
@@ -74,14 +75,18 @@ impl App<'_> {
     }
 
     fn may_lack_a_seal(&self, path: &Path) -> Result<(), Failure> {
-        // Broken rules keep nobody from opening a file.
-        let demanded = |path: &Path| {
-            let policy = self.policy_if_any(path).unwrap_or_default();
-            policy.is_some_and(|policy| policy.seal_required)
+        let demanded = |path: &Path| match self.policy_if_any(path) {
+            Ok(policy) => Ok(policy.is_some_and(|policy| policy.seal_required)),
+            // Broken rules keep nobody from opening a file that has its seal. Of one that has none
+            // they may say that it needs one; sops's rules never do.
+            Err(failure) => match &failure.place {
+                Some(place) if place.ends_with(SOPS_FILE) => Ok(false),
+                _ => Err(failure),
+            },
         };
         // What a link leads to may stand under other rules.
         let real = file::canonical(path).ok();
-        if demanded(path) || real.is_some_and(|real| demanded(&real)) {
+        if demanded(path)? || real.map_or(Ok(false), |real| demanded(&real))? {
             return Err(refused(
                 path,
                 "it carries no seal, and the rules demand one",
@@ -93,7 +98,11 @@ impl App<'_> {
     /// Refuses an opened file that lost its seal if it differs from the version that had one in
     /// more than SOPS's encryption vouches for.
     pub(super) fn trust(&self, file: &OpenFile) -> Result<(), Failure> {
-        if file.opened.seal == SealState::Valid || file.sealed.name == STDIN {
+        if file.opened.seal == SealState::Valid {
+            return Ok(());
+        }
+        if file.sealed.name == STDIN {
+            self.note("standard input: without a seal, and compared with no history");
             return Ok(());
         }
         let path = Path::new(&file.sealed.name);

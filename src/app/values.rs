@@ -29,6 +29,7 @@ impl App<'_> {
         format: Option<Format>,
     ) -> Result<Found, Failure> {
         let mut file = self.open_file(path, format)?;
+        self.record_keys(&file.sealed.name, [key.to_string()]);
         let Some(node) = node_at(file.view(), key) else {
             return Err(place::missing(&file, key));
         };

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
+use super::reveal::Reveal;
 use super::{Context, FormatArg, misuse};
 use crate::app::READ_LIMIT;
 use crate::app::decrypt::{Decrypted, Output, Request};
@@ -42,10 +43,21 @@ pub(super) struct Decrypt {
     filename: Option<PathBuf>,
     #[command(flatten)]
     format: FormatArg,
+    #[command(flatten)]
+    reveal: Reveal,
 }
 
 impl Decrypt {
     pub(super) fn run(&self, context: &Context) -> Result<Exit, Failure> {
+        let is_printed = self
+            .output
+            .as_deref()
+            .is_none_or(|path| path == Path::new("-"));
+        if is_printed && !self.in_place {
+            self.reveal.permit(context)?;
+        } else {
+            self.reveal.note(context)?;
+        }
         let app = context.app();
         let stdin = self.files.iter().any(|file| file == Path::new("-"));
         let targets = if stdin {

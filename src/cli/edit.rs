@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
+use super::reveal::Reveal;
 use super::{Context, FormatArg};
 use crate::app::edit::{Again, Outcome};
 use crate::cli::json::in_json;
@@ -20,10 +21,13 @@ pub(super) struct Edit {
     file: PathBuf,
     #[command(flatten)]
     format: FormatArg,
+    #[command(flatten)]
+    reveal: Reveal,
 }
 
 impl Edit {
     pub(super) fn run(&self, context: &Context) -> Result<Exit, Failure> {
+        self.reveal.permit(context)?;
         let app = context.app();
         let outcome = app.edit(&self.file, self.format.format(), |failure| {
             if !terminal::is_stdin() || !terminal::is_stderr() {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::decrypt::show;
+use super::reveal::Reveal;
 use super::{Context, FormatArg};
 use crate::app::values::to_json;
 use crate::cli::json::in_json;
@@ -30,11 +31,14 @@ pub(super) struct Get {
     raw: bool,
     #[command(flatten)]
     format: FormatArg,
+    #[command(flatten)]
+    reveal: Reveal,
 }
 
 impl Get {
     pub(super) fn run(&self, context: &Context) -> Result<Exit, Failure> {
         let key = KeyPath::parse(&self.key)?;
+        self.reveal.permit(context)?;
         let app = context.app();
         let found = app.get(&self.file, &key, self.format.format());
         context.notes(&app);

@@ -7,7 +7,7 @@ use serde_json::json as object;
 use super::ui::{Table, Ui};
 use super::{Cli, Context, exit_codes, json};
 use crate::error::{Exit, Failure};
-use crate::io::env::VARIABLES;
+use crate::io::env::{ASSISTANTS, VARIABLES};
 
 #[derive(clap::Args)]
 pub(super) struct Help {
@@ -44,12 +44,24 @@ fn environment(ui: &Ui) -> Result<(), Failure> {
     if ui.is_json() {
         let variables: Vec<_> = VARIABLES
             .iter()
+            .chain(ASSISTANTS)
             .map(|(name, meaning)| object!({ "name": name, "meaning": meaning }))
             .collect();
         return ui.json(&object!({ "environment": variables }));
     }
     let mut table = Table::new(["VARIABLE", "MEANING"]);
     for row in VARIABLES {
+        table.row([row.0, row.1]);
+    }
+    ui.table(&table)?;
+    ui.line("")?;
+    ui.line(
+        "Where one of these is set, a coding assistant runs the command, and what prints values",
+    )?;
+    ui.line("needs `--reveal REASON`; 0 and false count as not set:")?;
+    ui.line("")?;
+    let mut table = Table::new(["VARIABLE", "SET BY"]);
+    for row in ASSISTANTS {
         table.row([row.0, row.1]);
     }
     ui.table(&table)

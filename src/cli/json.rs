@@ -59,6 +59,26 @@ const SHAPES: &[(&str, &str)] = &[
         r#"{"seals": [{"file": "a.enc.yaml", "seal": "missing", "compared_with": "1f0…", "differences": [{"difference": "type", "key": "db.port", "protected": false, "text": "…"}], "accepted": null}]}"#,
     ),
     (
+        "env sync",
+        r#"{"synced": [{"profile": "local", "output": ".env.local", "format": "node", "names": 1, "files": ["a.enc.yaml"], "added": ["DB_PORT"], "changed": ["DB_HOST"], "removed": ["OLD"], "is_needed": true, "written": true, "gitignore": null}]}"#,
+    ),
+    (
+        "env sync --dry-run",
+        r#"{"would_sync": [{"profile": "local", "output": ".env.local", "format": "node", "names": 1, "files": ["a.enc.yaml"], "added": ["DB_PORT"], "changed": ["DB_HOST"], "removed": ["OLD"], "is_needed": true, "written": false, "gitignore": null}]}"#,
+    ),
+    (
+        "env check",
+        r#"{"findings": [{"profile": "local", "code": "missing", "file": ".env.example", "line": 3, "name": "DB_HOST", "text": "…", "hint": "…"}], "compared": [{"profile": "local", "file": ".env.example", "names": 1}]}"#,
+    ),
+    (
+        "env example",
+        r#"{"examples": [{"file": ".env.example", "profiles": ["local"], "added": ["DB_PORT"], "removed": ["OLD"], "written": true}]}"#,
+    ),
+    (
+        "env example --dry-run",
+        r#"{"would_write": [{"file": ".env.example", "profiles": ["local"], "added": ["DB_PORT"], "removed": ["OLD"], "written": false}]}"#,
+    ),
+    (
         "repair",
         r#"{"file": "a.enc.yaml", "problem": "mac-mismatch", "compared_with": "1f0…", "faults": [{"key": "a", "fault": "…"}], "differences": [{"difference": "value", "key": "b", "protected": true, "text": "…"}], "done": "none", "from_commit": ["a"]}"#,
     ),
@@ -105,7 +125,7 @@ const SHAPES: &[(&str, &str)] = &[
     ),
     (
         "recipients remove",
-        r#"{"rules": ".sops-rules.toml", "name": "carol", "key": "age1…", "groups_removed": ["guests"], "to_change": [{"file": "a.enc.yaml", "keys": ["db.port"]}], "open_still": ["e.yaml"], "written": [{"file": "a.enc.yaml", "added": [{"name": "carol", "key": "age1…"}], "removed": [{"name": null, "key": "age1…"}], "new_key": true}], "unchanged": 2, "uncovered": ["b.enc.yaml"], "left": [{"file": "c.enc.yaml", "code": "no-identity", "message": "…"}]}"#,
+        r#"{"rules": ".sops-rules.toml", "name": "carol", "key": "age1…", "groups_removed": ["guests"], "to_change": [{"file": "a.enc.yaml", "keys": ["db.port"]}], "open_still": ["d.enc.yaml"], "written": [{"file": "a.enc.yaml", "added": [{"name": "carol", "key": "age1…"}], "removed": [{"name": null, "key": "age1…"}], "new_key": true}], "unchanged": 2, "uncovered": ["b.enc.yaml"], "left": [{"file": "c.enc.yaml", "code": "no-identity", "message": "…"}]}"#,
     ),
     (
         "recipients request",

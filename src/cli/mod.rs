@@ -25,6 +25,7 @@ mod differences;
 mod doctor;
 mod edit;
 mod encrypt;
+mod env;
 mod exit_codes;
 mod generate;
 mod get;
@@ -38,28 +39,37 @@ mod progress;
 mod prompt;
 mod recipients;
 mod recovery;
+mod redact;
 mod rekey;
 mod repair;
+mod reveal;
 mod rewriting;
+mod run;
 mod seal;
 mod set;
 mod table;
 pub mod ui;
 mod usage;
 
+use std::ffi::OsString;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{ArgAction, Parser};
+use clap::{ArgAction, CommandFactory as _, FromArgMatches as _, Parser};
 
+use crate::app::access::{Ending, Record, told};
+#[cfg(unix)]
+use crate::app::run::not_started;
 use crate::app::{App, Note};
 use crate::error::{Exit, Failure};
-use crate::io::env::{self, Environment};
-use crate::io::harden;
+use crate::io::env::{Environment, arguments, enter, working_directory};
+#[cfg(unix)]
+use crate::io::pty;
 use crate::io::terminal::Colour;
+use crate::io::{guard, harden};
 use crate::keys::prompt::NoPrompt;
 use crate::keys::system::System;
 use crate::stores::Format;
@@ -73,6 +83,8 @@ pub struct Context {
     pub environment: Arc<Environment>,
     /// The working directory, after `-C`.
     pub directory: PathBuf,
+    /// What the command opens, for the access log.
+    pub record: Arc<Record>,
 }
 
 /// Keep a team's secrets encrypted inside its git repository
@@ -195,6 +207,11 @@ enum Command {
     /// sops accepts files in which somebody renamed a clear key, changed a type, moved the border
     /// between two clear values or planted a recipient. mvx seals all of that; see docs/seal.md.
     Seal(seal::Seal),
+    /// Deliver secrets to .env files, as the profiles of the rules say
+    ///
+    /// A profile, `[env.NAME]` in .sops-rules.toml, says which secret files are read, under which
+    /// names their values are delivered, and where to. docs/profiles.md has every field.
+    Env(env::Env),
     /// Find out what is wrong with a file that does not open, and mend it
     ///
     /// Shows what differs from the last version in git that was good, by key path and without values,
@@ -228,6 +245,23 @@ enum Command {
     /// it; what git tracks stays. Without a PATH, looks below the working directory, and where mvx
     /// keeps things for a while.
     Clean(clean::Clean),
+    /// Run a command with the secrets of a profile in its environment
+    ///
+    /// Every file is opened and checked before anything is started. mvx becomes the command then, with
+    /// its process number, terminal and signals; with --redact, --watch or --files it stays beside it,
+    /// passes signals on, and ends as it ends. What is delivered wins over what the environment has.
+    /// Identities (`MVX_*`, `SOPS_AGE_*`) are kept from the command, and names that steer a process, such
+    /// as `PATH` and `LD_PRELOAD`, are refused unless the profile allows them.
+    ///
+    /// 126 means that the command could not be started, 127 that there is none of that name; other
+    /// statuses are the command's own, or mvx's if it said so on standard error.
+    Run(run::Run),
+    /// Mask secrets in what passes from standard input to standard output
+    ///
+    /// Masks every secret of 8 characters and more, and single lines of that length: as it is, in base64,
+    /// hex, percent-encoded, and as JSON, XML, SQL and shells escape it. What is cut to pieces, reversed
+    /// or compressed is not recognised.
+    Redact(redact::Redact),
     /// Explain a command or a topic
     Help(help::Help),
     /// Write man pages or shell completions
@@ -249,12 +283,15 @@ impl Command {
             Self::Rename(rename) => rename.run(context),
             Self::List(list) => list.run(context),
             Self::Seal(seal) => seal.run(context),
+            Self::Env(env) => env.run(context),
             Self::Repair(repair) => repair.run(context),
             Self::Keys(keys) => keys.run(context),
             Self::Recipients(recipients) => recipients.run(context),
             Self::Rekey(rekey) => rekey.run(context),
             Self::Doctor(doctor) => doctor.run(context),
             Self::Clean(clean) => clean.run(context),
+            Self::Run(run) => run.run(context),
+            Self::Redact(redact) => redact.run(context),
             Self::Help(help) => help.run(context),
             Self::Gen(generate) => generate.run(context),
         }
@@ -271,6 +308,7 @@ impl Context {
             Arc::new(prompt::Terminal),
         )
         .verbose(self.ui.verbose())
+        .recording(Arc::clone(&self.record))
     }
 
     /// The use cases where nobody is to be asked.
@@ -282,6 +320,26 @@ impl Context {
             Arc::new(NoPrompt),
         )
         .verbose(self.ui.verbose())
+        .recording(Arc::clone(&self.record))
+    }
+
+    /// Enters what was opened into the access log. Where the rules demand one, it stands there
+    /// already, and nobody is stopped here.
+    fn log_access(&self, outcome: &Result<Exit, Failure>) {
+        let ending = match outcome {
+            Ok(exit) => Ending::Done(*exit),
+            Err(failure) => Ending::Failed(failure.exit, failure.code),
+        };
+        let done = self.record.end(&self.environment, &self.directory, ending);
+        match done {
+            // The user's own settings are wrong.
+            Err(failure) if failure.code == "settings" => self.ui.problem(&failure),
+            Err(failure) => {
+                let text = format!("the access log was not written: {}", told(&failure));
+                self.ui.detail(1, &text);
+            }
+            Ok(()) => {}
+        }
     }
 
     /// Prints what a use case left to say.
@@ -325,12 +383,23 @@ fn format_parser() -> impl TypedValueParser<Value = Format> {
 
 /// Runs mvx with the process's own arguments, and says how it ends.
 pub fn main() -> ExitCode {
-    let arguments = env::arguments();
+    let arguments = arguments();
+    if guard::is_meant(&arguments) {
+        return guard::serve(&arguments);
+    }
+    #[cfg(unix)]
+    if pty::is_meant(&arguments) {
+        return pty::serve(&arguments).unwrap_or_else(|error| {
+            let failure = not_started(error);
+            ui::print_failure(&failure, false, false);
+            failure.exit.code().into()
+        });
+    }
     let early = usage::Early::guess(&arguments);
     shield(early.json, || {
         let environment = Environment::read();
-        match Cli::try_parse_from(&arguments) {
-            Ok(cli) => run(cli, environment),
+        match parse(&arguments) {
+            Ok((cli, name)) => run(cli, name, environment),
             Err(error) => usage::report(&error, &arguments, early, &environment),
         }
     })
@@ -355,7 +424,19 @@ pub fn shield(json: bool, program: impl FnOnce() -> ExitCode) -> ExitCode {
     })
 }
 
-fn run(cli: Cli, environment: Environment) -> ExitCode {
+/// Understands the command line; the name of its command, such as `env sync`, is given beside it.
+fn parse(arguments: &[OsString]) -> Result<(Cli, String), clap::Error> {
+    let matches = Cli::command().try_get_matches_from(arguments)?;
+    let mut words = Vec::new();
+    let mut at = &matches;
+    while let Some((word, below)) = at.subcommand() {
+        words.push(word);
+        at = below;
+    }
+    Ok((Cli::from_arg_matches(&matches)?, words.join(" ")))
+}
+
+fn run(cli: Cli, name: String, environment: Environment) -> ExitCode {
     harden::no_core_dumps();
     let Cli { global, command } = cli;
     let ui = Ui::new(
@@ -366,10 +447,10 @@ fn run(cli: Cli, environment: Environment) -> ExitCode {
         &environment,
     );
     let entered = match &global.start_in {
-        Some(directory) => env::enter(directory),
+        Some(directory) => enter(directory),
         None => Ok(()),
     };
-    let directory = match entered.and_then(|()| env::working_directory()) {
+    let directory = match entered.and_then(|()| working_directory()) {
         Ok(directory) => directory,
         Err(error) => return ui.end(Err(error.into())),
     };
@@ -377,8 +458,10 @@ fn run(cli: Cli, environment: Environment) -> ExitCode {
         ui,
         environment: Arc::new(environment),
         directory,
+        record: Arc::new(Record::new(name)),
     };
     let outcome = command.run(&context);
+    context.log_access(&outcome);
     context.ui.end(outcome)
 }
 

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
+use super::reveal::Reveal;
 use super::{Context, FormatArg, differences};
 use crate::app::edit::{Again, Outcome};
 use crate::app::files::shell_word;
@@ -32,6 +33,8 @@ pub(super) struct Repair {
     show_values: bool,
     #[command(flatten)]
     format: FormatArg,
+    #[command(flatten)]
+    reveal: Reveal,
 }
 
 // The ways out.
@@ -59,6 +62,11 @@ enum Choice {
 
 impl Repair {
     pub(super) fn run(&self, context: &Context) -> Result<Exit, Failure> {
+        if self.show_values || self.way.edit {
+            self.reveal.permit(context)?;
+        } else {
+            self.reveal.note(context)?;
+        }
         let app = context.app();
         let path = &self.file;
         let diagnosis = app.diagnose(path, self.format.format());
@@ -106,6 +114,7 @@ impl Repair {
                 ("restore", Exit::OK)
             }
             Choice::Edit => {
+                self.reveal.permit(context)?;
                 let exit =
                     match app.repair_edit(path, diagnosis, |failure| again(context, failure))? {
                         Outcome::Changed | Outcome::Made => Exit::OK,

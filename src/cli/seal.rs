@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use super::reveal::Reveal;
 use super::{Context, FormatArg, differences};
 use crate::app::files::shell_word;
 use crate::app::seals::SealReport;
@@ -54,6 +55,19 @@ struct Chosen {
     show_values: bool,
     #[command(flatten)]
     format: FormatArg,
+    #[command(flatten)]
+    reveal: Reveal,
+}
+
+impl Chosen {
+    /// What prints values may need a reason.
+    fn permit(&self, context: &Context) -> Result<(), Failure> {
+        if self.show_values {
+            self.reveal.permit(context)
+        } else {
+            self.reveal.note(context)
+        }
+    }
 }
 
 impl Seal {
@@ -66,6 +80,7 @@ impl Seal {
 }
 
 fn show(context: &Context, chosen: &Chosen) -> Result<Exit, Failure> {
+    chosen.permit(context)?;
     let app = context.app();
     let mut answers = Vec::new();
     let mut exit = Exit::OK;
@@ -85,6 +100,7 @@ fn show(context: &Context, chosen: &Chosen) -> Result<Exit, Failure> {
 }
 
 fn accept(context: &Context, chosen: &Chosen, yes: bool) -> Result<Exit, Failure> {
+    chosen.permit(context)?;
     let app = context.app();
     let mut answers = Vec::new();
     let mut exit = Exit::UNCHANGED;

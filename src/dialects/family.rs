@@ -36,10 +36,12 @@ pub(super) fn agrees(dialect: Dialect, loader: Option<Loader>, spelled: &str, va
         Dialect::Node => match loader {
             Some(Loader::Dotenv) => true,
             Some(Loader::Dotenvx) => dotenvx_keeps(spelled, value),
-            _ => node_keeps(value) && dotenvx_keeps(spelled, value),
+            _ => node_keeps(value) && dotenvx_keeps(spelled, value) && deno_keeps(spelled, value),
         },
         Dialect::Expand => expanding_keep(loader, value),
-        Dialect::Portable => node_keeps(value) && dotenvx_keeps(spelled, value),
+        Dialect::Portable => {
+            node_keeps(value) && dotenvx_keeps(spelled, value) && deno_keeps(spelled, value)
+        }
         _ => true,
     };
     let quoting = matches!(dialect, Dialect::Node | Dialect::Expand | Dialect::Portable);
@@ -70,6 +72,11 @@ pub(super) fn looks_encrypted(value: &str) -> bool {
 /// `node --env-file` and `util.parseEnv` keep no CR, whatever is written.
 fn node_keeps(value: &str) -> bool {
     !value.contains('\r')
+}
+
+/// Deno replaces references outside of single quotes and backticks.
+fn deno_keeps(spelled: &str, value: &str) -> bool {
+    spelled.starts_with(['\'', '`']) || !value.contains('$')
 }
 
 /// dotenvx: single quotes keep everything; elsewhere it expands, runs and unescapes.

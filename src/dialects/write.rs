@@ -48,8 +48,10 @@ pub enum Unwritable {
     /// What dotenvx takes for its own.
     #[error("it begins with `encrypted:`, which dotenvx and dotenv-expand take for their own")]
     Encrypted,
-    /// dotenv, dotenvx and `node --env-file` disagree.
-    #[error("dotenv, dotenvx and `node --env-file` read it differently however it is written")]
+    /// dotenv, dotenvx, Deno and `node --env-file` disagree.
+    #[error(
+        "dotenv, dotenvx, Deno and `node --env-file` read it differently however it is written"
+    )]
     Family,
     /// `${…}`, which the reader replaces wherever it stands.
     #[error("it holds `${{`, which this reader replaces wherever it stands")]
@@ -92,7 +94,15 @@ impl Dialect {
         match own {
             Some(spelled) => Ok(spelled),
             None if self == Self::Node && loader == Some(Loader::Dotenvx) => {
-                Self::Expand.spelling(value, None)
+                // Its double quotes know `\t`, too.
+                Self::Expand.spelling(value, None).and_then(|spelled| {
+                    let tab = spelled.as_bytes().starts_with(b"\"") && text.contains("\\t");
+                    if tab {
+                        Err(Unwritable::Mixture)
+                    } else {
+                        Ok(spelled)
+                    }
+                })
             }
             None => Err(self.reason(text, loader)),
         }

@@ -64,9 +64,37 @@ pub const VARIABLES: &[(&str, &str)] = &[
         "PATH",
         "where editors, key commands and age plugins are found",
     ),
+    ("USER", "the name in the access log"),
     ("HOME", "the home directory"),
     ("USERPROFILE", "the home directory on Windows"),
     ("APPDATA", "holds mvx\\ on Windows"),
+];
+
+/// Variables by which coding assistants tell the commands that they run, each with who sets it.
+/// Sources: github.com/agentsmd/agents.md issue 136 (`AGENT`), and the lists that
+/// @vercel/detect-agent, unjs/std-env and aws-cdk-cli keep, in June 2026. Variables that stand in
+/// a person's own terminal as well (`CURSOR_TRACE_ID`, `REPL_ID`, settings of aider and goose) are
+/// not among them.
+pub const ASSISTANTS: &[(&str, &str)] = &[
+    (
+        "AGENT",
+        "the proposed common name: Goose, Amp, Bun and others",
+    ),
+    ("AI_AGENT", "another common name"),
+    ("CLAUDECODE", "Claude Code"),
+    ("CLAUDE_CODE", "Claude Code"),
+    ("CURSOR_AGENT", "Cursor"),
+    ("CODEX_SANDBOX", "Codex"),
+    ("CODEX_THREAD_ID", "Codex"),
+    ("CODEX_CI", "Codex"),
+    ("GEMINI_CLI", "Gemini CLI"),
+    ("COPILOT_CLI", "GitHub Copilot"),
+    ("OPENCODE", "OpenCode"),
+    ("OPENCODE_CALLER", "OpenCode"),
+    ("OPENCODE_CLIENT", "OpenCode"),
+    ("AUGMENT_AGENT", "Augment"),
+    ("CLINE_ACTIVE", "Cline"),
+    ("TRAE_AI_SHELL_ID", "TRAE"),
 ];
 
 /// What the environment said when the process started.
@@ -74,12 +102,16 @@ pub struct Environment {
     variables: BTreeMap<&'static str, OsString>,
 }
 
+/// What says that a variable is not meant.
+const NOT_SET: [&str; 4] = ["0", "false", "no", "off"];
+
 impl Environment {
     /// Reads the variables of [`VARIABLES`].
     pub fn read() -> Self {
         let mut environment = Self::of(
             VARIABLES
                 .iter()
+                .chain(ASSISTANTS)
                 .filter_map(|(name, _)| Some((*name, std::env::var_os(name)?))),
         );
         if environment.get(HOME).is_none()
@@ -120,6 +152,16 @@ impl Environment {
     /// A variable that names a file or directory.
     pub fn path(&self, name: &'static str) -> Option<&Path> {
         self.get(name).map(Path::new)
+    }
+
+    /// The variable by which a coding assistant says that it runs this command, if one does.
+    pub fn assistant(&self) -> Option<&'static str> {
+        let is_set = |name: &str| {
+            let value = self.variables.get(name);
+            value.is_some_and(|value| !NOT_SET.iter().any(|no| value.eq_ignore_ascii_case(no)))
+        };
+        let mut names = ASSISTANTS.iter().map(|(name, _)| *name);
+        names.find(|name| is_set(name))
     }
 
     /// The home directory.
@@ -236,6 +278,21 @@ mod tests {
         let environment = Environment::of([("EDITOR", ""), ("VISUAL", "vi")]);
         assert_eq!(environment.get("EDITOR"), None);
         assert_eq!(environment.text("VISUAL").unwrap(), Some("vi"));
+    }
+
+    #[test]
+    fn assistants_are_known_by_their_variables() {
+        let assistant = |variables: &[(&'static str, &'static str)]| {
+            Environment::of(variables.iter().copied()).assistant()
+        };
+        assert_eq!(assistant(&[]), None);
+        assert_eq!(assistant(&[("CI", "true")]), None);
+        assert_eq!(assistant(&[("GEMINI_CLI", "1")]), Some("GEMINI_CLI"));
+        assert_eq!(
+            assistant(&[("AGENT", "false"), ("AI_AGENT", "x")]),
+            Some("AI_AGENT")
+        );
+        assert_eq!(assistant(&[("AGENT", "0"), ("CLAUDECODE", "")]), None);
     }
 
     #[test]

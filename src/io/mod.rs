@@ -2,23 +2,35 @@
 //! the environment. Outside this module and `git` nothing touches the machine; `clippy.toml`
 //! refuses the standard library's own functions elsewhere and names the one to use from here.
 
+pub mod append;
 pub mod clock;
 pub mod env;
 pub mod file;
+pub mod forward;
+pub mod guard;
 pub mod harden;
 pub mod large;
 pub mod lock;
 pub mod look;
+#[cfg(unix)]
+pub mod outputs;
 pub mod private;
 pub mod process;
 pub mod programs;
+#[cfg(unix)]
+pub mod pty;
 pub mod random;
+pub mod relay;
 pub mod safe_text;
 pub mod signals;
 mod stale;
+pub mod stamps;
+pub mod start;
 pub mod stdio;
+pub mod syslog;
 pub mod terminal;
 pub mod walk;
+pub mod who;
 pub mod write;
 
 use std::io;

@@ -145,23 +145,41 @@ pub fn remove_left_over(environment: &Environment, path: &Path) -> Result<(), Io
     fs::remove_dir_all(path).map_err(failed)
 }
 
+/// Overwrites and removes a directory whose process has just gone; whether it is gone now. Only
+/// what looks like one of [`PrivateDirectory`]'s is touched.
+pub(crate) fn remove_abandoned(path: &Path) -> bool {
+    match looks_like_ours(path) {
+        Some(true) => {
+            overwrite_below(path);
+            fs::remove_dir_all(path).is_ok()
+        }
+        Some(false) => false,
+        None => true,
+    }
+}
+
 /// Takes hold of a directory that looks like one of [`PrivateDirectory`]'s and is left over.
 fn take_left_over(path: &Path) -> Option<File> {
-    let name = path.file_name()?.to_str()?;
-    let random = name.strip_prefix(PREFIX)?;
-    let made_here = random.len() == RANDOM && random.chars().all(|c| c.is_ascii_alphanumeric());
-    // the locks have a directory whose name may look the same
-    if !made_here || name == lock::own_name() {
-        return None;
-    }
-    let look = look::look(path).ok()??;
-    let private = look.mode.is_some_and(|mode| mode & 0o777 == 0o700);
-    let directory = look.kind == Some(crate::io::file::Kind::Directory) && look.link.is_none();
-    if directory && private {
+    if looks_like_ours(path)? {
         stale::take(path)
     } else {
         None
     }
+}
+
+/// Whether a path has the name and mode of a private directory; `None` if nothing is there.
+fn looks_like_ours(path: &Path) -> Option<bool> {
+    let name = path.file_name()?.to_str()?;
+    let random = name.strip_prefix(PREFIX).unwrap_or_default();
+    let made_here = random.len() == RANDOM && random.chars().all(|c| c.is_ascii_alphanumeric());
+    // the locks have a directory whose name may look the same
+    if !made_here || name == lock::own_name() {
+        return Some(false);
+    }
+    let look = look::look(path).ok()??;
+    let private = look.mode.is_some_and(|mode| mode & 0o777 == 0o700);
+    let directory = look.kind == Some(crate::io::file::Kind::Directory) && look.link.is_none();
+    Some(directory && private && look.is_own)
 }
 
 /// Where the system may have memory file systems.

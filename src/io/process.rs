@@ -213,10 +213,23 @@ impl Invocation {
             // a group of its own is stopped as a whole, but may not read from the terminal
             std::os::unix::process::CommandExt::process_group(&mut command, 0);
         }
-        let child = command
-            .spawn()
-            .map_err(|source| not_started(&self.program, source))?;
-        Running::watch(child, !self.may_ask)
+        let own_group = !self.may_ask;
+        let (child, clean_up) = signals::start_and_end(
+            || {
+                let child = command.spawn();
+                child.map_err(|source| not_started(&self.program, source))
+            },
+            |child| {
+                let id = child.id();
+                move || send(id, own_group, Ending::Kill)
+            },
+        )?;
+        Ok(Running {
+            child,
+            own_group,
+            ended: false,
+            _clean_up: clean_up,
+        })
     }
 }
 
@@ -262,23 +275,6 @@ struct Running {
 }
 
 impl Running {
-    fn watch(mut child: Child, own_group: bool) -> Result<Self, IoError> {
-        let id = child.id();
-        match signals::before_death(move || send(id, own_group, Ending::Kill)) {
-            Ok(clean_up) => Ok(Self {
-                child,
-                own_group,
-                ended: false,
-                _clean_up: clean_up,
-            }),
-            Err(error) => {
-                child.kill().ok();
-                child.wait().ok();
-                Err(error)
-            }
-        }
-    }
-
     /// The exit status, or `None` if the program runs on.
     fn wait_until(&mut self, deadline: Instant) -> io::Result<Option<ExitStatus>> {
         let mut pause = Duration::from_micros(100);

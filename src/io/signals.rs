@@ -29,14 +29,22 @@ pub struct InterruptsLeft(());
 /// this module.
 pub fn before_death(action: impl FnOnce() + Send + 'static) -> Result<CleanUp, IoError> {
     let mut registry = registry();
-    if !registry.watching {
-        watch().map_err(|source| IoError::Signals { source })?;
-        registry.watching = true;
-    }
-    let id = registry.next;
-    registry.next += 1;
-    registry.actions.push((id, Box::new(action)));
-    Ok(CleanUp { id })
+    registry.watch()?;
+    Ok(registry.register(action))
+}
+
+/// Starts something and registers what ends it, with no moment in between: a signal that comes
+/// meanwhile waits until it is registered. `start` must not call this module, and `action` is bound
+/// by what [`before_death`] says.
+pub fn start_and_end<T, A: FnOnce() + Send + 'static>(
+    start: impl FnOnce() -> Result<T, IoError>,
+    action: impl FnOnce(&T) -> A,
+) -> Result<(T, CleanUp), IoError> {
+    let mut registry = registry();
+    registry.watch()?;
+    let started = start()?;
+    let clean_up = registry.register(action(&started));
+    Ok((started, clean_up))
 }
 
 /// Leaves SIGINT and SIGQUIT to the command in the foreground, which got them from the terminal
@@ -44,6 +52,12 @@ pub fn before_death(action: impl FnOnce() + Send + 'static) -> Result<CleanUp, I
 pub fn leave_interrupts() -> InterruptsLeft {
     LEFT.fetch_add(1, Ordering::SeqCst);
     InterruptsLeft(())
+}
+
+/// Leaves every signal to the command that mvx stays beside, from now on: somebody else watches
+/// them and passes them on (`io::forward`), and mvx ends when the command does.
+pub(crate) fn leave_all() {
+    ALL_LEFT.store(true, Ordering::SeqCst);
 }
 
 /// Waits for the signal that has just been raised to end the process. Returns only if nobody
@@ -74,6 +88,23 @@ struct Registry {
     actions: Vec<(u64, Box<dyn FnOnce() + Send>)>,
 }
 
+impl Registry {
+    fn watch(&mut self) -> Result<(), IoError> {
+        if !self.watching {
+            watch().map_err(|source| IoError::Signals { source })?;
+            self.watching = true;
+        }
+        Ok(())
+    }
+
+    fn register(&mut self, action: impl FnOnce() + Send + 'static) -> CleanUp {
+        let id = self.next;
+        self.next += 1;
+        self.actions.push((id, Box::new(action)));
+        CleanUp { id }
+    }
+}
+
 static REGISTRY: Mutex<Registry> = Mutex::new(Registry {
     watching: false,
     next: 0,
@@ -82,6 +113,9 @@ static REGISTRY: Mutex<Registry> = Mutex::new(Registry {
 
 /// How many commands the interrupts are left to.
 static LEFT: AtomicUsize = AtomicUsize::new(0);
+
+/// Whether all signals are left to a command.
+static ALL_LEFT: AtomicBool = AtomicBool::new(false);
 
 fn registry() -> MutexGuard<'static, Registry> {
     REGISTRY.lock().unwrap_or_else(PoisonError::into_inner)
@@ -100,7 +134,7 @@ fn die_of(signal: i32) {
 
 fn is_left(signal: i32) -> bool {
     let from_terminal = signal == signal_hook::consts::SIGINT || signal == QUIT;
-    from_terminal && LEFT.load(Ordering::SeqCst) > 0
+    ALL_LEFT.load(Ordering::SeqCst) || (from_terminal && LEFT.load(Ordering::SeqCst) > 0)
 }
 
 #[cfg(unix)]
@@ -140,7 +174,7 @@ fn watch() -> std::io::Result<()> {
 
 /// The signals that are ignored, as bits from signal 1 on; Linux tells (`proc_pid_status(5)`).
 #[cfg(unix)]
-fn ignored_signals() -> u64 {
+pub(crate) fn ignored_signals() -> u64 {
     if !cfg!(target_os = "linux") {
         return 0;
     }
@@ -191,6 +225,21 @@ mod tests {
         let left = ids(registry());
         assert!(!left.contains(&gone) && left.contains(&stays));
         drop(second);
+    }
+
+    #[test]
+    fn what_did_not_start_is_not_ended() {
+        let failed = start_and_end(
+            || Err::<(), _>(IoError::NotFound { path: "x".into() }),
+            |()| || panic!("must not run"),
+        );
+        assert!(failed.is_err());
+        let (started, clean_up) = start_and_end(|| Ok(7), |_| || ()).unwrap();
+        assert_eq!(started, 7);
+        let id = clean_up.id;
+        assert!(registry().actions.iter().any(|(it, _)| *it == id));
+        drop(clean_up);
+        assert!(!registry().actions.iter().any(|(it, _)| *it == id));
     }
 
     #[test]

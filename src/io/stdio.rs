@@ -8,7 +8,8 @@
 
 use std::io::{self, Write};
 
-use crate::io::{IoError, file};
+use crate::io::relay::{Change, Ended, relay};
+use crate::io::{IoError, file, terminal};
 use crate::secret::Cleartext;
 
 /// All of standard input, of at most `limit` bytes.
@@ -18,6 +19,26 @@ pub fn read_stdin(limit: usize) -> Result<Cleartext, IoError> {
         path: "standard input".into(),
         limit,
     })
+}
+
+/// Passes standard input on to standard output, changed on the way, every piece at once. Ctrl-C is
+/// for who writes: his last words are passed on too, unless it is a person who types.
+pub fn pass_on(change: &mut impl Change) -> Result<(), IoError> {
+    if !terminal::is_stdin() {
+        let taken = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+        signal_hook::flag::register(signal_hook::consts::SIGINT, taken)
+            .map_err(|source| IoError::Signals { source })?;
+    }
+    #[cfg(unix)]
+    let ended = relay(raw_stdin()?, raw_stdout()?, change, None);
+    #[cfg(not(unix))]
+    let ended = relay(raw_stdin()?, raw_stdout()?, change);
+    match ended {
+        Ended::Whole => Ok(()),
+        Ended::NoReader => Err(IoError::StdoutClosed),
+        Ended::Reading(source) => Err(IoError::Stdin { source }),
+        Ended::Writing(source) => Err(IoError::Stdout { source }),
+    }
 }
 
 /// Standard output through one buffer of our own, which is wiped.
@@ -74,31 +95,42 @@ fn put(sink: &mut dyn Write, bytes: &[u8]) -> Result<(), IoError> {
 /// Bytes: what std buffers too; wiping more would cost page faults that small answers never need.
 const BUFFER: usize = 8 * 1024;
 
+/// Standard input, without a buffer.
 #[cfg(unix)]
-fn raw_stdin() -> Result<std::fs::File, IoError> {
+pub(crate) fn raw_stdin() -> Result<std::fs::File, IoError> {
     use std::os::fd::AsFd;
 
     let copy = io::stdin().as_fd().try_clone_to_owned();
     Ok(copy.map_err(|source| IoError::Stdin { source })?.into())
 }
 
+/// Standard output, without a buffer.
 #[cfg(unix)]
-fn raw_stdout() -> Result<std::fs::File, IoError> {
+pub(crate) fn raw_stdout() -> Result<std::fs::File, IoError> {
     use std::os::fd::AsFd;
 
     let copy = io::stdout().as_fd().try_clone_to_owned();
     Ok(copy.map_err(|source| IoError::Stdout { source })?.into())
 }
 
+/// Standard error, without a buffer.
+#[cfg(unix)]
+pub(crate) fn raw_stderr() -> Result<std::fs::File, IoError> {
+    use std::os::fd::AsFd;
+
+    let copy = io::stderr().as_fd().try_clone_to_owned();
+    Ok(copy.map_err(|source| IoError::Stdout { source })?.into())
+}
+
 #[cfg(not(unix))]
 #[expect(clippy::unnecessary_wraps, reason = "as on Unix")]
-fn raw_stdin() -> Result<io::Stdin, IoError> {
+pub(crate) fn raw_stdin() -> Result<io::Stdin, IoError> {
     Ok(io::stdin())
 }
 
 #[cfg(not(unix))]
 #[expect(clippy::unnecessary_wraps, reason = "as on Unix")]
-fn raw_stdout() -> Result<io::Stdout, IoError> {
+pub(crate) fn raw_stdout() -> Result<io::Stdout, IoError> {
     Ok(io::stdout())
 }
 

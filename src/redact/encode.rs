@@ -11,7 +11,7 @@ use crate::secret::Cleartext;
 /// bits of the neighbours is left out.
 pub(super) fn base64(value: &[u8], shift: usize, url: bool) -> Cleartext {
     let mut shifted = Cleartext::with_capacity(value.len() + shift);
-    shifted.push(&[0u8; 2][..shift.min(2)]);
+    (0..shift).for_each(|_| shifted.push(&[0]));
     shifted.push(value);
     let engine = if url {
         &URL_SAFE_NO_PAD
@@ -75,6 +75,10 @@ pub(super) fn percent(value: &[u8], kept: Option<&[u8]>, upper: bool, plus: bool
 
 /// How a JSON text (RFC 8259, 7) is written.
 #[derive(Clone, Copy, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "habits of programs, in every combination"
+)]
 pub(super) struct Json {
     /// `/` is escaped too, as PHP does.
     pub(super) slash: bool,

@@ -47,6 +47,11 @@ impl Filter {
         }
     }
 
+    /// Looks for these from now on: the same as before, and others.
+    pub fn renew(&mut self, patterns: Arc<Patterns>) {
+        self.patterns = patterns;
+    }
+
     /// Takes the next piece and appends to `out` what may be shown.
     pub fn feed(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
         if self.held.is_empty() {

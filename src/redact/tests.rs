@@ -163,7 +163,7 @@ fn many_values_with_one_beginning_are_told_apart() {
     let values: Vec<String> = (0..500)
         .map(|n| format!("https://host.example/{n}/end"))
         .collect();
-    let bytes: Vec<&[u8]> = values.iter().map(|value| value.as_bytes()).collect();
+    let bytes: Vec<&[u8]> = values.iter().map(String::as_bytes).collect();
     let text = values.join(" ") + " https://host.example/500/end https://h";
     let shown = filtered(filter(&bytes), text.as_bytes(), &[7]);
     let expected = vec!["***"; 500].join(" ") + " https://host.example/500/end https://h";
@@ -225,7 +225,7 @@ proptest! {
         text in vec(any::<u8>(), 0..400),
         sizes in vec(1_usize..50, 1..6),
     ) {
-        let bytes: Vec<&[u8]> = values.iter().map(|value| value.as_bytes()).collect();
+        let bytes: Vec<&[u8]> = values.iter().map(String::as_bytes).collect();
         prop_assert_eq!(filtered(filter(&bytes), &text, &sizes), text);
     }
 

@@ -119,7 +119,7 @@ impl Explain for GatherError {
     fn hints(&self) -> Vec<String> {
         match self {
             Self::Collision { .. } => vec![
-                "`mvx mv FILE KEY NEW` renames a key; `files` and `separator` of the profile say which keys it reads and how they are joined"
+                "rename one of the keys with `mvx mv`, or read fewer `files` in the profile; `separator` says how nested keys are joined"
                     .into(),
             ],
             Self::BadName { name, .. } => vec![format!(
@@ -129,7 +129,7 @@ impl Explain for GatherError {
                 vec!["names have letters, digits and `_`, and no digit first".into()]
             }
             Self::Missing { .. } => vec![
-                "`mvx set FILE KEY` adds a secret; `required` of the profile says which names must be there, and not be empty"
+                "`mvx set` adds a secret; `required` of the profile says which names must be there, and not be empty"
                     .into(),
             ],
             Self::NoSuchName { .. } => {

@@ -5,10 +5,13 @@
 //! [`template`]'s. A value comes out as it is or not at all: what a format does not carry is an
 //! error that names the variable, and a whole text is read back before it is handed on.
 
+pub mod block;
+pub mod example;
 pub mod flatten;
 pub mod gather;
 pub mod names;
 pub mod pipelines;
+pub mod placeholder;
 pub mod template;
 
 mod data;

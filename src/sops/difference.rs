@@ -105,6 +105,12 @@ pub fn differences(
     let vouched = |entry: &Entry<'_>| {
         same_key && entry.what == What::Encrypted && entry.by_keys && alone.contains(&entry.aad)
     };
+    let siblings = before.by_additional_data();
+    // What stands at another place with the same additional data can be copied here without a key.
+    let moved = |entry: &Entry<'_>| {
+        let mut others = siblings.get(entry.aad.as_str()).into_iter().flatten();
+        others.any(|other| other.path != entry.path && other.value == entry.value)
+    };
     let mut clear = Vec::new();
     for entry in &before.list {
         let Some(other) = after.find(entry) else {
@@ -133,7 +139,7 @@ pub fn differences(
             }
             _ if entry.value == other.value => {}
             (What::Clear, _) => clear.push(path()),
-            (what, _) => add(Change::Value(path(), what), same_key),
+            (what, _) => add(Change::Value(path(), what), same_key && !moved(other)),
         }
     }
     for entry in after
@@ -251,6 +257,16 @@ impl<'a> Entries<'a> {
         self.list.get(*index)
     }
 
+    /// The encrypted values by their additional data.
+    fn by_additional_data(&self) -> HashMap<&str, Vec<&Entry<'a>>> {
+        let mut by: HashMap<&str, Vec<&Entry<'a>>> = HashMap::new();
+        let encrypted = self.list.iter().filter(|one| one.what == What::Encrypted);
+        for entry in encrypted {
+            by.entry(&entry.aad).or_default().push(entry);
+        }
+        by
+    }
+
     /// The paths that the other version has too, in this one's order.
     fn order(&self, other: &Self) -> Vec<String> {
         let both = self.list.iter().filter(|entry| other.find(entry).is_some());
@@ -280,7 +296,7 @@ fn comments(version: Version<'_>) -> Vec<(bool, Cleartext)> {
     comments.collect()
 }
 
-/// A recipient without its wrapped key and date.
+/// A recipient without its wrapped key and date: `sops updatekeys` wraps anew for everybody.
 type Recipient = (usize, String, String, Vec<(String, Meta)>);
 
 fn recipients(metadata: &Metadata) -> Result<Vec<Recipient>, MetadataError> {
@@ -309,10 +325,15 @@ fn compare_recipients(
 ) -> Result<(), MetadataError> {
     let (before, after) = (recipients(old)?, recipients(new)?);
     let same = |a: &Recipient, b: &Recipient| a.1 == b.1 && a.2 == b.2;
+    // A second entry under the same name is somebody else's.
+    let count = |list: &[Recipient], one: &Recipient| {
+        let alike = list.iter().filter(|other| same(one, other));
+        alike.count()
+    };
     for one in &before {
         match after.iter().find(|other| same(one, other)) {
             None => add(Change::RecipientRemoved(one.1.clone(), one.2.clone()), true),
-            Some(other) if other != one => {
+            Some(other) if other != one || count(&before, one) != count(&after, one) => {
                 add(
                     Change::RecipientChanged(one.1.clone(), one.2.clone()),
                     false,
@@ -418,6 +439,7 @@ mod tests {
                 vec!["~c1", "Comments"],
             ),
             ("l: [x, y]\n", "l: [x, z]\n", vec!["~l[1]"]),
+            ("l: [x, y]\n", "l: [z, v]\n", vec!["~l[0]", "~l[1]"]),
             ("# p\na: x\n", "# q\na: x\n", vec!["Comments"]),
         ] {
             assert_eq!(changed(old, new), found, "{old:?} → {new:?}");
@@ -428,6 +450,12 @@ mod tests {
     fn what_nothing_vouches_for() {
         for (old, new, found) in [
             ("a: '1'\n", "a: 1\n", vec!["!a str int"]),
+            // items of a list have the same additional data
+            (
+                "l: ['1', '11']\n",
+                "l: ['11', '1']\n",
+                vec!["!~l[0]", "!~l[1]"],
+            ),
             ("a: x\n", "a: 1\n", vec!["!a str int"]),
             (
                 "c1: he\nc2: llo\na: x\n",

@@ -1,5 +1,7 @@
 //! Whether a plaintext holds what was authenticated.
 
+use std::collections::HashMap;
+
 use crate::document::{Body, Item, Kind, Tree, Value};
 use crate::keypath::{KeyPath, Segment};
 use crate::secret::Cleartext;
@@ -83,21 +85,40 @@ pub(crate) fn deviations(
 /// change, in a file of another writer (dotenv does not bring `\n` back, for one), stays allowed.
 pub(super) fn still_opens(
     store: &dyn Store,
-    (text, tree, opened): (&[u8], &Tree, &mut Opened),
+    (text, tree, written): (&[u8], &Tree, &mut Opened),
     cipher: &Cipher,
     before: Open<'_>,
 ) -> Result<(), SealError> {
-    let after = flaws(store, text, tree, opened)?;
+    let after = flaws(store, text, tree, written)?;
     if after == 0 {
         return Ok(());
     }
     let block = before.tree.meta().ok_or(MetadataError::NoMac)?;
     let metadata = Metadata::from_block(block);
     let (mut opened, _) = values(before.tree, &metadata, cipher, None, |_, error| Err(error))?;
-    if after > flaws(store, before.text, before.tree, &mut opened)? {
-        return Err(SealError::Proof);
+    if after <= flaws(store, before.text, before.tree, &mut opened)? {
+        return Ok(());
     }
-    Ok(())
+    // The sealed text is right: it is the plaintext that this file type has no spelling for, such as
+    // lines beside a comment that closes INI's triple quotes.
+    let items = before.tree.items.iter().zip(&opened.values);
+    let leaves = items.filter(|(item, _)| matches!(item.body, Body::Leaf(_)));
+    let old: HashMap<KeyPath, &Option<Value>> = leaves
+        .map(|(item, value)| (before.tree.path(item), value))
+        .collect();
+    let changed = tree
+        .items
+        .iter()
+        .zip(&written.values)
+        .find(|(item, value)| {
+            matches!(item.body, Body::Leaf(_)) && old.get(&tree.path(item)) != Some(value)
+        });
+    let Some((item, _)) = changed else {
+        return Err(SealError::Proof);
+    };
+    let path = tree.path(item).to_string();
+    let why = "beside its comment it would be read as something else in plaintext".into();
+    Err(StoreError::CannotCarry { path, why }.into())
 }
 
 /// How many values a text's plaintext does not give back; as many as there can be where its

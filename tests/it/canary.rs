@@ -95,6 +95,7 @@ fn commands_that_succeed() {
         "EDITOR=~/editor.sh mvx edit secrets/dev/new.enc.yaml",
         Nothing,
     );
+    hunt.deliver();
     hunt.every_command_was_run();
 }
 
@@ -551,6 +552,31 @@ impl Hunt {
         }
     }
 
+    /// What profiles write: the output holds values, and nothing else does.
+    fn deliver(&self) {
+        let sealed = self.seal("delivered.yaml");
+        let rules = self.repo.read(".sops-rules.toml");
+        let profile = format!(
+            "[env.local]\nfiles = [\"{sealed}\"]\noutput = \".env.local\"\nexample = \".env.example\"\n"
+        );
+        self.repo
+            .write(".sops-rules.toml", format!("{rules}{profile}"));
+        self.plain(".env.local", &format!("KEY={}\n", self.new));
+        for (line, code) in [
+            ("mvx env check", 1),
+            ("mvx env sync --dry-run", 0),
+            ("mvx env sync --gitignore", 0),
+            ("mvx env sync --json", 0),
+            ("mvx env check --json", 1),
+            ("mvx env example", 0),
+            ("mvx env check", 0),
+            ("mvx env check --names-only --format github", 0),
+            ("mvx env example --json", 0),
+        ] {
+            assert_eq!(self.run(line, Nothing), Some(code), "{line}");
+        }
+    }
+
     /// Runs a line in a shell, talkative, and searches everything it leaves.
     fn run(&self, line: &str, reveals: Reveals) -> Option<i32> {
         self.lines.borrow_mut().push(line.to_owned());
@@ -584,6 +610,12 @@ impl Hunt {
                 self.search(&String::from_utf8_lossy(&bytes), line, &name);
             }
         }
+        let log = self.repo.home(".local/state/mvx/access.jsonl");
+        self.search(
+            &fs::read_to_string(log).unwrap_or_default(),
+            line,
+            "the access log",
+        );
         for path in drafts() {
             let bytes = fs::read(&path).unwrap_or_default();
             let text = String::from_utf8_lossy(&bytes);

@@ -8,6 +8,7 @@ use std::process::{Child, Command};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::repo::Repo;
 use crate::support::Sandbox;
 
 pub(crate) const SIGHUP: i32 = 1;
@@ -52,6 +53,48 @@ fn plaintext_is_gone_after_every_signal() {
         send(&child, signal);
         assert_eq!(child.wait().unwrap().signal(), Some(signal));
         assert!(!file.parent().unwrap().exists(), "after signal {signal}");
+    }
+}
+
+/// However early the signal comes: there is no moment at which a program runs and nobody would end
+/// it.
+#[test]
+fn no_program_outlives_a_signal() {
+    if !Path::new("/proc/self/cmdline").exists() {
+        return;
+    }
+    let repo = Repo::new();
+    repo.seal("secrets/dev/app.yaml", "a: 1\n");
+    repo.hold_nothing();
+    let seconds = format!("300.{}", std::process::id());
+    let runs = || {
+        let processes = fs::read_dir("/proc").unwrap().flatten();
+        let lines = processes.filter_map(|it| fs::read(it.path().join("cmdline")).ok());
+        let lines: Vec<String> = lines
+            .map(|line| String::from_utf8_lossy(&line).into_owned())
+            .collect();
+        lines
+            .iter()
+            .any(|line| *line == format!("sleep\0{seconds}\0"))
+    };
+    let start = || {
+        let run = repo.mvx(["decrypt", "secrets/dev/app.enc.yaml"]);
+        run.env("MVX_AGE_KEY_CMD", format!("sleep {seconds}"))
+            .start()
+    };
+    let began = Instant::now();
+    let mut child = start();
+    assert!(wait_for(runs), "the command is started");
+    let usual = began.elapsed();
+    send(&child, SIGTERM);
+    child.wait().unwrap();
+    assert!(wait_for(|| !runs()));
+    for round in 0..40 {
+        let mut child = start();
+        thread::sleep(usual.mul_f64(0.5 + f64::from(round) / 80.0));
+        send(&child, SIGTERM);
+        assert_eq!(child.wait().unwrap().signal(), Some(SIGTERM));
+        assert!(wait_for(|| !runs()), "round {round}: it was left running");
     }
 }
 

@@ -135,6 +135,13 @@ impl App<'_> {
                 ["`rename` has the names on its left that keys make, without prefix: `db.password` makes `DB_PASSWORD`".into()],
             );
         }
+        if depth == Depth::Opened {
+            for entry in &gathered.entries {
+                if let Origin::Secret { file, key } = &entry.origin {
+                    self.record_keys(file, [key.to_string()]);
+                }
+            }
+        }
         Ok(gathered.entries)
     }
 

@@ -1,5 +1,10 @@
 //! Delivery: what the profiles of the rules gather for `.env` files and processes.
 
+pub mod check;
 pub mod deliver;
+pub mod example;
 mod expiry;
+pub mod place;
 pub mod profile;
+pub mod rendered;
+pub mod sync;

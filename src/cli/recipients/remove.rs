@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use super::add::{commit_together, if_not_openable};
+use crate::app::load::with_causes;
 use crate::app::many;
 use crate::app::mentions::Reach;
 use crate::app::register::Leaver;
@@ -53,7 +54,11 @@ impl Remove {
         } = app.plan(&request, || {});
         // What sops sealed under a name of its own outside of every rule is no secret file to the rules.
         let (others, unknown) = app.others_sealed_for(&leaver.key, &request.files, Reach::InGit)?;
-        open_still.extend(others);
+        open_still.extend(
+            others
+                .into_iter()
+                .map(|file| (file, "no rule covers it".to_owned())),
+        );
         for unknown in unknown {
             let file = unknown.file.display();
             let message = format!(
@@ -108,12 +113,15 @@ impl Remove {
                 ("key", json!(leaver.key)),
                 ("groups_removed", json!(leaver.groups)),
                 ("to_change", to_change(&readable)),
-                ("open_still", in_json(&open_still)),
+                (
+                    "open_still",
+                    open_still.iter().map(|(file, _)| in_json(file)).collect(),
+                ),
             ];
             fields.extend(answer.json);
             context.ui.json(&object(fields))?;
         } else {
-            self.print(context, &leaver, &readable, &open_still)?;
+            self.print(context, &leaver, &readable, open_still.is_empty())?;
         }
         match answer.outcome {
             Ok(_) if !open_still.is_empty() => Err(opens_still(name, &open_still)),
@@ -127,7 +135,7 @@ impl Remove {
         context: &Context,
         leaver: &Leaver,
         readable: &[Change],
-        open_still: &[PathBuf],
+        all: bool,
     ) -> Result<(), Failure> {
         let name = &leaver.name;
         for change in readable {
@@ -137,7 +145,7 @@ impl Remove {
             }
         }
         let values: usize = readable.iter().map(|change| change.secrets.len()).sum();
-        if readable.is_empty() && !open_still.is_empty() {
+        if values == 0 && !all {
             return Ok(());
         }
         if values == 0 {
@@ -167,18 +175,16 @@ impl Remove {
     }
 }
 
-/// The rules say nothing of these files, so that nobody can tell who else should open them.
-fn opens_still(name: &str, files: &[PathBuf]) -> Failure {
-    let files: Vec<String> = files
-        .iter()
-        .map(|file| file.display().to_string())
-        .collect();
-    let message = format!(
-        "{name} can still open {}, which no rule covers",
-        list(files, "and")
-    );
-    Failure::new(Exit::NO, "opens-still", message)
-        .hint("cover it with a [[files]] table in the rules, and run `mvx recipients sync`")
+/// What the register does not decide: files of other rules, or of none.
+fn opens_still(name: &str, files: &[(PathBuf, String)]) -> Failure {
+    let files = files.iter();
+    let lines = files.map(|(file, why)| format!("{}: {why}", file.display()));
+    let message = format!("{name} can still open this:");
+    let mut failure = Failure::new(Exit::NO, "opens-still", "");
+    failure.error = with_causes(message, lines.collect());
+    failure.hint(
+        "see to the rules that hold for each, and then `mvx recipients sync` takes the access",
+    )
 }
 
 fn with_groups(leaver: &Leaver) -> String {

@@ -75,6 +75,7 @@ fn a_first_day_without_a_key() {
     !/secrets/**/
     !/secrets/**/*.enc
     !/secrets/**/*.enc.*
+    .mvx-*.tmp
     $ EDITOR='sed -i s/example/real/' mvx edit secrets/dev/app.enc.yaml
     mvx: `sed` is not an editor that mvx can tell to keep no copies; check that it leaves none
     mvx: secrets/dev/app.enc.yaml: made and encrypted

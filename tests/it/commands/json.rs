@@ -78,6 +78,14 @@ fn answers_are_what_the_help_says() {
         "seal show, seal accept",
         "mvx --json seal show secrets/dev/a.enc.yaml",
     );
+    let rules = repo.read(".sops-rules.toml");
+    let profile = "[env.local]\nfiles = [\"secrets/dev/a.enc.yaml\"]\noutput = \".env.local\"\nexample = \".env.example\"\n";
+    repo.write(".sops-rules.toml", format!("{rules}{profile}"));
+    compare("env sync --dry-run", "mvx --json env sync --dry-run");
+    compare("env sync", "mvx --json env sync --yes");
+    compare("env example --dry-run", "mvx --json env example --dry-run");
+    compare("env check", "mvx --json env check");
+    compare("env example", "mvx --json env example");
     compare("repair", "mvx --json repair secrets/dev/a.enc.yaml");
     compare("ls", "mvx --json ls");
     compare("keys generate", "mvx --json keys generate -o ~/other.txt");

@@ -1,11 +1,15 @@
 //! Every command, as somebody at a terminal sees it: one file a command.
 
 mod access;
+mod access_log;
 mod clean;
 mod decrypt;
 mod doctor;
 mod edit;
 mod encrypt;
+mod env_check;
+mod env_example;
+mod env_sync;
 mod get;
 mod help;
 mod import;
@@ -21,6 +25,7 @@ mod recipients;
 mod recovery;
 mod rekey;
 mod repair;
+mod reveal;
 mod seal;
 mod set;
 mod unset;

@@ -143,3 +143,54 @@ fn a_shallow_clone_does_not_say_that_there_never_was_a_seal() {
     [1]
     "###);
 }
+
+#[test]
+fn rules_that_cannot_be_read_may_demand_a_seal() {
+    let repo = repo();
+    tampered(&repo, SWAP);
+    let outcome = repo.shell("rm -rf .git; git init -q; echo note >>.sops-rules.toml");
+    assert_eq!(outcome.code(), Some(0), "{outcome}");
+    insta::assert_snapshot!(repo.session("
+        mvx get secrets/dev/a.enc.yaml host_unencrypted
+        mvx decrypt --format yaml - <secrets/dev/a.enc.yaml | grep host
+    "), @r##"
+    $ mvx get secrets/dev/a.enc.yaml host_unencrypted
+    mvx: error: .sops-rules.toml: line 23: key with no value, expected `=`
+    [3]
+    $ mvx decrypt --format yaml - <secrets/dev/a.enc.yaml | grep host
+    host_unencrypted: ana
+    mvx: standard input: without a seal, and compared with no history
+    "##);
+    // One that has its seal opens all the same.
+    let good = repo_with_broken_rules();
+    let get = good.mvx(["get", FILE, "key"]).outcome();
+    assert_eq!(get.code(), Some(0), "{get}");
+}
+
+fn repo_with_broken_rules() -> Repo {
+    let repo = repo();
+    let rules = repo.read(".sops-rules.toml");
+    repo.write(".sops-rules.toml", format!("{rules}note\n"));
+    repo
+}
+
+#[test]
+fn items_of_a_list_cannot_change_places() {
+    let repo = Repo::new();
+    repo.seal("secrets/dev/a.yaml", "limits:\n  - \"1\"\n  - \"11\"\n");
+    repo.commit();
+    let text = repo.read(FILE);
+    let items: Vec<&str> = text
+        .lines()
+        .filter(|line| line.trim_start().starts_with("- "))
+        .take(2)
+        .collect();
+    let swapped = text
+        .replace(items[0], "@")
+        .replace(items[1], items[0])
+        .replace('@', items[1]);
+    repo.write(FILE, swapped);
+    tampered(&repo, "");
+    let get = repo.mvx(["get", FILE, "limits[0]"]).outcome();
+    assert_eq!(get.code(), Some(51), "{get}");
+}

@@ -2,6 +2,7 @@
 
 mod chains;
 mod comments;
+mod delivery;
 mod dice;
 mod documents;
 mod imports;
