@@ -12,6 +12,7 @@ mod encrypt_rules;
 mod env_check;
 mod env_example;
 mod env_sync;
+mod env_sync_faults;
 mod get;
 mod help;
 mod import;
