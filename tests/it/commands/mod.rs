@@ -13,6 +13,7 @@ mod env_check;
 mod env_example;
 mod env_render;
 mod env_sync;
+mod env_sync_faults;
 mod get;
 mod help;
 mod import;
