@@ -11,6 +11,7 @@ mod encrypt;
 mod encrypt_rules;
 mod env_check;
 mod env_example;
+mod env_render;
 mod env_sync;
 mod get;
 mod help;
