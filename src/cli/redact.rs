@@ -51,9 +51,9 @@ impl Redact {
                 &[],
             );
         }
-        drop(app);
         // a stream may last for days, and end with the process
-        context.log_started();
+        app.record_start();
+        drop(app);
         pass_on(patterns)?;
         Ok(Exit::OK)
     }
