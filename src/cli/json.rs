@@ -149,6 +149,10 @@ const SHAPES: &[(&str, &str)] = &[
         r#"{"exit_codes": [{"exit": 0, "meaning": "done"}]}"#,
     ),
     (
+        "run --dry-run",
+        r#"{"profile": "local", "variables": [{"name": "DB_PORT", "file": "a.enc.yaml", "key": "db.port"}]}"#,
+    ),
+    (
         "help environment",
         r#"{"environment": [{"name": "EDITOR", "meaning": "…"}]}"#,
     ),
