@@ -89,6 +89,8 @@ impl NewKey {
     }
 }
 
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
 impl App<'_> {
     /// Seals a plaintext. Nothing is written unless the result was opened again and is the same.
     pub fn encrypt(&self, request: Request<'_>) -> Result<Encrypted, Failure> {
@@ -249,9 +251,16 @@ impl App<'_> {
             now: &now,
             random: &mut random,
         };
-        let done = sealer
-            .seal(plaintext.as_bytes(), metadata, previous)
-            .at(name)?;
+        let mark = (format == Format::Json)
+            .then(|| plaintext.as_bytes().strip_prefix(BYTE_ORDER_MARK))
+            .flatten();
+        if mark.is_some() {
+            self.note(format!(
+                "{name}: left out the byte-order mark, because JSON has none and sops reads no file with one"
+            ));
+        }
+        let text = mark.unwrap_or(plaintext.as_bytes());
+        let done = sealer.seal(text, metadata, previous).at(name)?;
         if done.references > 0 {
             self.note(format!(
                 "{name}: {} written out in the encrypted file, as sops does",

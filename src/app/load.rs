@@ -250,7 +250,11 @@ pub fn with_causes(message: String, causes: Vec<String>) -> anyhow::Error {
 pub fn parse_sealed(name: &str, format: Format, original: Cleartext) -> Result<Sealed, Failure> {
     let store = format.store();
     let expanded = store.expand(original.as_bytes()).at(name)?;
-    let text = expanded.map_or_else(|| original.duplicate(), |expanded| expanded.text);
+    let text = match expanded {
+        Some(expanded) => expanded.text,
+        None if format == Format::Dotenv => as_written(&original),
+        None => original.duplicate(),
+    };
     let tree = store.parse(text.as_bytes()).at(name)?;
     let Some(block) = tree.meta() else {
         return Err(not_sealed(name, format));
@@ -264,6 +268,28 @@ pub fn parse_sealed(name: &str, format: Format, original: Cleartext) -> Result<S
         tree,
         metadata,
     })
+}
+
+/// A sealed dotenv file as it was written: git may have put a CR at the end of every line
+/// (`core.autocrlf`), which would become part of every value. Nobody writes the metadata's lines with
+/// one.
+fn as_written(text: &Cleartext) -> Cleartext {
+    let bytes = text.as_bytes();
+    let ends = memchr::memchr_iter(b'\n', bytes).count();
+    if ends == 0 || memchr::memmem::find_iter(bytes, b"\r\n").count() != ends {
+        return text.duplicate();
+    }
+    let mut written = Cleartext::default();
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        match line.strip_suffix(b"\r\n") {
+            Some(line) => {
+                written.push(line);
+                written.push(b"\n");
+            }
+            None => written.push(line),
+        }
+    }
+    written
 }
 
 /// A file without a `sops` block where a sealed one is needed.

@@ -150,15 +150,16 @@ impl App<'_> {
     fn say_how_far(&self, path: &Path, reach: Reach) {
         if reach == Reach::CutShort {
             self.note(format!(
-                "{}: without a seal, as in the last {COMMITS} commits; older ones were not looked at",
+                "{}: without a seal, as in the {COMMITS} newest commits or as many as this clone has; older ones were not looked at",
                 path.display()
             ));
         }
     }
 
     /// The work trees that may remember the file: the one it stands in, and the one of what it leads
-    /// to. Says so where git cannot be asked.
-    fn histories_of(&self, path: &Path) -> Vec<WorkTree> {
+    /// to; and whether there is another one. Says so where git cannot be asked.
+    fn histories_of(&self, path: &Path) -> (Vec<WorkTree>, Reach) {
+        let mut reach = Reach::Whole;
         let mut trees: Vec<WorkTree> = Vec::new();
         let real = file::canonical(path).ok();
         for path in [Some(path), real.as_deref()].into_iter().flatten() {
@@ -169,6 +170,7 @@ impl App<'_> {
             match git::work_tree_of(path) {
                 Ok(tree) => trees.extend(tree),
                 Err(error) => {
+                    reach = Reach::CutShort;
                     // A name that was given for what came on standard input need not exist.
                     if file::kind(path).is_ok_and(|kind| kind.is_some()) {
                         self.note(format!(
@@ -179,7 +181,7 @@ impl App<'_> {
                 }
             }
         }
-        trees
+        (trees, reach)
     }
 
     /// The newest version in git that is good. `file` is the one at hand, whose data key is tried
@@ -201,8 +203,9 @@ impl App<'_> {
         format: Format,
         wanted: Wanted,
     ) -> Result<Search, Failure> {
-        let mut found = Search::None(Reach::Whole);
-        for tree in self.histories_of(path) {
+        let (trees, reach) = self.histories_of(path);
+        let mut found = Search::None(reach);
+        for tree in trees {
             let names = tree.names_of(path, self.directory());
             let reach = tree.versions(&names, COMMITS, |version| {
                 let sealed = memchr::memmem::find(version.bytes.as_bytes(), b"mvx_seal").is_some();

@@ -8,7 +8,7 @@ use super::reveal::Reveal;
 use super::{Context, FormatArg, differences};
 use crate::app::files::shell_word;
 use crate::app::seals::SealReport;
-use crate::app::trust::{COMMITS, commit_name};
+use crate::app::trust::commit_name;
 use crate::cli::json::in_json;
 use crate::error::{Exit, Failure};
 use crate::io::terminal;
@@ -220,7 +220,7 @@ fn verdict(report: &SealReport) -> String {
             format!("{state}; none of your identities opens the version in git that has one")
         }
         None if report.cut_short => format!(
-            "{state}, and neither has its version in any of the last {COMMITS} commits; older ones were not looked at"
+            "{state}, and neither has its version in any commit that was looked at; there may be older ones"
         ),
         None => format!("{state}, and git has no version of it that does"),
     }

@@ -145,19 +145,31 @@ fn javascript(package_json: &str, bun: Option<&str>) -> (Dialect, Option<Loader>
     };
     let depends = |name: &str| format!("depends on {name}");
     // These may come with any version of dotenv-expand, and the newest runs `$(…)`.
-    for name in ["dotenv-expand", "vite", "react-scripts", "@nestjs/config"] {
+    for name in [
+        "dotenv-expand",
+        "dotenv-cli",
+        "vite",
+        "react-scripts",
+        "@nestjs/config",
+    ] {
         if has(name) {
             return (Dialect::Expand, None, depends(name));
         }
     }
+    // A script may have another reader than the dependency that stands there.
+    let only = |loader| {
+        let others = ["dotenvx", "--env-file"];
+        let alone = !others.iter().any(|other| package_json.contains(other));
+        alone.then_some(loader)
+    };
     for name in ["next", "@next/env"] {
         if has(name) {
-            return (Dialect::Expand, Some(Loader::Next), depends(name));
+            return (Dialect::Expand, only(Loader::Next), depends(name));
         }
     }
     if let Some(lock) = bun {
         let says = format!("has {lock} beside it, and Bun expands");
-        return (Dialect::Expand, Some(Loader::Bun), says);
+        return (Dialect::Expand, only(Loader::Bun), says);
     }
     match (has("@dotenvx/dotenvx"), has("dotenv")) {
         (true, true) => (Dialect::Node, None, depends("dotenv and @dotenvx/dotenvx")),
@@ -166,7 +178,7 @@ fn javascript(package_json: &str, bun: Option<&str>) -> (Dialect, Option<Loader>
             Some(Loader::Dotenvx),
             depends("@dotenvx/dotenvx"),
         ),
-        (false, true) => (Dialect::Node, Some(Loader::Dotenv), depends("dotenv")),
+        (false, true) => (Dialect::Node, only(Loader::Dotenv), depends("dotenv")),
         (false, false) => (
             Dialect::Node,
             None,
@@ -227,6 +239,18 @@ mod tests {
                 Dialect::Node,
                 Some(Loader::Dotenvx),
                 "package.json depends on @dotenvx/dotenvx",
+            ),
+            (
+                r#"{"scripts": {"dev": "dotenvx run -- node ."}, "dependencies": {"dotenv": "17"}}"#,
+                Dialect::Node,
+                None,
+                "package.json depends on dotenv",
+            ),
+            (
+                r#"{"dependencies": {"dotenv-cli": "8"}}"#,
+                Dialect::Expand,
+                None,
+                "package.json depends on dotenv-cli",
             ),
             (
                 "not json",

@@ -27,15 +27,15 @@ pub struct Version {
 pub enum Reach {
     /// It was, or as much as was wanted.
     Whole,
-    /// There are older commits.
+    /// There are older commits, or may be: the clone is shallow, or git could not be asked.
     CutShort,
 }
 
 impl WorkTree {
     /// Calls `each` with the versions of a file that `HEAD` and the commits before it have under
     /// these names (paths from the root), newest first, each content once, until it breaks. Looks at
-    /// no more than `commits` commits, and says whether it saw the end. Nothing is fetched: what a
-    /// shallow or partial clone lacks is not seen.
+    /// no more than `commits` commits, and says whether it saw the end. Nothing is fetched: the
+    /// end of a shallow clone is none, and what a partial clone lacks is not seen.
     pub fn versions(
         &self,
         names: &[PathBuf],
@@ -91,7 +91,11 @@ impl WorkTree {
                 }
             }
         }
-        Ok(Reach::Whole)
+        Ok(if self.repository.is_shallow() {
+            Reach::CutShort
+        } else {
+            Reach::Whole
+        })
     }
 
     /// The names, from the root, under which git may know the file at `path`: the one that was

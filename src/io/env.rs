@@ -15,6 +15,9 @@ use std::path::{Path, PathBuf};
 
 use crate::io::IoError;
 
+/// The variables whose text is a private key: no program that mvx starts needs them.
+pub const PRIVATE_KEYS: [&str; 2] = ["MVX_AGE_KEY", "SOPS_AGE_KEY"];
+
 /// Every variable that mvx reads, with what it means.
 pub const VARIABLES: &[(&str, &str)] = &[
     ("MVX_AGE_KEY", "age identities, one a line"),

@@ -14,7 +14,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::io::{IoError, file, signals};
+use crate::io::{IoError, env, file, signals};
 use crate::secret::Cleartext;
 
 /// What happens to a program's standard error.
@@ -234,8 +234,8 @@ impl Invocation {
 }
 
 /// Runs a program in the foreground with mvx's own terminal, such as an editor, and waits for as
-/// long as it takes. Ctrl-C is the program's meanwhile. Its exit status; `None` where a signal
-/// ended it.
+/// long as it takes. Ctrl-C is the program's meanwhile. It sees mvx's environment but for private
+/// keys. Its exit status; `None` where a signal ended it.
 pub fn foreground(
     program: impl Into<OsString>,
     arguments: &[OsString],
@@ -247,6 +247,9 @@ pub fn foreground(
     command
         .args(arguments)
         .envs(set.iter().map(|(name, value)| (name, value)));
+    for name in env::PRIVATE_KEYS {
+        command.env_remove(name);
+    }
     if let Some(directory) = directory {
         command.current_dir(directory);
     }

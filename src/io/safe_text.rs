@@ -22,14 +22,17 @@ pub fn safe(text: &str) -> Cow<'_, str> {
 }
 
 /// Unicode's categories Cc, the bidirectional controls of UAX #9 section 2, line and paragraph
-/// separators, and the default ignorable characters that show as nothing.
+/// separators, and the default ignorable characters (`Default_Ignorable_Code_Point` of UAX #44), which
+/// show as nothing.
 fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(
             c,
-            '\u{00ad}' | '\u{061c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
-                | '\u{e0000}'..='\u{e007f}'
+            '\u{00ad}' | '\u{034f}' | '\u{061c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+                | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+                | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
+                | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}'
         )
 }
 
@@ -46,6 +49,10 @@ mod tests {
         assert_eq!(
             safe("zero\u{200b}width\u{feff}"),
             "zero\\u{200b}width\\u{feff}"
+        );
+        assert_eq!(
+            safe("\u{3164}a\u{fe0f}\u{e0100}"),
+            "\\u{3164}a\\u{fe0f}\\u{e0100}"
         );
     }
 

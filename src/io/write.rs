@@ -111,14 +111,18 @@ pub fn write_draft<T, E: From<IoError>>(
 /// Whether a file is one of mvx's own temporary files that was left behind when the process was
 /// killed or the machine stopped: the file that was being written is as it was.
 pub fn is_left_over(path: &Path) -> bool {
+    is_temporary(path) && stale::take(path).is_some()
+}
+
+/// Whether a file has the name of one of mvx's own temporary files, in use or not.
+pub fn is_temporary(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let random = name
         .strip_prefix(TEMPORARY_PREFIX)
         .and_then(|rest| rest.strip_suffix(TEMPORARY_SUFFIX));
-    let ours = random.is_some_and(|random| {
+    random.is_some_and(|random| {
         random.len() == TEMPORARY_RANDOM && random.chars().all(|c| c.is_ascii_alphanumeric())
-    });
-    ours && stale::take(path).is_some()
+    })
 }
 
 /// What to do with a file that is there already.

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::io::env::Environment;
+use crate::io::env::{self, Environment};
 use crate::io::process::{Invocation, Output, Stderr};
 use crate::io::{IoError, file};
 use crate::keys::machine::{CommandError, KeyCommand, KeyFile, MAX_KEY_BYTES, Machine, Platform};
@@ -56,7 +56,10 @@ impl Machine for System {
 
     fn run(&self, command: &KeyCommand<'_>) -> Result<Cleartext, CommandError> {
         let program = || command.program.to_owned();
-        let output = Invocation::new(command.program, command.arguments)
+        let invocation = Invocation::new(command.program, command.arguments);
+        let output = env::PRIVATE_KEYS
+            .into_iter()
+            .fold(invocation, Invocation::without)
             .with("SOPS_AGE_RECIPIENT", command.recipient)
             .timeout(command.timeout)
             .limit(MAX_KEY_BYTES)

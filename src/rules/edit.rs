@@ -180,8 +180,20 @@ pub fn replace_key(
     checked(text, &wanted)
 }
 
+/// How a private key begins, where the text is one.
+fn private_beginning(text: &str) -> Option<&'static str> {
+    let text = text.to_ascii_uppercase();
+    let mut beginnings = ["AGE-SECRET-KEY-", "AGE-PLUGIN-"].into_iter();
+    beginnings.find(|beginning| text.contains(beginning))
+}
+
 fn must_be_new(rules: &Rules, new: &NewRecipient<'_>) -> Result<(), EditError> {
     let name = new.name;
+    // Typed in the wrong place: it would be committed.
+    if let Some(beginning) = private_beginning(name) {
+        let name = format!("{beginning}…");
+        return Err(EditError::BadName { name });
+    }
     if !is_name(name) {
         return Err(EditError::BadName { name: name.into() });
     }

@@ -1,7 +1,7 @@
 //! No value gets where it is not meant to be: every command runs over files seeded with known
 //! values, and what it prints, says and leaves behind is searched for them, raw and encoded.
 //!
-//! These reveal on standard output, and nowhere else: `decrypt`, `get`. An editor that `edit`
+//! These reveal on standard output, and nowhere else: `decrypt`, `get`, `env render`. An editor that `edit`
 //! starts sees the plaintext; its draft is gone afterwards.
 
 use std::collections::BTreeSet;
@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE};
 use clap::CommandFactory;
+use mvx::render::Format;
 
 use crate::repo::{CAROL, Repo, fixture};
 
@@ -350,6 +351,29 @@ impl Hunt {
             ("mvx env example --json", 0),
         ] {
             assert_eq!(self.run(line, Nothing), Some(code), "{line}");
+        }
+        self.render();
+    }
+
+    /// What renders prints values where it succeeds, and nothing of them where it does not.
+    fn render(&self) {
+        self.plain("bad.tmpl", "{{ mvx:M_BLOCK }}");
+        for format in Format::all() {
+            let flags = match format {
+                Format::Dotenv(dialect) => format!("--dialect {}", dialect.name()),
+                other => format!("--format {}", other.name()),
+            };
+            self.run(&format!("mvx env render {flags}"), Stdout);
+            let to_file = format!("mvx env render {flags} -o .env.local --overwrite");
+            self.run(&to_file, Nothing);
+            self.run(&(to_file + " --json"), Nothing);
+        }
+        for line in [
+            "mvx env render --template bad.tmpl",
+            "mvx env render --template bad.tmpl --json",
+            "mvx env render --format docker --json",
+        ] {
+            assert_eq!(self.run(line, Nothing), Some(4), "{line}");
         }
     }
 

@@ -86,6 +86,8 @@ impl App<'_> {
             }
             if let Some(found) = temporary(path).or_else(|| copy(path, &originals)) {
                 findings.push(found);
+            } else if write::is_temporary(path) {
+                // somebody may still write it
             } else if let Some(of) = plain.get(path) {
                 if !has_metadata(path)? {
                     findings.push(finding(path, What::Plaintext, Some(of)));

@@ -8,6 +8,7 @@ use crate::app::env::deliver::{Delivery, Request};
 use crate::app::env::profile::is_link;
 use crate::app::env::rendered::{Form, command, may_steer};
 use crate::app::files::{directory_is_there, has_metadata, shell_word};
+use crate::app::surroundings::who_reads;
 use crate::dialects::Dialect;
 use crate::dialects::detect::{Choice, choose};
 use crate::error::{At as _, Exit, Failure};
@@ -187,7 +188,7 @@ impl App<'_> {
             .unwrap_or_else(|| PathBuf::from(".env"));
         let start = file::canonical(file::directory_of(&self.directory().join(&file)))
             .unwrap_or_else(|_| self.directory().to_owned());
-        let found = self.who_reads(&file, &start)?;
+        let found = who_reads(&file, &start)?;
         let named = wanted
             .map(|dialect| (dialect, "`--dialect` says so".to_owned()))
             .or_else(|| {

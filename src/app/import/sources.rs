@@ -5,6 +5,7 @@ use std::path::Path;
 use super::{Input, ReadInput, Request};
 use crate::app::App;
 use crate::app::files::{STDIN, Wanted, no_such_file};
+use crate::app::surroundings::who_reads;
 use crate::error::{At as _, Exit, Failure};
 use crate::git;
 use crate::git::committed::History;
@@ -62,7 +63,7 @@ impl App<'_> {
                     self.directory().to_owned()
                 };
                 // Where several programs are told of, what they agree on is read.
-                if let [one] = self.who_reads(&path, &start)?.as_slice() {
+                if let [one] = who_reads(&path, &start)?.as_slice() {
                     (*dialect, told_by) = (one.dialect, Some(one.source.clone()));
                 }
             }

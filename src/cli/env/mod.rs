@@ -49,8 +49,8 @@ enum Command {
     /// Print what a profile delivers, in any format, or fill a template with it
     ///
     /// The formats are dotenv, json, yaml, shell (export lines), k8s (a Secret), docker (--env-file),
-    /// systemd (EnvironmentFile=), tfvars, github ($GITHUB_ENV, masked), gitlab (a dotenv report) and
-    /// azure (task.setvariable). A dotenv file is written for the program that reads it: portable,
+    /// systemd (`EnvironmentFile=`), tfvars, github (`GITHUB_ENV`, masked), gitlab (a dotenv report)
+    /// and azure (task.setvariable). A dotenv file is written for the program that reads it: portable,
     /// node, expand, shell, compose, python, docker or rust. A value that the format does not carry
     /// is an error which names one that does: no value comes out changed. docs/env.md has the rules
     /// of each.

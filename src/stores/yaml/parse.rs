@@ -116,13 +116,13 @@ impl<'t> Builder<'t> {
                 return Err(self.syntax(range.start, "an alias that was not written out"));
             }
             Event::Scalar(value, style, _, tag) => {
-                let tag = tag
-                    .as_deref()
-                    .map_or(Tag::None, |tag| match tag.core_suffix() {
+                let tag = tag.as_deref().map_or(Tag::None, |tag| {
+                    match tag.suffix_in_namespace(Tag::CORE).as_deref() {
                         Some(suffix) => Tag::core(suffix),
                         None if tag.suffix().is_empty() => Tag::None,
                         None => Tag::Local,
-                    });
+                    }
+                });
                 self.scalar(value, style, tag, span)?;
             }
             Event::MappingStart(style, ..) => self.open(Shape::Map, style, &range)?,

@@ -27,7 +27,11 @@ pub(super) enum Tag {
 }
 
 impl Tag {
-    /// By the suffix of a `tag:yaml.org,2002:` tag.
+    /// What the tags of YAML itself begin with.
+    pub(super) const CORE: &str = "tag:yaml.org,2002:";
+
+    /// By the suffix of a `tag:yaml.org,2002:` tag; sops takes those that nobody knows for local
+    /// ones.
     pub(super) fn core(suffix: &str) -> Self {
         match suffix {
             "str" => Self::Str,
@@ -37,7 +41,8 @@ impl Tag {
             "null" => Self::Null,
             "timestamp" => Self::Timestamp,
             "binary" => Self::Binary,
-            _ => Self::Other,
+            "seq" | "map" => Self::Other,
+            _ => Self::Local,
         }
     }
 }

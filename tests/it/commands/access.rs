@@ -418,3 +418,16 @@ fn a_run_that_is_killed_leaves_whole_files_and_is_taken_up_again() {
         }
     }
 }
+
+#[test]
+fn a_private_key_does_not_become_a_name() {
+    let repo = Repo::new();
+    let key = fs::read_to_string(repo.home(".config/mvx/keys.txt")).unwrap();
+    let key = key.lines().last().unwrap();
+    let before = repo.read(".sops-rules.toml");
+    let add = ["recipients", "add", key, CAROL, "--group", "team", "--yes"];
+    let outcome = repo.mvx(add).outcome();
+    assert_ne!(outcome.code(), Some(0), "{outcome}");
+    assert!(!outcome.stderr.contains(key), "{outcome}");
+    assert_eq!(repo.read(".sops-rules.toml"), before);
+}

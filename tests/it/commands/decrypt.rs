@@ -553,3 +553,33 @@ fn broken_rules_keep_nobody_from_opening_a_file() {
     [4]
     "###);
 }
+
+/// git on Windows does that, and one line in `.gitattributes`.
+#[test]
+fn a_dotenv_file_that_git_gave_other_line_ends_opens() {
+    let repo = Repo::new();
+    let sealed = repo.seal("secrets/dev/.env", "# note\nA=1\nB=two\n");
+    repo.write("secrets/dev/.enc.env", sealed.replace('\n', "\r\n"));
+    assert_eq!(
+        repo.plaintext("secrets/dev/.enc.env"),
+        "# note\nA=1\nB=two\n"
+    );
+    let set = repo
+        .mvx(["set", "-q", "secrets/dev/.enc.env", "A"])
+        .stdin("2")
+        .outcome();
+    assert_eq!(set.code(), Some(0), "{set}");
+    assert_eq!(
+        repo.plaintext("secrets/dev/.enc.env"),
+        "# note\nA=2\nB=two\n"
+    );
+    // A line end in clear that was there before it was sealed is the value's own.
+    let mixed = sealed.replace("B=", "C=x\r\nB=");
+    repo.write("secrets/dev/.enc.env", mixed);
+    assert_ne!(
+        repo.mvx(["decrypt", "secrets/dev/.enc.env"])
+            .outcome()
+            .code(),
+        Some(0)
+    );
+}

@@ -476,3 +476,30 @@ fn rules_decide_the_type_where_the_name_does_not() {
     A=ENC
     "###);
 }
+
+#[test]
+fn the_editor_and_a_key_command_see_no_private_key() {
+    let repo = Repo::new();
+    repo.seal("secrets/dev/a.yaml", "a: 1\n");
+    let key = fs::read_to_string(repo.home(".config/mvx/keys.txt")).unwrap();
+    let key = key.lines().last().unwrap();
+    let editor = repo.editor("env > \"$HOME/seen\"");
+    let outcome = repo
+        .mvx(["edit", "secrets/dev/a.enc.yaml"])
+        .env("EDITOR", &editor)
+        .env("MVX_AGE_KEY", key)
+        .env("SOPS_AGE_KEY", key)
+        .outcome();
+    assert_eq!(outcome.code(), Some(200), "{outcome}");
+    let seen = fs::read_to_string(repo.home("seen")).unwrap();
+    assert!(seen.contains("EDITOR=") && !seen.contains(key), "{seen}");
+    let command = format!("{} {}", editor.display(), "x");
+    let outcome = repo
+        .mvx(["decrypt", "secrets/dev/a.enc.yaml"])
+        .env("SOPS_AGE_KEY", key)
+        .env("MVX_AGE_KEY_CMD", command)
+        .outcome();
+    assert_eq!(outcome.stdout(), "a: 1\n", "{outcome}");
+    let seen = fs::read_to_string(repo.home("seen")).unwrap();
+    assert!(!seen.contains(key), "{seen}");
+}

@@ -12,6 +12,7 @@ mod encrypt_plaintext;
 mod encrypt_rules;
 mod env_check;
 mod env_example;
+mod env_render;
 mod env_sync;
 mod env_sync_places;
 mod get;

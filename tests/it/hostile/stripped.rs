@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 use crate::repo::Repo;
+use crate::support::without_seal;
 
 const FILE: &str = "secrets/dev/a.enc.yaml";
 
@@ -111,11 +112,36 @@ fn a_history_that_is_too_long_to_look_at_is_said() {
     "), @r##"
     $ mvx get secrets/dev/a.enc.yaml host_unencrypted
     ana
-    mvx: secrets/dev/a.enc.yaml: without a seal, as in the last 1000 commits; older ones were not looked at
+    mvx: secrets/dev/a.enc.yaml: without a seal, as in the 1000 newest commits or as many as this clone has; older ones were not looked at
     $ mvx seal show secrets/dev/a.enc.yaml
-    secrets/dev/a.enc.yaml: carries no seal, and neither has its version in any of the last 1000 commits; older ones were not looked at
+    secrets/dev/a.enc.yaml: carries no seal, and neither has its version in any commit that was looked at; there may be older ones
     [1]
     "##);
+}
+
+#[test]
+fn a_shallow_clone_does_not_say_that_there_never_was_a_seal() {
+    let repo = Repo::new();
+    repo.seal("secrets/dev/a.yaml", "a: hidden\n");
+    repo.commit();
+    repo.write(
+        "secrets/dev/a.enc.yaml",
+        without_seal(&repo.read("secrets/dev/a.enc.yaml")),
+    );
+    repo.commit();
+    insta::assert_snapshot!(repo.session("
+        git clone -q --depth 1 \"file://$PWD\" ../clone
+        cd ../clone && mvx decrypt secrets/dev/a.enc.yaml
+        cd ../clone && mvx seal show secrets/dev/a.enc.yaml
+    "), @r###"
+    $ git clone -q --depth 1 "file://$PWD" ../clone
+    $ cd ../clone && mvx decrypt secrets/dev/a.enc.yaml
+    a: hidden
+    mvx: secrets/dev/a.enc.yaml: without a seal, as in the 1000 newest commits or as many as this clone has; older ones were not looked at
+    $ cd ../clone && mvx seal show secrets/dev/a.enc.yaml
+    secrets/dev/a.enc.yaml: carries no seal, and neither has its version in any commit that was looked at; there may be older ones
+    [1]
+    "###);
 }
 
 #[test]

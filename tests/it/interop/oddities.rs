@@ -243,3 +243,34 @@ fn unknown_metadata_survives_a_change() {
         pair.open_with_sops(name);
     }
 }
+
+/// What YAML itself calls a type goes with the value; sops would take what it names for the envelope.
+#[test]
+fn values_with_a_tag_of_yaml_open_in_sops() {
+    let Some(pair) = Pair::new() else { return };
+    pair.rule("");
+    let text = "a: !!binary aGVsbG8=\nb: !!timestamp \"2024-01-02\"\nc: !!str 1\nd: !local x\ne: !!unknown 12\nf: !!binary |\n  aGVs\n  bG8=\n";
+    pair.seal("a.yaml", text);
+    let opened = String::from_utf8(pair.open_with_sops("a.yaml")).unwrap();
+    for line in [
+        "a: hello",
+        "b: 2024-01-02T00:00:00Z",
+        "c: \"1\"",
+        "d: x",
+        "e: \"12\"",
+        "f: hello",
+    ] {
+        assert!(opened.contains(line), "{line}\n{opened}");
+    }
+}
+
+#[test]
+fn json_with_a_byte_order_mark_opens_in_sops() {
+    let Some(pair) = Pair::new() else { return };
+    pair.rule("");
+    pair.sandbox.write("a.json", "\u{feff}{\"a\": \"x\"}\n");
+    let outcome = pair.mvx(["encrypt", "-i", "a.json"]).outcome();
+    assert!(outcome.stderr.contains("byte-order mark"), "{outcome}");
+    let opened = String::from_utf8(pair.open_with_sops("a.json")).unwrap();
+    assert!(opened.contains("\"a\": \"x\""), "{opened}");
+}
