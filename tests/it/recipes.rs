@@ -4,7 +4,6 @@
 //! A fenced block counts if its mark names a file (`yaml .gitlab-ci.yml`) or says `sh run`.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -14,6 +13,10 @@ use serde_json::Value;
 
 use crate::repo::{ANA, Repo, fixture};
 use crate::support::{Outcome, program, repository};
+
+mod pages;
+
+use pages::{blocks, heredocs, scripts};
 
 /// What the profile delivers: nothing that needs no care.
 const VALUES: [(&str, &str); 4] = [
@@ -183,34 +186,6 @@ fn variables(text: &str) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// The blocks of a page that are to be run, each with its mark.
-fn blocks(page: &str) -> Vec<(String, String)> {
-    let text = fs::read_to_string(repository().join("docs/ci").join(page)).unwrap();
-    let mut found = Vec::new();
-    let mut open: Option<(String, String)> = None;
-    for line in text.lines() {
-        match (line.strip_prefix("```"), &mut open) {
-            (Some(mark), None) => open = Some((mark.into(), String::new())),
-            (Some(_), Some(_)) => found.extend(open.take()),
-            (None, Some((_, text))) => writeln!(text, "{line}").unwrap(),
-            (None, None) => {}
-        }
-    }
-    found.retain(|(mark, _)| mark.contains(' '));
-    found
-}
-
-/// The scripts of a page.
-fn scripts(page: &str) -> Vec<String> {
-    let blocks = blocks(page).into_iter();
-    let scripts: Vec<String> = blocks
-        .filter(|(mark, _)| mark == "sh run")
-        .map(|(_, text)| text)
-        .collect();
-    assert!(!scripts.is_empty(), "{page} has no script");
-    scripts
-}
-
 fn yaml(text: &str) -> Value {
     serde_saphyr::from_str(text).unwrap()
 }
@@ -367,18 +342,6 @@ fn expression(text: &str) -> String {
             text.into()
         }
     }
-}
-
-/// What `$GITHUB_ENV` holds, as the runner reads it.
-fn heredocs(text: &str) -> BTreeMap<String, String> {
-    let mut found = BTreeMap::new();
-    let mut lines = text.lines();
-    while let Some(line) = lines.next() {
-        let (name, end) = line.split_once("<<").unwrap();
-        let value: Vec<&str> = lines.by_ref().take_while(|line| *line != end).collect();
-        found.insert(name.to_owned(), value.join("\n"));
-    }
-    found
 }
 
 #[test]
