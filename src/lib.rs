@@ -7,7 +7,7 @@
 //!                 ↓
 //! rules keys import render git  capabilities; they do not import each other
 //!                 ↓
-//!   io (effects)  |  stores → sops → document  |  dialects
+//!   io (effects)  |  stores → sops → document  |  dialects, redact
 //!                 ↓                            (pure: no files, clock, environment, randomness)
 //!      keypath  secret  error
 //! ```

@@ -26,18 +26,6 @@ pub enum Gap {
     Type,
 }
 
-impl Gap {
-    /// All of them.
-    pub const ALL: [Self; 6] = [
-        Self::ClearName,
-        Self::ClearSplit,
-        Self::Comment,
-        Self::Nesting,
-        Self::Nothing,
-        Self::Type,
-    ];
-}
-
 /// What stands in an opened file.
 #[derive(PartialEq)]
 pub struct Facts {

@@ -34,8 +34,10 @@ pub mod rotation;
 pub mod run;
 pub mod seals;
 pub mod settings;
+mod surroundings;
 pub mod trust;
 pub mod values;
+mod whom;
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::path::{Path, PathBuf};

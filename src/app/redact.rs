@@ -30,14 +30,18 @@ impl App<'_> {
         patterns(&found)
     }
 
-    /// Every encrypted value of a file, and where it is.
+    /// Every encrypted value and comment of a file, and where it is.
     fn secrets_of(&self, path: &Path) -> Result<Vec<(String, Cleartext)>, Failure> {
         let file = self.open_file(path, None)?;
         let (tree, name) = (&file.sealed.tree, &file.sealed.name);
         let values = tree.items.iter().zip(file.opened.values);
-        let found = values.filter_map(|(item, value)| match item.body {
-            Body::Leaf(_) => Some((format!("`{}` in {name}", tree.path(item)), value?.bytes)),
-            _ => None,
+        // what was encrypted: values, and comments
+        let found = values.filter_map(|(item, value)| {
+            let what = match item.body {
+                Body::Comment(_) => format!("a comment in {name}"),
+                _ => format!("`{}` in {name}", tree.path(item)),
+            };
+            Some((what, value?.bytes))
         });
         Ok(found.collect())
     }

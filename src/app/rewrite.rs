@@ -1,8 +1,7 @@
 //! Many sealed files for other readers, or under new data keys: all of them are looked at and
 //! opened before the first is written.
 //!
-//! Whom a file is wrapped for is decided here alone (`App::readers_of`): those whom its rule
-//! names; where no rule covers it, those in its metadata, if a valid seal vouches for them.
+//! Whom a file is wrapped for is decided elsewhere, in `whom.rs`.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -10,18 +9,18 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::app::files::shell_word;
 use crate::app::load::{OpenFile, Sealed};
-use crate::app::readers::{Difference, distinct, field, is_for};
+use crate::app::readers::{Difference, distinct, is_for};
 use crate::app::recipients::is_same_key;
+use crate::app::whom::Readers;
 use crate::app::{App, SystemRandomness, inventory, now, recipients};
 use crate::error::{At as _, Exit, Failure};
 use crate::io::write::Access;
 use crate::io::{file, random};
 use crate::keys::{KeyProvider as _, short};
-use crate::rules::{Dialect, Extras, Policy, RecipientKind, RecipientSpec, Rules};
+use crate::rules::{RecipientKind, RecipientSpec, Rules};
 use crate::secret::DataKey;
 use crate::sops::metadata::KeyEntry;
 use crate::sops::seal::Sealer;
-use crate::sops::signet::SealState;
 
 /// What is to be done.
 #[derive(Default)]
@@ -145,7 +144,7 @@ struct Ready {
 
 impl Request<'_> {
     /// Whether a public key is one of those that this is about.
-    fn is_about(&self, key: &str) -> bool {
+    pub(super) fn is_about(&self, key: &str) -> bool {
         self.about.iter().any(|about| is_same_key(about, key))
     }
 }
@@ -318,109 +317,6 @@ impl App<'_> {
         })))
     }
 
-    /// Whom a file is to be wrapped for: the only place where this is decided.
-    fn readers_of(
-        &self,
-        path: &Path,
-        groups: &[Vec<KeyEntry>],
-        request: &Request<'_>,
-    ) -> Result<Readers, Failure> {
-        if let Some(policy) = self.policy_if_any(path)? {
-            return Ok(Readers::Named(Box::new(policy)));
-        }
-        if !request.new_keys {
-            if request.named.iter().any(|named| named == path) {
-                // Says which rules there are, and what to add.
-                self.policy_for(path, &[])?;
-            }
-            return Ok(Readers::Unknown);
-        }
-        // Its seal is looked at when it is opened, `must_be_vouched`.
-        Ok(match groups {
-            [entries] => {
-                let specs = vouched(entries, request.drop).at(path.display())?;
-                self.must_be_registered(path, &specs)?;
-                Readers::Vouched(specs)
-            }
-            _ => return Err(key_groups().at(path.display())),
-        })
-    }
-
-    /// Fails where a register of names does not know one of those in a file that no rule covers: it
-    /// may be somebody who was removed from it.
-    fn must_be_registered(&self, path: &Path, specs: &[RecipientSpec]) -> Result<(), Failure> {
-        let Ok((rules, _)) = self.rules_for(path) else {
-            return Ok(());
-        };
-        let register = rules.recipients();
-        let stranger = specs.iter().find(|spec| {
-            let mut known = register.iter();
-            !known.any(|known| is_same_key(&known.value, &spec.value))
-        });
-        match stranger.filter(|_| rules.origin().dialect == Dialect::Native) {
-            None => Ok(()),
-            Some(spec) => Err(Failure::new(
-                Exit::RULES,
-                "not-vouched",
-                format!(
-                    "no rule covers it, and the rules do not know {}, who is in it",
-                    short(&spec.value)
-                ),
-            )
-            .at(path.display())
-            .hint("cover it with a [[files]] table in the rules, and run `mvx recipients sync`")),
-        }
-    }
-
-    /// Who could read a file by the rules as they were, is to do so no more, and has no entry in it:
-    /// the data key may be one that they know, because an entry can be taken out without a new one.
-    fn former_readers(
-        &self,
-        path: &Path,
-        groups: &[Vec<KeyEntry>],
-        wanted: &[Vec<RecipientSpec>],
-        request: &Request<'_>,
-    ) -> Vec<String> {
-        let Some(before) = request.before else {
-            return Vec::new();
-        };
-        let Ok((_, name)) = self.rules_for(path) else {
-            return Vec::new();
-        };
-        let Ok(policy) = before.policy(&name) else {
-            return Vec::new();
-        };
-        let gone = |spec: &&RecipientSpec| {
-            let mut wanted = wanted.iter().flatten();
-            let mut entries = groups.iter().flatten();
-            request.is_about(&spec.value)
-                && !wanted.any(|other| is_same_key(&other.value, &spec.value))
-                && !entries.any(|entry| is_for(spec, entry))
-        };
-        let mut keys: Vec<String> = policy
-            .recipients()
-            .filter(gone)
-            .map(|spec| spec.value.clone())
-            .collect();
-        keys.dedup();
-        keys
-    }
-
-    /// Fails for a file that no rule covers and whose recipients no seal vouches for: one of them
-    /// may have been planted.
-    fn must_be_vouched(&self, path: &Path, file: &OpenFile) -> Result<(), Failure> {
-        if self.is_covered(path)? || file.opened.seal == SealState::Valid {
-            return Ok(());
-        }
-        Err(Failure::new(
-            Exit::RULES,
-            "not-vouched",
-            "no rule covers it and it has no seal, so that nothing vouches for its recipients",
-        )
-        .at(path.display())
-        .hint("cover it with a [[files]] table in the rules; `mvx init` writes new ones"))
-    }
-
     /// What a file's rewriting comes to.
     fn change(
         &self,
@@ -556,46 +452,7 @@ impl Trial {
     }
 }
 
-/// Who is to read a file.
-enum Readers {
-    /// Those whom its rule names.
-    Named(Box<Policy>),
-    /// Those who can read it now, if its seal is valid.
-    Vouched(Vec<RecipientSpec>),
-    /// Nobody can tell.
-    Unknown,
-}
-
-/// Those in a file's metadata, as rules would name them.
-fn vouched(entries: &[KeyEntry], drop: &[String]) -> Result<Vec<RecipientSpec>, Failure> {
-    let mut specs = Vec::new();
-    for entry in entries {
-        let value = entry.recipient();
-        if entry.kind != field(RecipientKind::Age) {
-            if drop.contains(&value) {
-                continue;
-            }
-            return Err(unreachable(&value, &entry.kind));
-        }
-        let kind = if value.starts_with("ssh-") {
-            RecipientKind::Ssh
-        } else {
-            RecipientKind::Age
-        };
-        specs.push(RecipientSpec {
-            name: None,
-            kind,
-            value,
-            owner: None,
-            expires: None,
-            extras: Extras::default(),
-            line: 0,
-        });
-    }
-    Ok(specs)
-}
-
-fn unreachable(name: &str, kind: &str) -> Failure {
+pub(super) fn unreachable(name: &str, kind: &str) -> Failure {
     let message = format!(
         "`{name}` needs a new entry, and this version cannot wrap for keys of the kind {kind}"
     );
@@ -605,7 +462,7 @@ fn unreachable(name: &str, kind: &str) -> Failure {
     ))
 }
 
-fn key_groups() -> Failure {
+pub(super) fn key_groups() -> Failure {
     let message = "files with several key groups are opened and kept, but not made by this version";
     Failure::new(Exit::RULES, "key-groups", message)
         .hint("`sops updatekeys FILE` and `sops rotate -i FILE` rewrite it")

@@ -79,6 +79,10 @@ const SHAPES: &[(&str, &str)] = &[
         r#"{"would_write": [{"file": ".env.example", "profiles": ["local"], "added": ["DB_PORT"], "removed": ["OLD"], "written": false}]}"#,
     ),
     (
+        "env render",
+        r#"{"profile": "local", "format": "dotenv", "dialect": "node", "because": "package.json depends on dotenv", "written": ".env", "text": "…", "names": ["DB_HOST"], "files": ["a.enc.yaml"], "notes": [{"name": "DB_HOST", "code": "expands", "text": "…"}]}"#,
+    ),
+    (
         "repair",
         r#"{"file": "a.enc.yaml", "problem": "mac-mismatch", "compared_with": "1f0…", "faults": [{"key": "a", "fault": "…"}], "differences": [{"difference": "value", "key": "b", "protected": true, "text": "…"}], "done": "none", "from_commit": ["a"]}"#,
     ),
@@ -143,6 +147,10 @@ const SHAPES: &[(&str, &str)] = &[
     (
         "help exit-codes",
         r#"{"exit_codes": [{"exit": 0, "meaning": "done"}]}"#,
+    ),
+    (
+        "run --dry-run",
+        r#"{"profile": "local", "variables": [{"name": "DB_PORT", "file": "a.enc.yaml", "key": "db.port"}]}"#,
     ),
     (
         "help environment",

@@ -326,10 +326,18 @@ impl Context {
     /// Enters what was opened into the access log. Where the rules demand one, it stands there
     /// already, and nobody is stopped here.
     fn log_access(&self, outcome: &Result<Exit, Failure>) {
-        let ending = match outcome {
+        self.log(match outcome {
             Ok(exit) => Ending::Done(*exit),
             Err(failure) => Ending::Failed(failure.exit, failure.code),
-        };
+        });
+    }
+
+    /// The same for a command that hands values on and may not come back.
+    fn log_started(&self) {
+        self.log(Ending::Started);
+    }
+
+    fn log(&self, ending: Ending<'_>) {
         let done = self.record.end(&self.environment, &self.directory, ending);
         match done {
             // The user's own settings are wrong.

@@ -66,6 +66,8 @@ impl Recovery {
         if self.wants_to_add(context, &app)? {
             let places = (self.groups.clone(), self.environments.clone());
             let add = Add::new(&name, &key.recipient, OWNER, places, self.yes);
+            // without `--add`, the question was answered with yes
+            let add = add.agreed(!self.add);
             // the page is printed: whatever happens, the key is told
             match add.carry_out(context, &app) {
                 Ok(done) => (added, outcome) = done,

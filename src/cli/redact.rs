@@ -52,6 +52,8 @@ impl Redact {
             );
         }
         drop(app);
+        // a stream may last for days, and end with the process
+        context.log_started();
         pass_on(patterns)?;
         Ok(Exit::OK)
     }

@@ -76,7 +76,10 @@ impl Run {
         let prepared = app.prepare_run(plan);
         context.notes(&app);
         context.ui.flush()?;
-        let ending = prepared?.run(|app, said| {
+        let prepared = prepared?;
+        // it may never come back
+        context.log_started();
+        let ending = prepared.run(|app, said| {
             context.notes(app);
             match said {
                 Said::Restarted => context

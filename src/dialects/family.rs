@@ -39,6 +39,8 @@ pub(super) fn agrees(dialect: Dialect, loader: Option<Loader>, spelled: &str, va
             _ => node_keeps(value) && dotenvx_keeps(spelled, value) && deno_keeps(spelled, value),
         },
         Dialect::Expand => expanding_keep(loader, value),
+        // Next.js expands also in single quotes.
+        Dialect::Portable if loader.is_some() && value.contains('$') => false,
         Dialect::Portable => {
             node_keeps(value) && dotenvx_keeps(spelled, value) && deno_keeps(spelled, value)
         }

@@ -7,6 +7,7 @@
 
 mod compose;
 mod cursor;
+pub mod detect;
 mod docker;
 mod family;
 mod node;

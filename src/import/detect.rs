@@ -58,65 +58,6 @@ fn by_shape(text: &str) -> Result<Source, ImportError> {
     })
 }
 
-/// What lies beside an `.env` file, or above it in the repository: the nearest directory that has
-/// any of it counts.
-#[derive(Default)]
-pub struct Surroundings<'s> {
-    /// The text of `package.json`.
-    pub package_json: Option<&'s str>,
-    /// Whether there is a lock file of Bun's.
-    pub bun: bool,
-    /// The text of a Compose file.
-    pub compose: Option<&'s str>,
-    /// Whether there is `pyproject.toml`, `requirements.txt`, `Pipfile` or `manage.py`.
-    pub python: bool,
-    /// Whether there is a `Cargo.toml`.
-    pub cargo: bool,
-}
-
-/// The program that most likely reads an `.env` file; `None` where nothing tells, or several
-/// things tell otherwise.
-pub fn dialect(file: &Path, beside: &Surroundings<'_>) -> Option<Dialect> {
-    if file.file_name().is_some_and(|name| name == ".envrc") {
-        return Some(Dialect::Shell);
-    }
-    let javascript = beside.package_json.map(|text| {
-        if beside.bun || expands(text) {
-            Dialect::Expand
-        } else {
-            Dialect::Node
-        }
-    });
-    let compose = beside
-        .compose
-        .filter(|text| text.contains("env_file"))
-        .map(|_| Dialect::Compose);
-    let python = beside.python.then_some(Dialect::Python);
-    let rust = beside.cargo.then_some(Dialect::Rust);
-    let mut found = [javascript, compose, python, rust].into_iter().flatten();
-    let first = found.next()?;
-    found.next().is_none().then_some(first)
-}
-
-/// Whether a package uses something that expands variables.
-fn expands(package_json: &str) -> bool {
-    const PACKAGES: [&str; 6] = [
-        "next",
-        "vite",
-        "@next/env",
-        "dotenv-expand",
-        "react-scripts",
-        "@nestjs/config",
-    ];
-    let Ok(json) = serde_json::from_str::<serde_json::Value>(package_json) else {
-        return false;
-    };
-    ["dependencies", "devDependencies"]
-        .iter()
-        .filter_map(|field| json.get(field)?.as_object())
-        .any(|packages| PACKAGES.iter().any(|name| packages.contains_key(*name)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -150,39 +91,5 @@ mod tests {
         assert_eq!(found("", &format!("[{item}]")), Some("1password"));
         assert_eq!(found("", "just words"), None);
         assert_eq!(found("notes.txt", ""), None);
-    }
-
-    #[test]
-    fn what_lies_beside_a_file_tells_who_reads_it() {
-        let env = Path::new(".env");
-        let told = |beside: Surroundings<'_>| dialect(env, &beside).map(Dialect::name);
-        let node = Some(r#"{"dependencies": {"express": "4"}}"#);
-        let next = Some(r#"{"devDependencies": {"vite": "5"}}"#);
-        let with = |package_json| Surroundings {
-            package_json,
-            ..Surroundings::default()
-        };
-        assert_eq!(told(Surroundings::default()), None);
-        assert_eq!(told(with(node)), Some("node"));
-        assert_eq!(told(with(next)), Some("expand"));
-        assert_eq!(told(with(Some("not json"))), Some("node"));
-        let bun = Surroundings {
-            bun: true,
-            ..with(node)
-        };
-        assert_eq!(told(bun), Some("expand"));
-        let both = Surroundings {
-            python: true,
-            ..with(node)
-        };
-        assert_eq!(told(both), None);
-        let compose = |compose| Surroundings {
-            compose: Some(compose),
-            ..Surroundings::default()
-        };
-        assert_eq!(told(compose("services: {}")), None);
-        assert_eq!(told(compose("env_file: .env")), Some("compose"));
-        let shell = dialect(Path::new("a/.envrc"), &with(node));
-        assert_eq!(shell, Some(Dialect::Shell));
     }
 }

@@ -61,6 +61,14 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ),
     ("TMPDIR", "the same where there is no memory file system"),
     (
+        "GITHUB_ACTIONS",
+        "`true` in a job of GitHub Actions, where alone `env render --format github` works",
+    ),
+    (
+        "GITHUB_ENV",
+        "the file that hands variables to the next steps",
+    ),
+    (
         "PATH",
         "where editors, key commands and age plugins are found",
     ),

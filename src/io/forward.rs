@@ -104,9 +104,10 @@ impl Forward {
         Ok(running)
     }
 
-    /// The signal that asked mvx, and with it the command, to end, if one came.
+    /// The signal that asked mvx, and with it the command, to end, if one came since this was last
+    /// asked. The command may have had another opinion.
     pub fn asked_to_end(&self) -> Option<i32> {
-        locked(&self.state).asked_to_end
+        locked(&self.state).asked_to_end.take()
     }
 }
 
@@ -130,9 +131,9 @@ impl Running {
 
     /// Asks it to end, with all that is in its group, and makes it after `grace`.
     pub fn stop(&self, grace: Duration) -> Result<(), IoError> {
-        locked(&self.state).pass_on(imp::TERM);
+        locked(&self.state).send(imp::TERM);
         if self.ended(Some(grace))?.is_none() {
-            locked(&self.state).pass_on(imp::KILL);
+            locked(&self.state).send(imp::KILL);
             self.ended(None)?;
         }
         Ok(())
@@ -159,11 +160,18 @@ struct Target {
 }
 
 impl State {
-    /// Sends a signal to the command.
+    /// Sends a signal to the command, or to the next one where none runs.
     fn pass_on(&mut self, signal: i32) {
         match &self.command {
             Some(target) => imp::send(target, signal),
             None => self.waiting.push(signal),
+        }
+    }
+
+    /// Sends a signal to the command, if one runs.
+    fn send(&self, signal: i32) {
+        if let Some(target) = &self.command {
+            imp::send(target, signal);
         }
     }
 }

@@ -86,7 +86,9 @@ impl<C: Change + Send + 'static> Outputs<C> {
         if let Some(pty) = &self.pty {
             streams.stdout = Some(pty.stream()?);
             streams.stderr = Some(pty.stream()?);
-            if pty.takes_keys() {
+            // In the background it gets no keys, nor takes them from whoever is in the foreground: in
+            // another session nothing would stop it.
+            if terminal::is_stdin() {
                 streams.stdin = Some(pty.stream()?);
             }
         }

@@ -84,11 +84,8 @@ pub enum Why {
     /// Terraform composes characters.
     #[error("it holds characters that Terraform may compose anew (Unicode NFC)")]
     Composes,
-    /// A name that steers a process.
-    #[error("it {0}")]
-    Steers(&'static str),
     /// A name that the pipeline keeps for itself.
-    #[error("the pipeline keeps names that begin so for itself")]
+    #[error("the pipeline keeps this name, or names that begin so, for itself")]
     Kept,
 }
 
@@ -119,16 +116,10 @@ impl Explain for RenderError {
             Self::Name { name, .. } => vec![format!(
                 "`rename = {{ {name} = \"…\" }}` in the profile gives it another name, `exclude` leaves it out"
             )],
-            Self::Value { instead, .. } if !instead.is_empty() => {
-                let flags: Vec<String> = instead
-                    .iter()
-                    .map(|format| format!("`{}`", format.flags()))
-                    .collect();
-                vec![
-                    format!("these carry it: {}", flags.join(", ")),
-                    "`mvx run -- CMD` hands it over without any file".into(),
-                ]
-            }
+            Self::Value { instead, .. } if !instead.is_empty() => vec![
+                carriers(instead),
+                "`mvx run -- CMD` hands it over without any file".into(),
+            ],
             Self::Value { .. } => {
                 vec!["`mvx run --files` hands it over as a private file of its own".into()]
             }
@@ -142,4 +133,22 @@ impl Explain for RenderError {
             Self::Twice { .. } | Self::Delimiter | Self::Differs { .. } => Vec::new(),
         }
     }
+}
+
+/// Which flags carry a value: dialects, then formats.
+fn carriers(formats: &[Format]) -> String {
+    let mut dialects = Vec::new();
+    let mut others = Vec::new();
+    for format in formats {
+        match format {
+            Format::Dotenv(dialect) => dialects.push(dialect.name()),
+            other => others.push(other.name()),
+        }
+    }
+    let flags: Vec<String> = [("--dialect", dialects), ("--format", others)]
+        .iter()
+        .filter(|(_, words)| !words.is_empty())
+        .map(|(flag, words)| format!("`{flag}` {}", words.join(", ")))
+        .collect();
+    format!("these carry it: {}", flags.join("; "))
 }

@@ -93,14 +93,6 @@ impl Format {
         }
     }
 
-    /// The options that name it.
-    pub fn flags(self) -> String {
-        match self {
-            Self::Dotenv(dialect) => format!("--dialect {}", dialect.name()),
-            other => format!("--format {}", other.name()),
-        }
-    }
-
     /// Whether lines that begin with `#` are comments in it.
     pub const fn has_comments(self) -> bool {
         !matches!(self, Self::Json | Self::Github | Self::Gitlab | Self::Azure)

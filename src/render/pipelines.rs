@@ -87,13 +87,14 @@ pub(super) fn read_github(text: &str) -> Option<Vec<Found>> {
     Some(found)
 }
 
-/// Names that GitHub's runner does not let a file set, or that steer what runs in the job.
+/// Names that GitHub's runner does not let a file set, or keeps for itself.
 pub(super) fn github_name(name: &str) -> Result<(), Why> {
     let upper = name.to_ascii_uppercase();
-    if upper.starts_with("GITHUB_") || upper.starts_with("RUNNER_") || upper == "CI" {
+    let kept = upper.starts_with("GITHUB_") || upper.starts_with("RUNNER_");
+    if kept || upper == "NODE_OPTIONS" || upper == "CI" {
         return Err(Why::Kept);
     }
-    super::names::steers(name).map_or(Ok(()), |what| Err(Why::Steers(what)))
+    Ok(())
 }
 
 /// `NAME=value` lines without comments: blanks at the ends are dropped, quotes are not known, and
@@ -202,7 +203,7 @@ pub(super) fn azure_name(name: &str) -> Result<(), Why> {
     if KEPT.iter().any(|kept| lower.starts_with(kept)) {
         return Err(Why::Kept);
     }
-    super::names::steers(name).map_or(Ok(()), |what| Err(Why::Steers(what)))
+    Ok(())
 }
 
 /// A command's data: `%`, CR and LF are written so that they stay.

@@ -155,10 +155,9 @@ impl Explain for TemplateError {
             format!("the filters are {}", names.join(", "))
         };
         match self {
-            Self::Unknown { .. } => vec![
-                "`mvx env render --format json --json` lists the names that this profile delivers"
-                    .into(),
-            ],
+            Self::Unknown { .. } => {
+                vec!["`mvx env example --dry-run` shows the names that profiles deliver".into()]
+            }
             Self::Value {
                 name,
                 filter: Filter::Raw,

@@ -3,7 +3,7 @@
 //! A new value is first written in clear into the text in memory, so that the store can show that
 //! it carries the value exactly and the selector can decide where it stands; then it is enclosed.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use crate::document::{Body, Item, Kind, Shape, Tree, splice};
 use crate::keypath::{KeyPath, Segment};
@@ -132,11 +132,19 @@ impl Sealer<'_> {
         }
         let mut edits = Vec::new();
         let mut expected = open.tree.items.len();
+        let mut new: Vec<(KeyPath, NewNode)> = Vec::new();
+        let mut known: HashMap<KeyPath, usize> = HashMap::new();
         for (path, node) in changes {
             match open.tree.find(path) {
                 None => {
-                    edits.extend(self.store.insert(open.text, open.tree, path, node).ok()?);
-                    expected += size(node);
+                    // What comes into the same new map or section comes as one.
+                    let top = first_missing(open.tree, path)?;
+                    let below = path.segments.get(top.segments.len()..)?;
+                    let at = *known.entry(top.clone()).or_insert(new.len());
+                    match new.get_mut(at) {
+                        Some((_, all)) => put(all, below, node)?,
+                        None => new.push((top, nest(below, node)?)),
+                    }
                 }
                 Some(item) => {
                     let (Body::Leaf(_), NewNode::Value(value)) = (&item.body, node) else {
@@ -147,6 +155,10 @@ impl Sealer<'_> {
                     item.replace(&plain.ok()?, &mut edits);
                 }
             }
+        }
+        for (path, node) in &new {
+            edits.extend(self.store.insert(open.text, open.tree, path, node).ok()?);
+            expected += size(node);
         }
         let text = splice(open.text, edits)?;
         let tree = self.store.parse(text.as_bytes()).ok()?;
@@ -214,6 +226,45 @@ impl Sealer<'_> {
         }
         Ok(())
     }
+}
+
+/// The first step of a path at which nothing stands.
+fn first_missing(tree: &Tree, path: &KeyPath) -> Option<KeyPath> {
+    let mut missing = path.clone();
+    loop {
+        let (parent, _) = missing.split_last()?;
+        if parent.segments.is_empty() || tree.find(&parent).is_some() {
+            return Some(missing);
+        }
+        missing = parent;
+    }
+}
+
+/// A node in as many maps as there are steps to it.
+fn nest(path: &[Segment], node: &NewNode) -> Option<NewNode> {
+    let Some((first, rest)) = path.split_first() else {
+        return Some(node.duplicate());
+    };
+    let Segment::Key(key) = first else {
+        return None;
+    };
+    Some(NewNode::Map(vec![(key.clone(), nest(rest, node)?)]))
+}
+
+/// Puts another node into a new one; `None` where something stands in the way.
+fn put(into: &mut NewNode, path: &[Segment], node: &NewNode) -> Option<()> {
+    let (Segment::Key(key), rest) = path.split_first()? else {
+        return None;
+    };
+    let NewNode::Map(entries) = into else {
+        return None;
+    };
+    // What belongs together usually comes together.
+    if let Some((_, entry)) = entries.iter_mut().rev().find(|(name, _)| name == key) {
+        return put(entry, rest, node);
+    }
+    entries.push((key.clone(), nest(rest, node)?));
+    Some(())
 }
 
 /// How many items a node is made of.

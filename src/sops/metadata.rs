@@ -49,6 +49,10 @@ pub struct KeyEntry {
     pub fields: Vec<(String, Meta)>,
 }
 
+/// How many recipients a file may have: far more than any has, and few enough to compare each with
+/// each.
+const MOST_RECIPIENTS: usize = 5_000;
+
 /// Metadata that cannot be used.
 #[derive(Debug, Error)]
 pub enum MetadataError {
@@ -66,6 +70,9 @@ pub enum MetadataError {
     /// More than one selector.
     #[error("the `sops` block has two selectors, `{0}` and `{1}`; they exclude each other")]
     TwoSelectors(String, String),
+    /// There are more recipients than anybody means.
+    #[error("the `sops` block names {0} recipients; the limit is {MOST_RECIPIENTS}")]
+    TooManyRecipients(usize),
     /// There are no recipients at all.
     #[error("the `sops` block names no recipients")]
     NoRecipients,
@@ -276,6 +283,14 @@ impl Metadata {
     /// The recipients: one group from the top-level lists where there are any, else the key
     /// groups.
     pub fn groups(&self) -> Result<Vec<Vec<KeyEntry>>, MetadataError> {
+        let groups = self.key_groups()?;
+        match groups.iter().map(Vec::len).sum() {
+            0..=MOST_RECIPIENTS => Ok(groups),
+            count => Err(MetadataError::TooManyRecipients(count)),
+        }
+    }
+
+    fn key_groups(&self) -> Result<Vec<Vec<KeyEntry>>, MetadataError> {
         let group = entries(&self.fields)?;
         if !group.is_empty() {
             return Ok(vec![group]);
@@ -447,6 +462,21 @@ mod tests {
             .map(|(name, value)| ((*name).into(), value.clone()))
             .collect();
         Metadata { fields }
+    }
+
+    #[test]
+    fn recipients_have_a_limit() {
+        let metadata = |count: usize| {
+            let entries = (0..count).map(|number| KeyEntry::age(&format!("age1{number}"), "x"));
+            let (one, other): (Vec<_>, Vec<_>) = entries.partition(|it| it.recipient().len() > 7);
+            Metadata::new(&[one, other], Some(2), None, false)
+        };
+        assert_eq!(metadata(MOST_RECIPIENTS).groups().unwrap().len(), 2);
+        let error = metadata(MOST_RECIPIENTS + 1).groups().unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the `sops` block names 5001 recipients; the limit is 5000"
+        );
     }
 
     #[test]

@@ -473,6 +473,7 @@ impl Sealer<'_> {
         let again = self.store.parse(sealed.as_bytes())?;
         let block = again.meta().ok_or(SealError::Proof)?;
         let metadata = Metadata::from_block(block);
+        metadata.groups()?;
         let mut opened = decrypt(&again, &metadata, cipher, None)?;
         let seal = signet::seal(self.key, &again, &opened, &metadata);
         let plain = plaintext(self.store, sealed.as_bytes(), &again, &mut opened)?;

@@ -82,6 +82,8 @@ fn the_exit_codes_are_documented() {
     25    a value does not authenticate
     51    the file's MAC is missing or does not match
     70    a bug in mvx
+    126   `run`: the command cannot be started
+    127   `run`: there is no such command
     128   no identity opens the file
     130   interrupted
     200   nothing changed

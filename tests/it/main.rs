@@ -25,6 +25,7 @@ mod interop;
 mod panics;
 mod processes;
 mod readme;
+mod recipes;
 mod repo;
 mod support;
 mod talk;

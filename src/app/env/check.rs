@@ -8,7 +8,7 @@ use crate::app::env::deliver::{Depth, Request};
 use crate::app::env::profile::Chosen;
 use crate::app::env::rendered::{Form, Standing, command, read, winners};
 use crate::app::files::shell_word;
-use crate::dialects::Dialect;
+use crate::dialects::{Dialect, Loader};
 use crate::document::Kind;
 use crate::error::{At as _, Exit, Failure};
 use crate::io::{IoError, file};
@@ -148,8 +148,8 @@ impl App<'_> {
         }
         if let Some(output) = output {
             let path = self.profile_path(&chosen, output, "output")?;
-            match Form::of(profile) {
-                Form::Block(dialect) => case.block(&path, dialect, one)?,
+            match self.form(profile, &path)?.0 {
+                Form::Block(dialect, loader) => case.block(&path, (dialect, loader), one)?,
                 Form::Whole(_) if request.names_only => {
                     return Err(self.nothing_to_check(&chosen, request));
                 }
@@ -254,7 +254,7 @@ impl App<'_> {
         }
         let values = winners(
             Dialect::Node,
-            read(Dialect::Node, text.as_bytes()).unwrap_or_default(),
+            read(Dialect::Node, None, text.as_bytes()).unwrap_or_default(),
         );
         for known in case.known {
             let shown = values.get(&known.name);
@@ -281,7 +281,12 @@ impl App<'_> {
 }
 
 impl Case<'_> {
-    fn block(&mut self, path: &Path, dialect: Dialect, one: &Request) -> Result<(), Failure> {
+    fn block(
+        &mut self,
+        path: &Path,
+        (dialect, loader): (Dialect, Option<Loader>),
+        one: &Request,
+    ) -> Result<(), Failure> {
         let sync = || format!("`{}` writes it", command("mvx env sync", one, self.profile));
         let text = text_of(path)?;
         let block = match &text {
@@ -296,7 +301,7 @@ impl Case<'_> {
         let bytes = text.as_bytes();
         let above = bytes.get(..block.start).unwrap_or_default();
         let above = memchr::memchr_iter(b'\n', above).count();
-        let Some(found) = read(dialect, bytes.get(block).unwrap_or_default()) else {
+        let Some(found) = read(dialect, loader, bytes.get(block).unwrap_or_default()) else {
             let text = format!("a reader of {} gives up on mvx's block", dialect.name());
             self.add("drift", path, Some(above + 1), text, sync());
             return Ok(());
@@ -357,7 +362,7 @@ impl Case<'_> {
             })
             .collect();
         let mark = form.mark(one, profile);
-        let rendered = form.render(profile, &variables, &mark);
+        let rendered = form.render(profile, &variables, &mark, "");
         if text != rendered.at(path.display())?.0 {
             let text = "does not hold what the profile delivers".into();
             self.add("drift", path, None, text, sync);

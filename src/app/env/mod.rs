@@ -6,5 +6,6 @@ pub mod example;
 mod expiry;
 pub mod place;
 pub mod profile;
+pub mod render;
 pub mod rendered;
 pub mod sync;

@@ -31,20 +31,16 @@ impl App<'_> {
         name: &str,
         field: &str,
     ) -> Result<PathBuf, Failure> {
-        let rules = chosen.rules.directory();
-        let mut path = rules.to_owned();
-        for part in Path::new(name) {
-            path.push(part);
-            if is_link(&path)? {
-                let path = self.relative(&path);
-                let message = format!(
-                    "a symbolic link, and `{field}` of the profile `{}` follows none: it may lead out of the work tree",
-                    chosen.profile.name
-                );
-                return Err(Failure::new(Exit::IO, "symbolic-link", message)
-                    .at(path.display())
-                    .hint(format!("`rm {}` removes the link", shell_word(&path))));
-            }
+        let path = chosen.rules.directory().join(name);
+        if let Some(link) = link_on_the_way(chosen.rules.directory(), name)? {
+            let link = self.relative(&link);
+            let message = format!(
+                "a symbolic link, and `{field}` of the profile `{}` follows none: it may lead out of the work tree",
+                chosen.profile.name
+            );
+            return Err(Failure::new(Exit::IO, "symbolic-link", message)
+                .at(link.display())
+                .hint(format!("`rm {}` removes the link", shell_word(&link))));
         }
         let inside = chosen.rules.name_of(&path);
         if Rules::is_reserved(&inside) || inside.split('/').any(is_kept) {
@@ -67,6 +63,18 @@ impl App<'_> {
             InGit::Exposed
         })
     }
+}
+
+/// The first symbolic link from a directory to a file below it.
+pub(super) fn link_on_the_way(root: &Path, name: &str) -> Result<Option<PathBuf>, Failure> {
+    let mut path = root.to_owned();
+    for part in Path::new(name) {
+        path.push(part);
+        if is_link(&path)? {
+            return Ok(Some(path));
+        }
+    }
+    Ok(None)
 }
 
 /// Refuses an output that is a secret file, or that no file can be.

@@ -4,9 +4,11 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::path::Path;
 
+use crate::app::App;
 use crate::app::env::deliver::Request;
 use crate::app::files::shell_word;
-use crate::dialects::{Dialect, Lines};
+use crate::dialects::detect::Choice;
+use crate::dialects::{Dialect, Lines, Loader};
 use crate::error::{Exit, Failure};
 use crate::render::names::steers;
 use crate::render::{Format, K8s, Note, Options, Variable, notes, render};
@@ -16,28 +18,17 @@ use crate::secret::Cleartext;
 /// How a profile's output is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// A block in a `.env` file, for this reader.
-    Block(Dialect),
+    /// A block in a `.env` file, for this reader, and the program where more is known of it.
+    Block(Dialect, Option<Loader>),
     /// A whole file.
     Whole(Format),
 }
 
 impl Form {
-    /// The form of a profile's output.
-    pub fn of(profile: &Profile) -> Self {
-        let dialect = profile.dialect.and_then(Dialect::from_name);
-        let dialect = dialect.unwrap_or(Dialect::Portable);
-        let format = profile.format.unwrap_or("dotenv");
-        match Format::from_name(format, dialect) {
-            None | Some(Format::Dotenv(_)) => Self::Block(dialect),
-            Some(format) => Self::Whole(format),
-        }
-    }
-
     /// Its name for people and machines.
     pub fn name(self) -> &'static str {
         match self {
-            Self::Block(dialect) => dialect.name(),
+            Self::Block(dialect, _) => dialect.name(),
             Self::Whole(format) => format.name(),
         }
     }
@@ -45,39 +36,51 @@ impl Form {
     /// Whether a comment can stand at the top of it, which says whose it is.
     pub fn has_comments(self) -> bool {
         match self {
-            Self::Block(_) => true,
+            Self::Block(..) => true,
             Self::Whole(format) => format.has_comments(),
         }
     }
 
     /// Whether what reads it takes its names over into a process's environment, whatever stands
     /// there.
-    fn feeds_a_process(self) -> bool {
+    pub(super) fn feeds_a_process(self) -> bool {
         matches!(
             self,
-            Self::Block(Dialect::Shell | Dialect::Docker)
-                | Self::Whole(Format::Shell | Format::Docker | Format::Systemd | Format::Github)
+            Self::Block(Dialect::Shell | Dialect::Docker, _)
+                | Self::Whole(
+                    Format::Shell
+                        | Format::Docker
+                        | Format::Systemd
+                        | Format::Github
+                        | Format::Gitlab
+                        | Format::Azure
+                )
         )
     }
 
     /// The variables as text, read back and compared, and what there is to know about it. Into a
-    /// whole file goes `mark` as its first line, where it can.
+    /// whole file goes `mark` as its first line, where it can; into a block the reason for its
+    /// dialect.
     pub fn render(
         self,
         profile: &Profile,
         variables: &[Variable],
         mark: &str,
+        because: &str,
     ) -> Result<(Cleartext, Vec<Note>), Failure> {
         if self.feeds_a_process() {
             may_steer(profile, variables)?;
         }
-        let header = [format!(">>> mvx {mark}")];
-        let (format, header) = match self {
-            Self::Block(dialect) => (Format::Dotenv(dialect), [].as_slice()),
-            Self::Whole(format) => (format, header.as_slice()),
+        let (format, loader, header) = match self {
+            Self::Block(dialect, loader) => {
+                let header = format!("for {}: {because}", dialect.name());
+                (Format::Dotenv(dialect), loader, header)
+            }
+            Self::Whole(format) => (format, None, format!(">>> mvx {mark}")),
         };
         let options = Options {
-            header,
+            loader,
+            header: &[header],
             k8s: K8s {
                 name: &profile.name,
                 ..K8s::default()
@@ -92,10 +95,29 @@ impl Form {
     pub fn mark(self, request: &Request, profile: &Profile) -> String {
         let mut line = command("env sync", request, &profile.name);
         line.push_str(match self {
-            Self::Block(_) => ": mvx writes this block and leaves your lines around it alone",
+            Self::Block(..) => ": mvx writes this block and leaves your lines around it alone",
             Self::Whole(_) => ": mvx writes this file",
         });
         line
+    }
+}
+
+impl App<'_> {
+    /// How a profile's output at `path` is written, and what tells which program reads it.
+    pub(super) fn form(&self, profile: &Profile, path: &Path) -> Result<(Form, String), Failure> {
+        let named = profile.format.unwrap_or("dotenv");
+        match Format::from_name(named, Dialect::Portable) {
+            None | Some(Format::Dotenv(_)) => {
+                let Choice {
+                    dialect,
+                    loader,
+                    because,
+                    ..
+                } = self.reader(None, profile, Some(path))?;
+                Ok((Form::Block(dialect, loader), because))
+            }
+            Some(format) => Ok((Form::Whole(format), String::new())),
+        }
     }
 }
 
@@ -111,7 +133,7 @@ pub(super) fn command(command: &str, request: &Request, profile: &str) -> String
 }
 
 /// Refuses names that steer the process which gets them, unless the profile allows them.
-fn may_steer(profile: &Profile, variables: &[Variable]) -> Result<(), Failure> {
+pub(super) fn may_steer(profile: &Profile, variables: &[Variable]) -> Result<(), Failure> {
     let allowed = |name: &String| {
         profile
             .allow
@@ -150,11 +172,15 @@ impl Standing {
 }
 
 /// What a `.env` text holds, by name and in its order. `None` where the reader gives up on it.
-pub fn read(dialect: Dialect, text: &[u8]) -> Option<Vec<(String, Standing)>> {
+pub fn read(
+    dialect: Dialect,
+    loader: Option<Loader>,
+    text: &[u8],
+) -> Option<Vec<(String, Standing)>> {
     let text = std::str::from_utf8(text).ok()?;
     let start = text.len() - text.trim_start_matches('\u{feff}').len();
     let body = text.get(start..)?;
-    let reading = dialect.read(body).ok()?;
+    let reading = dialect.read_for(body, loader).ok()?;
     let lines = Lines::new(body);
     let found = reading.found.into_iter().map(|one| {
         let standing = Standing {

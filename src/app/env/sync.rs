@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use crate::app::App;
 use crate::app::env::deliver::{Delivery, Request};
-use crate::app::env::place::{InGit, may_be_output};
+use crate::app::env::place::{InGit, link_on_the_way, may_be_output};
 use crate::app::env::rendered::{Form, read, winners};
-use crate::dialects::Dialect;
+use crate::dialects::{Dialect, Loader};
 use crate::error::{At as _, Exit, Failure};
 use crate::io::look;
 use crate::io::write::{self, Access};
@@ -36,6 +36,9 @@ pub struct Output {
     pub names: usize,
     /// The secret files that were read.
     pub files: Vec<PathBuf>,
+    /// The directory of the rules, and the file as they name it.
+    root: PathBuf,
+    inside: String,
     /// What the opening line of the block says.
     note: String,
     variables: Vec<Variable>,
@@ -124,7 +127,8 @@ impl App<'_> {
                 .at(self.shown(&chosen.rules))
                 .hint("`output = \".env.local\"` in it says where it is written"));
         };
-        let form = Form::of(&chosen.profile);
+        let path = self.profile_path(&chosen, output, "output")?;
+        let (form, because) = self.form(&chosen.profile, &path)?;
         if let Form::Whole(Format::Github | Format::Azure) = form {
             let message = format!(
                 "the format `{}` is for a pipeline and not for a file",
@@ -134,7 +138,6 @@ impl App<'_> {
                 .at(self.shown(&chosen.rules))
                 .hint("`mvx env render` hands it to the pipeline"));
         }
-        let path = self.profile_path(&chosen, output, "output")?;
         may_be_output(&path)?;
         let in_git = self.in_git(&path)?;
         if in_git == InGit::Tracked {
@@ -148,9 +151,11 @@ impl App<'_> {
             return Err(Failure::new(Exit::RULES, "encrypted-output", message).at(path.display()));
         }
         let note = form.mark(request, &chosen.profile);
-        let rendered = form.render(&chosen.profile, &variables, &note);
+        let rendered = form.render(&chosen.profile, &variables, &note, &because);
         let (body, remarks) = rendered.at(path.display())?;
         let mut output = Output {
+            root: chosen.rules.directory().to_owned(),
+            inside: output.to_owned(),
             note,
             profile: name,
             form,
@@ -196,7 +201,7 @@ impl App<'_> {
         let path = &output.path;
         let lock = self.lock(path)?;
         // What was no link when the plan was made may be one by now.
-        if lock.target() != path.as_path() {
+        if link_on_the_way(&output.root, &output.inside)?.is_some() {
             return Err(Failure::from(IoError::ChangedMeanwhile {
                 path: path.clone(),
             }));
@@ -226,7 +231,7 @@ impl App<'_> {
         old: Option<&Cleartext>,
     ) -> Result<(Cleartext, Change), Failure> {
         match output.form {
-            Form::Block(dialect) => self.compose_block(output, dialect, old),
+            Form::Block(dialect, loader) => self.compose_block(output, (dialect, loader), old),
             Form::Whole(_) => Ok(compose_whole(output, old)),
         }
     }
@@ -234,7 +239,7 @@ impl App<'_> {
     fn compose_block(
         &self,
         output: &Output,
-        dialect: Dialect,
+        (dialect, loader): (Dialect, Option<Loader>),
         old: Option<&Cleartext>,
     ) -> Result<(Cleartext, Change), Failure> {
         let old = old.map(Cleartext::as_bytes).unwrap_or_default();
@@ -243,7 +248,7 @@ impl App<'_> {
             _ => block::put(old, &output.note, &output.body)?,
         };
         let before = match block::find(old)? {
-            Some(range) => read(dialect, old.get(range).unwrap_or_default())
+            Some(range) => read(dialect, loader, old.get(range).unwrap_or_default())
                 .map(|found| winners(dialect, found)),
             None => Some(HashMap::new()),
         };
@@ -272,7 +277,7 @@ impl App<'_> {
             .filter(|name| !now.contains(name.as_str()))
             .collect();
         change.removed.sort_unstable();
-        self.look_around(output, dialect, &new, &range)?;
+        self.look_around(output, (dialect, loader), &new, &range)?;
         Ok((new, change))
     }
 
@@ -281,11 +286,11 @@ impl App<'_> {
     fn look_around(
         &self,
         output: &Output,
-        dialect: Dialect,
+        (dialect, loader): (Dialect, Option<Loader>),
         text: &Cleartext,
         block: &std::ops::Range<usize>,
     ) -> Result<(), Failure> {
-        let Some(found) = read(dialect, text.as_bytes()) else {
+        let Some(found) = read(dialect, loader, text.as_bytes()) else {
             let path = output.path.display();
             self.note(format!(
                 "{path}: a reader of {} gives up on the lines that are yours; the names in them were not compared",

@@ -86,7 +86,7 @@ pub struct ReadInput {
     /// What it is.
     pub source: Source,
     /// Why an `.env` file is read as it is: what lies beside it, or nothing.
-    pub told_by: Option<&'static str>,
+    pub told_by: Option<String>,
     /// How many values it holds.
     pub values: usize,
     /// What there is to see to.

@@ -5,12 +5,13 @@ use std::path::Path;
 use super::{Input, ReadInput, Request};
 use crate::app::App;
 use crate::app::files::{STDIN, Wanted, no_such_file};
+use crate::app::surroundings::who_reads;
 use crate::error::{At as _, Exit, Failure};
 use crate::git;
 use crate::git::committed::History;
 use crate::import::crypt::Tool;
-use crate::import::detect::{self, Surroundings};
-use crate::import::{Dialect, ImportError, SIZE_LIMIT, Source, env, read};
+use crate::import::detect;
+use crate::import::{ImportError, SIZE_LIMIT, Source, env, read};
 use crate::io::{IoError, file};
 use crate::secret::Cleartext;
 
@@ -55,8 +56,16 @@ impl App<'_> {
             certain = request.dialect.is_some();
             if let Some(wanted) = request.dialect {
                 *dialect = wanted;
-            } else if let Some((found, by)) = self.dialect_of(&path, on_disk)? {
-                (*dialect, told_by) = (found, Some(by));
+            } else {
+                let start = if on_disk {
+                    file::canonical(file::directory_of(&path))?
+                } else {
+                    self.directory().to_owned()
+                };
+                // Where several programs are told of, what they agree on is read.
+                if let [one] = who_reads(&path, &start)?.as_slice() {
+                    (*dialect, told_by) = (one.dialect, Some(one.source.clone()));
+                }
             }
         }
         let mut contents = read(bytes.as_bytes(), source).at(&name)?;
@@ -84,59 +93,6 @@ impl App<'_> {
             bytes,
             contents,
         })
-    }
-
-    /// The program that most likely reads an `.env` file, by what lies beside it or above it in the
-    /// repository, and what told so.
-    fn dialect_of(
-        &self,
-        path: &Path,
-        on_disk: bool,
-    ) -> Result<Option<(Dialect, &'static str)>, Failure> {
-        let start = if on_disk {
-            file::canonical(file::directory_of(path))?
-        } else {
-            self.directory().to_owned()
-        };
-        let root = git::repository_root(&start)?;
-        for directory in start.ancestors() {
-            let has = |name: &str| matches!(file::kind(&directory.join(name)), Ok(Some(_)));
-            // What cannot be read tells nothing.
-            let text = |name: &str| file::read_text(&directory.join(name), 1 << 20).ok();
-            let package_json = text("package.json");
-            let compose = [
-                "compose.yaml",
-                "compose.yml",
-                "docker-compose.yaml",
-                "docker-compose.yml",
-            ]
-            .iter()
-            .find_map(|name| text(name));
-            let beside = Surroundings {
-                package_json: package_json.as_deref(),
-                bun: has("bun.lock") || has("bun.lockb"),
-                compose: compose.as_deref(),
-                python: ["pyproject.toml", "requirements.txt", "Pipfile", "manage.py"]
-                    .iter()
-                    .any(|name| has(name)),
-                cargo: has("Cargo.toml"),
-            };
-            if let Some(dialect) = detect::dialect(path, &beside) {
-                let by = match dialect {
-                    Dialect::Node | Dialect::Expand => "package.json",
-                    Dialect::Compose => "the Compose file",
-                    Dialect::Python => "the Python project",
-                    Dialect::Rust => "Cargo.toml",
-                    _ => "its name",
-                };
-                return Ok(Some((dialect, by)));
-            }
-            let any = beside.package_json.is_some() || beside.python || beside.cargo;
-            if any || root.as_deref() == Some(directory) || root.is_none() {
-                break;
-            }
-        }
-        Ok(None)
     }
 
     /// What git's history holds of a plaintext, and whether git tracks it. Where git cannot tell,

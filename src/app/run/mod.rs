@@ -171,6 +171,8 @@ impl<'b> App<'b> {
 impl Prepared<'_, '_> {
     /// Becomes the command, which never returns, or stays beside it until it ends.
     pub fn run(self, say: impl Fn(&App<'_>, Said<'_>)) -> Result<Ending, Failure> {
+        // It may run for days, and there may be nobody left to do it afterwards.
+        self.app.record_start();
         #[cfg(unix)]
         if !self.plan.redact && !self.plan.watch && self.files.is_none() {
             return Err(self.not_started(self.start.replace()));

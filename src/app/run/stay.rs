@@ -8,7 +8,7 @@ use crate::app::{App, redact};
 use crate::error::{Exit, Failure};
 use crate::io::forward::{Ending, Forward, Reach, Running};
 use crate::io::stamps::Stamps;
-use crate::io::start::Streams;
+use crate::io::start::{Start, Streams};
 
 /// Looks at files a second: three.
 const LOOK_EVERY: Duration = Duration::from_millis(333);
@@ -68,6 +68,11 @@ impl Prepared<'_, '_> {
             running.map_err(|error| this.not_started(error))
         };
         let mut running = spawn(&self, streams(&outputs)?)?;
+        if !self.plan.watch {
+            // wiped here: the command has them
+            self.start = Start::new("", Vec::new());
+            self.seen.clear();
+        }
         let ending = loop {
             if !self.plan.watch {
                 break running.ended(None)?;
@@ -75,6 +80,8 @@ impl Prepared<'_, '_> {
             if let Some(ending) = self.await_change(&running, &say)? {
                 break Some(ending);
             }
+            // what was asked of the old one before, it has heeded or not
+            forward.asked_to_end();
             running.stop(GRACE)?;
             if let Some(signal) = forward.asked_to_end() {
                 break Some(Ending::Signal(signal));
@@ -101,10 +108,7 @@ impl Prepared<'_, '_> {
 
     /// The command leads a session of its own.
     fn lead(&mut self) -> Result<(), Failure> {
-        let start = std::mem::replace(
-            &mut self.start,
-            crate::io::start::Start::new("", Vec::new()),
-        );
+        let start = std::mem::replace(&mut self.start, Start::new("", Vec::new()));
         self.start = crate::io::pty::Pty::lead(start)?;
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 mod check;
 mod example;
+mod render;
 mod sync;
 
 use super::Context;
@@ -14,7 +15,8 @@ Examples:
   mvx env sync
   mvx env sync tenant --with client=acme
   mvx env check --names-only
-  mvx env example")]
+  mvx env example
+  mvx env render prod --format json")]
 pub(super) struct Env {
     #[command(subcommand)]
     command: Command,
@@ -44,6 +46,19 @@ enum Command {
     /// their neighbours. Needs no identity. Comments above a secret come along where they stand in
     /// clear; those that are encrypted only with --comments, since everybody can read the example.
     Example(example::Example),
+    /// Print what a profile delivers, in any format, or fill a template with it
+    ///
+    /// The formats are dotenv, json, yaml, shell (export lines), k8s (a Secret), docker (--env-file),
+    /// systemd (`EnvironmentFile=`), tfvars, github (`GITHUB_ENV`, masked), gitlab (a dotenv report)
+    /// and azure (task.setvariable). A dotenv file is written for the program that reads it: portable,
+    /// node, expand, shell, compose, python, docker or rust. A value that the format does not carry
+    /// is an error which names one that does: no value comes out changed. docs/env.md has the rules
+    /// of each.
+    ///
+    /// A template is any text file. `{{ mvx:NAME }}` stands for a value, `{{ mvx:NAME | json }}` for
+    /// it as a JSON string; the other filters are lines, json-inner, shell, url, xml, properties,
+    /// nginx, netrc, base64, base64url and hcl.
+    Render(render::Render),
 }
 
 impl Env {
@@ -52,6 +67,7 @@ impl Env {
             Command::Sync(sync) => sync.run(context),
             Command::Check(check) => check.run(context),
             Command::Example(example) => example.run(context),
+            Command::Render(render) => render.run(context),
         }
     }
 }

@@ -19,7 +19,7 @@ pub(super) fn tell(context: &Context, plan: &Plan) {
     let ui = &context.ui;
     for input in &plan.inputs {
         let name = input.name.display();
-        let read_as = match (input.source, input.told_by) {
+        let read_as = match (input.source, &input.told_by) {
             (Source::Env(dialect), Some(by)) => {
                 format!(", read as {} because of {by}", program(dialect))
             }

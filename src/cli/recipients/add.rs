@@ -41,6 +41,9 @@ pub(in crate::cli) struct Add {
     no_sync: bool,
     #[command(flatten)]
     caution: Caution,
+    /// Whether somebody said yes to it before the command began.
+    #[arg(skip)]
+    agreed: bool,
 }
 
 impl Add {
@@ -74,7 +77,15 @@ impl Add {
                 yes,
                 keep_going: false,
             },
+            agreed: false,
         }
+    }
+
+    /// Somebody was asked already whether this is to be done.
+    #[must_use]
+    pub(in crate::cli) fn agreed(mut self, agreed: bool) -> Self {
+        self.agreed = agreed;
+        self
     }
 
     /// Enters them and gives them the files: the answer in JSON, and how the command ends.
@@ -120,7 +131,7 @@ impl Add {
                 "Write the rules and"
             },
             besides: &besides,
-            asks: true,
+            asks: !self.agreed,
         };
         let answer = rewrite(context, app, &request, &self.caution, &words, || {
             app.write_rules(&change)?;

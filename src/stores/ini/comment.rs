@@ -12,7 +12,7 @@ use std::ops::Range;
 
 use super::newline;
 use super::read::slice;
-use crate::document::{Body, Item, Style};
+use crate::document::{Body, Edit, Item, Style, Tree};
 use crate::keypath::Segment;
 use crate::secret::Cleartext;
 
@@ -97,6 +97,29 @@ pub(super) fn on_header(comment: &str, span: Range<usize>, parent: usize) -> Ite
         span,
         block: None,
     }
+}
+
+/// Edits that put comments on sections' own lines above those lines, where others stand there: sops
+/// joins them to one, and of two envelopes it opens the first.
+pub(super) fn above(text: &[u8], tree: &Tree) -> Vec<Edit> {
+    let comments = tree.items.windows(2).filter_map(|pair| match pair {
+        [above, item] if above.parent == item.parent => Some((above, item)),
+        _ => None,
+    });
+    comments
+        .filter(|(above, item)| {
+            let both = [above, item].map(|it| matches!(it.body, Body::Comment(_)));
+            both == [true, true] && above.span.end <= item.span.start
+        })
+        .filter_map(|(_, item)| {
+            let place = Place::of(text, item);
+            let header = place.header.then(|| header_of(place.text))?;
+            let comment = place.text.get(header.len()..)?.trim();
+            let (newline, indent) = (place.newline, place.indent);
+            let lines = format!("{comment}{newline}{indent}{header}");
+            Some(Edit::new(item.span.clone(), lines))
+        })
+        .collect()
 }
 
 /// The text in which a comment stands, and what is needed to write another in its place.

@@ -31,7 +31,7 @@ use super::{METADATA, flat, within_size_limit};
 use crate::document::{Body, Edit, Item, Kind, Meta, Style, Tree, Value, splice};
 use crate::keypath::{KeyPath, Segment};
 use crate::secret::Cleartext;
-use crate::sops::store::{NewNode, Placed, Store, StoreError, line_of};
+use crate::sops::store::{Expanded, NewNode, Placed, Store, StoreError, line_of};
 
 /// The INI store.
 pub struct Ini;
@@ -40,6 +40,27 @@ impl Store for Ini {
     fn parse(&self, text: &[u8]) -> Result<Tree, StoreError> {
         within_size_limit(text, "INI")?;
         parse::parse(text).map(|parsed| parsed.tree)
+    }
+
+    fn expand(&self, text: &[u8]) -> Result<Option<Expanded>, StoreError> {
+        let mut lines = text
+            .split(|byte| *byte == b'\n')
+            .map(<[u8]>::trim_ascii_start);
+        let has_comment = |line: &[u8]| line.contains(&b';') || line.contains(&b'#');
+        if !lines.any(|line| line.starts_with(b"[") && has_comment(line)) {
+            return Ok(None);
+        }
+        // What is wrong with a text is told by those who read it.
+        let edits = self.parse(text).map(|tree| comment::above(text, &tree));
+        let edits = edits.unwrap_or_default();
+        if edits.is_empty() {
+            return Ok(None);
+        }
+        let text = splice(text, edits).unwrap_or_default();
+        Ok(Some(Expanded {
+            text,
+            references: Vec::new(),
+        }))
     }
 
     fn envelope(&self, text: &[u8], tree: &Tree, item: &Item, envelope: &str) -> Placed {

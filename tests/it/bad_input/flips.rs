@@ -77,7 +77,7 @@ fn every_byte_of_a_sealed_file_changed() {
 }
 
 /// Without a seal, a file opens to something else where SOPS leaves a gap and nowhere else, which
-/// `judge` checks; and each of the gaps is there, or this would say nothing.
+/// `judge` checks. One byte goes through four of them; the others want more (`gaps.rs`).
 #[test]
 fn every_byte_of_a_file_without_a_seal_changed() {
     let mut met = BTreeSet::new();
@@ -93,7 +93,8 @@ fn every_byte_of_a_file_without_a_seal_changed() {
         }
     }
     let met: Vec<Gap> = met.into_iter().collect();
-    assert_eq!(met, Gap::ALL);
+    let wanted = [Gap::ClearName, Gap::Comment, Gap::Nesting, Gap::Nothing];
+    assert_eq!(met, wanted);
 }
 
 /// Whatever is cut off, the metadata comes last or encloses the rest. What is left opens only where

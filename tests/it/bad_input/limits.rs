@@ -1,10 +1,11 @@
 //! Files of 100 MB and more, and memory.
 
 use std::fs::File;
+use std::time::Instant;
 
 use crate::repo::Repo;
 
-use super::{laughs, refused};
+use super::{PATIENCE, laughs, refused};
 
 /// One byte more than the limit.
 const TOO_LONG: u64 = 100_000_001;
@@ -52,5 +53,35 @@ fn hostile_texts_in_little_memory() {
         let outcome = run.env("MVX", crate::support::program()).outcome();
         assert_eq!(outcome.code(), Some(4), "{name}: {outcome}");
         assert!(outcome.stderr.contains(name), "{name}: {outcome}");
+    }
+}
+
+/// What comes into new sections and maps is put there in one piece, however much it is.
+#[test]
+fn many_new_sections_and_maps_at_once() {
+    let repo = Repo::new();
+    let changes = (0..4_000).map(|n| (format!("s{}.k{n}", n % 2_000), serde_json::json!("x")));
+    let changes: serde_json::Map<String, serde_json::Value> = changes.collect();
+    let changes = serde_json::Value::from(changes).to_string();
+    for (plain, text) in [
+        ("app.ini", "[old]\na = 1\n"),
+        ("app.yaml", "old: {a: 1}\n"),
+        ("app.json", "{\"old\": 1}\n"),
+    ] {
+        repo.seal(&format!("secrets/dev/{plain}"), text);
+        let sealed = format!("secrets/dev/{}", plain.replace("app", "app.enc"));
+        let began = Instant::now();
+        let run = repo.mvx(["set", "--many", &sealed]);
+        let outcome = run.stdin(changes.as_bytes()).outcome();
+        assert_eq!(outcome.code(), Some(0), "{outcome}");
+        assert!(
+            began.elapsed() < PATIENCE,
+            "{plain} took {:?}",
+            began.elapsed()
+        );
+        for key in ["s0.k2000", "s1999.k1999", "s1999.k3999"] {
+            let value = repo.mvx(["get", &sealed, key]).outcome();
+            assert_eq!(value.stdout().trim_end(), "x", "{plain} {key}");
+        }
     }
 }

@@ -203,3 +203,29 @@ fn a_planted_recipient() {
         }
     }
 }
+
+/// Metadata that is out of all proportion is said to be so by every command, soon.
+#[test]
+fn a_hundred_thousand_recipients() {
+    let (repo, mut bad) = sealed();
+    let age = bad["sops"]["age"][0].clone();
+    let entries = (0..100_000).map(|number| {
+        let mut entry = age.clone();
+        entry["recipient"] = format!("age1x{number}").into();
+        entry
+    });
+    bad["sops"]["age"] = entries.collect();
+    bad["sops"].as_object_mut().unwrap().remove("mvx_seal");
+    repo.write(FILE, bad.to_string());
+    for arguments in [
+        &["decrypt", FILE][..],
+        &["set", FILE, "c", "--value", "x"],
+        &["recipients", "list", FILE],
+        &["recipients", "sync", "--yes", FILE],
+        &["rekey", "--yes", FILE],
+        &["seal", "show", FILE],
+    ] {
+        let said = refused(&repo, arguments, &arguments.join(" "), &EXITS);
+        assert!(said.contains("the limit is 5000"), "{said}");
+    }
+}

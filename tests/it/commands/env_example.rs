@@ -79,7 +79,7 @@ fn the_users_lines_and_comments_stay() {
     API_KEY=
 
     OWN=1
-    PORT=
+    PORT=⏎
     $ mvx env example --prune
     mvx: .env.example: 1 removed
     mvx:   - OWN
@@ -90,7 +90,7 @@ fn the_users_lines_and_comments_stay() {
 
     API_KEY=
 
-    PORT=
+    PORT=⏎
     "##);
 }
 

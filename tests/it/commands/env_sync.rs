@@ -71,6 +71,7 @@ fn names_are_shown_and_never_values() {
     mvx:   + API_KEY
     $ cat .env.local
     # >>> mvx env sync local: mvx writes this block and leaves your lines around it alone
+    # for portable: nothing beside it says which program reads it
     DB_PASSWORD="a 'b' c"
     DB_PORT=5432
     API_KEY=k-1
@@ -100,7 +101,14 @@ fn the_users_lines_stay_and_are_told_where_they_count() {
     let text = repo.read(".env.local");
     assert!(text.starts_with(own), "{text}");
     repo.write(".env.local", format!("{text}# behind\nDB_PORT=1"));
-    insta::assert_snapshot!(repo.session("mvx env sync"), @"");
+    insta::assert_snapshot!(repo.session("mvx env sync"), @r##"
+    $ mvx env sync
+    mvx: warning: .env.local: line 3 gives `API_KEY` a value, too; the secret counts, and not your line
+    mvx: hint: delete that line, or leave `API_KEY` to it with `exclude` in the profile
+    mvx: warning: .env.local: line 12 gives `DB_PORT` a value, too; your line counts, and not the secret
+    mvx: hint: delete that line, or leave `DB_PORT` to it with `exclude` in the profile
+    mvx: .env.local: up to date, 3 names of the profile `local`
+    "##);
     assert!(
         repo.read(".env.local")
             .ends_with("# <<< mvx\n# behind\nDB_PORT=1")
@@ -254,6 +262,7 @@ fn scopes_are_filled_in_and_lead_nowhere_else() {
     mvx:   + K
     $ cat tenant.env
     # >>> mvx env sync tenant --with 'client=acme': mvx writes this block and leaves your lines around it alone
+    # for portable: nothing beside it says which program reads it
     K=v
     # <<< mvx
     "##);

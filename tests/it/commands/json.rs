@@ -86,6 +86,8 @@ fn answers_are_what_the_help_says() {
     compare("env example --dry-run", "mvx --json env example --dry-run");
     compare("env check", "mvx --json env check");
     compare("env example", "mvx --json env example");
+    compare("run --dry-run", "mvx --json run --dry-run");
+    compare("env render", "mvx --json env render");
     compare("repair", "mvx --json repair secrets/dev/a.enc.yaml");
     compare("ls", "mvx --json ls");
     compare("keys generate", "mvx --json keys generate -o ~/other.txt");

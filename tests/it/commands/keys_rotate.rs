@@ -3,7 +3,8 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use crate::repo::{ANA, BOB, Repo, fixture, rules};
+use crate::repo::{ANA, BOB, CAROL, Repo, fixture, rules};
+use crate::support::without_seal;
 
 /// A session in which new keys and the day have a name.
 fn session(repo: &Repo, lines: &str) -> String {
@@ -418,4 +419,41 @@ fn json_says_which_branches_need_the_old_identity() {
         answer["needed_on_branches"],
         serde_json::json!([{ "branch": "feature", "files": ["secrets/dev/f.enc.yaml"] }])
     );
+}
+
+/// Whoever planted an entry in a file's metadata is not wrapped for with the new key: whom a file is
+/// for stands in the rules, or a seal says it.
+#[test]
+fn a_planted_recipient_gets_nothing() {
+    let repo = Repo::new();
+    let text = repo.seal("secrets/dev/a.yaml", "a: 1\n");
+    let entry = format!("    age:\n        - enc: x\n          recipient: {CAROL}\n");
+    let planted = text.replacen("    age:\n", &entry, 1);
+    assert_ne!(planted, text);
+    let unsealed = without_seal(&planted);
+    repo.write("secrets/dev/a.enc.yaml", &unsealed);
+    repo.seal("secrets/dev/b.yaml", "b: 1\n");
+    let outcome = repo.mvx(["keys", "rotate", "--yes"]).outcome();
+    assert_eq!(outcome.code(), Some(0), "{outcome}");
+    assert!(outcome.stderr.contains("removed age14…g5"), "{outcome}");
+    assert!(!repo.read("secrets/dev/a.enc.yaml").contains(CAROL));
+    assert!(!repo.read(".sops-rules.toml").contains(CAROL));
+
+    // A seal that does not fit stops it before anything is written, the new key aside.
+    let repo = Repo::new();
+    repo.seal("secrets/dev/a.yaml", "a: 1\n");
+    repo.write("secrets/dev/a.enc.yaml", &planted);
+    let outcome = repo.mvx(["keys", "rotate", "--yes"]).outcome();
+    assert_eq!(outcome.code(), Some(51), "{outcome}");
+    assert_eq!(repo.read("secrets/dev/a.enc.yaml"), planted);
+
+    // Where there is neither a rule nor a seal, nobody is wrapped for.
+    let repo = Repo::new();
+    repo.write("elsewhere/a.enc.yaml", &unsealed);
+    let outcome = repo.mvx(["keys", "rotate", "--yes"]).outcome();
+    assert!(outcome.stderr.contains("no rule covers"), "{outcome}");
+    assert_eq!(repo.read("elsewhere/a.enc.yaml"), unsealed);
+    repo.hold("sops/k2.txt");
+    let outcome = repo.mvx(["decrypt", "elsewhere/a.enc.yaml"]).outcome();
+    assert_eq!(outcome.code(), Some(128), "{outcome}");
 }

@@ -1,18 +1,23 @@
-//! Every command, as somebody at a terminal sees it: one file a command.
+//! Every command, as somebody at a terminal sees it: one file a command, or a few that begin with its name.
 
 mod access;
 mod access_log;
+mod access_others;
 mod clean;
 mod decrypt;
 mod doctor;
 mod edit;
 mod encrypt;
+mod encrypt_rules;
 mod env_check;
 mod env_example;
+mod env_render;
 mod env_sync;
 mod get;
 mod help;
 mod import;
+mod import_sources;
+mod import_trees;
 mod init;
 mod json;
 mod keys;
@@ -23,9 +28,12 @@ mod mv;
 mod not_files;
 mod recipients;
 mod recovery;
+mod redact;
 mod rekey;
 mod repair;
 mod reveal;
+pub(crate) mod run;
 mod seal;
 mod set;
+mod set_places;
 mod unset;

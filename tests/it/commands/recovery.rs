@@ -261,6 +261,17 @@ fn a_yes_enters_the_key() {
         Await("`mvx recipients add recovery-2 age1"),
     ]);
     assert_eq!(session.status, 0, "{session:?}");
+    // One yes is enough; where the key belongs is another question.
+    let run = repo.mvx(["keys", "recovery", "--generate-passphrase"]);
+    let session = run.on_terminal(&[
+        Await("Enter the key into the rules now"),
+        Type("y\r"),
+        Await("the group team"),
+        Type(" \r"),
+        Await("recovery-2 added to"),
+    ]);
+    assert_eq!(session.status, 0, "{session:?}");
+    assert!(!session.screen.contains("Write the rules"), "{session:?}");
 }
 
 #[test]

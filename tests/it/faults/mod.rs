@@ -7,6 +7,7 @@ mod editors;
 mod kills;
 mod links;
 mod places;
+mod run;
 mod signals;
 mod writers;
 

@@ -216,8 +216,9 @@ fn a_file_under_its_own_name_outside_of_the_rules_is_told() {
     mvx: .sops-rules.toml: bob removed from the register, all groups and all rules
     mvx: there are no files to write
     mvx: commit the rules and the files together
-    mvx: error: bob can still open deploy/creds.yaml, which no rule covers
-    mvx: hint: cover it with a [[files]] table in the rules, and run `mvx recipients sync`
+    mvx: error: bob can still open this:
+    mvx:   deploy/creds.yaml: no rule covers it
+    mvx: hint: see to the rules that hold for each, and then `mvx recipients sync` takes the access
     [1]
     "###);
 }

@@ -224,3 +224,60 @@ fn a_comment_left_behind_selects_what_follows() {
     assert_eq!(outcome.code(), Some(3), "{outcome}");
     assert_eq!(pair.sandbox.read("b.yaml"), before);
 }
+
+/// INI's comments: several above a section, beside its name, above a value or beside it. Both open
+/// what the other sealed, and no word is lost or shown twice.
+#[test]
+fn comments_of_ini_open_in_both() {
+    let Some(pair) = Pair::new() else { return };
+    pair.rule("");
+    let texts = [
+        "; one\n; two\n[s]\nk = v\n",
+        "; one\n; two\n[s] ; beside\nk = v\n",
+        "; one\r\n# two\r\n  [s] # beside\r\nk = v\r\n",
+        "[s] ; beside\n; one\n# two\nk = v\n",
+        "; one\n# two\n[s] # beside\nk = v ; next\nl = w\n",
+        "; one\n\n; two\nroot = x\n\n; three\n[s]\nk = v ; beside\n",
+        "[s]\nk = v\n\n; one\n; two\n[t] ; beside\n; three\nl = w\n",
+    ];
+    let words = |text: &[u8]| {
+        let text = String::from_utf8_lossy(text).into_owned();
+        let mut words: Vec<String> = text
+            .split(|c: char| !c.is_ascii_alphabetic())
+            .filter(|word| !word.is_empty() && *word != "DEFAULT")
+            .map(str::to_owned)
+            .collect();
+        words.sort();
+        words
+    };
+    for text in texts {
+        let wanted = words(text.as_bytes());
+        pair.seal("ours.ini", text);
+        // Beside a section's name there is room for one comment: where others stand above it, the
+        // one beside it joins them.
+        assert_eq!(words(&pair.open("ours.ini")), wanted, "{text:?}");
+        let theirs = pair.open_with_sops("ours.ini");
+        assert_eq!(words(&theirs), wanted, "{text:?}: sops opens mvx's");
+
+        pair.seal_with_sops("theirs.ini", text);
+        let by_sops = words(&pair.open_with_sops("theirs.ini"));
+        let by_us = words(&pair.open("theirs.ini"));
+        assert_eq!(by_us, by_sops, "{text:?}: mvx opens sops's");
+        pair.set("theirs.ini", "s.k", "\"z\"").quiet_success();
+        pair.set("ours.ini", "s.k", "\"z\"").quiet_success();
+        let changed: Vec<String> = words(text.replacen("k = v", "k = z", 1).as_bytes());
+        assert_eq!(words(&pair.open_with_sops("ours.ini")), changed, "{text:?}");
+    }
+}
+
+/// The one that sops does not see: it joins what stands above a value and beside it, and of two
+/// envelopes it opens the first. mvx keeps both, each in its place.
+#[test]
+fn a_comment_of_ini_beside_a_value_with_one_above() {
+    let Some(pair) = Pair::new() else { return };
+    pair.rule("");
+    let text = "[s]\n; one\nk = v ; beside\n";
+    pair.seal("a.ini", text);
+    assert_eq!(pair.open("a.ini"), text.as_bytes());
+    assert_eq!(pair.open_with_sops("a.ini"), b"[s]\n; one\nk = v\n");
+}

@@ -34,10 +34,16 @@ pub(super) fn python_with(module: &str) -> Option<PathBuf> {
     let named = std::env::var_os("MVX_TEST_PYTHON").map(PathBuf::from);
     let beside = repository().join(".peers/venv/bin/python");
     let import = format!("import {module}");
-    named.into_iter().chain([beside]).find(|python| {
+    let found = named.into_iter().chain([beside]).find(|python| {
         let output = Command::new(python).args(["-c", &import]).output();
         output.is_ok_and(|output| output.status.success())
-    })
+    });
+    let ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty());
+    assert!(
+        found.is_some() || !ci,
+        "no {module} of Python: run scripts/peers.sh"
+    );
+    found
 }
 
 pub(super) fn node_json(text: &str) -> Read {
