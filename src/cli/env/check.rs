@@ -7,6 +7,7 @@ use super::With;
 use crate::app::env::check::{Against, CheckRequest, Checked, Finding};
 use crate::app::many;
 use crate::cli::Context;
+use crate::cli::json::in_json;
 use crate::cli::ui::Mark;
 use crate::error::{Exit, Failure};
 
@@ -109,7 +110,7 @@ fn answer(checked: &Checked) -> Value {
             json!({
                 "profile": finding.profile,
                 "code": finding.code,
-                "file": finding.file,
+                "file": in_json(&finding.file),
                 "line": finding.line,
                 "name": finding.name,
                 "text": finding.text,
@@ -120,7 +121,9 @@ fn answer(checked: &Checked) -> Value {
     let compared: Vec<Value> = checked
         .compared
         .iter()
-        .map(|one| json!({ "profile": one.profile, "file": one.file, "names": one.names }))
+        .map(
+            |one| json!({ "profile": one.profile, "file": in_json(&one.file), "names": one.names }),
+        )
         .collect();
     json!({ "findings": findings, "compared": compared })
 }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::With;
 use crate::app::env::example::{self, ExampleRequest};
 use crate::cli::Context;
+use crate::cli::json::in_json;
 use crate::error::{Exit, Failure};
 
 #[derive(clap::Args)]
@@ -93,7 +94,7 @@ fn lines(example: &example::Example) -> Vec<String> {
 
 fn answer(example: &example::Example, written: bool) -> Value {
     json!({
-        "file": example.path,
+        "file": in_json(&example.path),
         "profiles": example.profiles,
         "added": example.added,
         "removed": example.removed,

@@ -9,6 +9,7 @@ use crate::app::App;
 use crate::app::env::sync::{Change, Output, foreign};
 use crate::app::many;
 use crate::cli::Context;
+use crate::cli::json::in_json;
 use crate::error::{Exit, Failure};
 use crate::io::terminal;
 
@@ -183,15 +184,15 @@ fn lines(output: &Output, change: &Change, written: bool) -> Vec<String> {
 fn answer(output: &Output, change: &Change, written: bool, ignored: Option<&PathBuf>) -> Value {
     json!({
         "profile": output.profile,
-        "output": output.path,
+        "output": in_json(&output.path),
         "format": output.form.name(),
         "names": output.names,
-        "files": output.files,
+        "files": in_json(&output.files),
         "added": change.added,
         "changed": change.changed,
         "removed": change.removed,
         "is_needed": change.is_needed,
         "written": written,
-        "gitignore": ignored,
+        "gitignore": in_json(&ignored),
     })
 }
