@@ -4,6 +4,7 @@
 //! A fenced block counts if its mark names a file (`yaml .gitlab-ci.yml`) or says `sh run`.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
