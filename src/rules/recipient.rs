@@ -38,7 +38,7 @@ pub struct RecipientSpec {
     /// Who answers for it.
     pub owner: Option<String>,
     /// The last day of access, UTC. Nobody is left out because of it: whether that day is over is
-    /// for a clock to say, and `mvx check` fails then.
+    /// for a clock to say.
     pub expires: Option<Date>,
     /// What goes with an AWS KMS key.
     pub extras: Extras,

@@ -21,7 +21,7 @@ age = "age1lggyhqrw2nlhcxprm67z43rta597azn8gknawjehu9d9dl0jq3yqqvfafg"
 owner = "ana@example.com"
 [recipients.contractor]
 ssh = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIInvented contractor@example.com"
-expires = 2027-01-31             # time-limited access: `mvx check` fails after that day
+expires = 2027-01-31             # time-limited access
 [recipients.prod-kms]
 aws_kms = "arn:aws:kms:eu-west-1:111122223333:key/0f7a3b1e"
 
