@@ -88,7 +88,7 @@ step "peers" scripts/peers.sh
 step "format" cargo fmt --all --check
 step "clippy" cargo clippy --locked --all-targets -- -D warnings
 if have shellcheck; then
-    step "shellcheck" shellcheck -x .ci/run scripts/*.sh scripts/secrets/*.sh
+    step "shellcheck" shellcheck -x .ci/run scripts/*.sh scripts/secrets/*.sh scripts/action/*.sh
 else
     skip "shellcheck" "not installed"
 fi

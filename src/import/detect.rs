@@ -6,7 +6,7 @@ use super::{ImportError, Source, doppler, error, json, onepassword};
 use crate::dialects::Dialect;
 
 /// What a text is by its name, and where that does not tell, by what stands in it. `.env` files
-/// come out as portable; see [`dialect`].
+/// come out as portable; see [`crate::dialects::detect`].
 pub fn source(name: Option<&Path>, bytes: &[u8]) -> Result<Option<Source>, ImportError> {
     let text = error::as_text(bytes)?;
     let file = name.and_then(Path::file_name).unwrap_or_default();

@@ -32,7 +32,7 @@ pub struct Patterns {
     pieces: Bitmap,
 }
 
-/// A value is longer than [`LONGEST`], or the forms of all take more memory than [`MOST_BYTES`].
+/// A value is longer than `LONGEST`, or the forms of all take more memory than `MOST_BYTES`.
 #[derive(Debug, PartialEq, Eq)]
 pub struct TooMuch {
     /// Which of the values it is, or the one at which it was too much, from 0.
