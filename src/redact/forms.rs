@@ -29,6 +29,10 @@ pub(super) fn forms(value: &[u8]) -> Vec<Form> {
     let core = value.trim_ascii();
     let core = if is_long(core) { core } else { value };
     found.encodings(core);
+    if core.len() != value.len() {
+        // In lines, base64 of what begins with blanks has nothing in common with that of the rest.
+        found.base64(value);
+    }
     found.parts(core);
     let mut lines = core.split(|byte| matches!(byte, b'\n' | b'\r'));
     if lines.clone().nth(1).is_some() {

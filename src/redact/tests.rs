@@ -151,6 +151,24 @@ fn a_secret_that_is_cut_off_at_the_end_is_masked_from_its_half_on() {
     assert_eq!(masked(&["hunter2-very-long"], "hunter2-v."), "hunter2-v.");
 }
 
+/// Blanks in front of a value move every later character of its base64 to another place.
+#[test]
+fn base64_in_lines_of_a_value_that_begins_with_blanks_is_masked() {
+    for blanks in ["\n", "  ", "\t \n"] {
+        let value = format!("{blanks}{}", "invented-0123456789-".repeat(9));
+        for (width, end) in [(64, "\n"), (76, "\n"), (76, "\r\n")] {
+            let whole = base64::engine::general_purpose::STANDARD.encode(&value);
+            let lines: Vec<&str> = whole
+                .as_bytes()
+                .chunks(width)
+                .map(|line| std::str::from_utf8(line).unwrap())
+                .collect();
+            let shown = masked(&[&value], &lines.join(end));
+            assert_eq!(shown, "***", "{blanks:?} {width}");
+        }
+    }
+}
+
 #[test]
 fn too_many_secrets_are_refused() {
     let long = vec![b'x'; LONGEST + 1];

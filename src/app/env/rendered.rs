@@ -41,12 +41,12 @@ impl Form {
         }
     }
 
-    /// Whether what reads it takes its names over into a process's environment, whatever stands
-    /// there.
+    /// Whether what reads it takes its names over into a process's environment. Every `.env` file
+    /// is read for that.
     pub(super) fn feeds_a_process(self) -> bool {
         matches!(
             self,
-            Self::Block(Dialect::Shell | Dialect::Docker, _)
+            Self::Block(..)
                 | Self::Whole(
                     Format::Shell
                         | Format::Docker
