@@ -5,14 +5,19 @@ use std::borrow::Cow;
 /// Neutralises what could act on a terminal or disguise a name: control characters (escape
 /// sequences among them), characters that turn the direction of writing, and invisible ones. They
 /// appear as `\u{…}`, so that a name that holds them is seen for what it is. Tabs and line breaks
-/// are control characters too: whoever prints several lines splits them first.
+/// are control characters too: whoever prints several lines splits them first. So do the beginnings
+/// of commands that Azure's pipelines obey anywhere in a line of a log, `##vso[` and `##[`; GitHub's
+/// stand at the beginning of a line, and mvx prints nothing of a stranger's there.
 pub fn safe(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(is_unsafe) {
+    if !text.chars().any(is_unsafe) && !text.contains("##") {
         return Cow::Borrowed(text);
     }
     let mut shown = String::with_capacity(text.len() + 16);
-    for c in text.chars() {
-        if is_unsafe(c) {
+    for (at, c) in text.char_indices() {
+        let rest = text.get(at..).unwrap_or_default();
+        if rest.starts_with("##[") || rest.starts_with("##vso[") {
+            shown.push_str("\\u{23}");
+        } else if is_unsafe(c) {
             shown.extend(c.escape_default());
         } else {
             shown.push(c);
@@ -54,6 +59,8 @@ mod tests {
             safe("\u{3164}a\u{fe0f}\u{e0100}"),
             "\\u{3164}a\\u{fe0f}\\u{e0100}"
         );
+        assert_eq!(safe("a##vso[x]##[y]"), "a\\u{23}#vso[x]\\u{23}#[y]");
+        assert_eq!(safe("## a #[b]"), "## a #[b]");
     }
 
     #[test]

@@ -292,10 +292,13 @@ impl App<'_> {
     ) -> Result<(), Failure> {
         let Some(found) = read(dialect, loader, text.as_bytes()) else {
             let path = output.path.display();
-            self.note(format!(
-                "{path}: a reader of {} gives up on the lines that are yours; the names in them were not compared",
-                dialect.name()
-            ));
+            self.warn(
+                format!(
+                    "{path}: mvx cannot tell what a reader of {} makes of the lines that are yours, nor whether it gets to the secrets",
+                    dialect.name()
+                ),
+                ["see whether a quote stays open in them".to_owned()],
+            );
             return Ok(());
         };
         let mut inside: HashMap<&str, &Cleartext> = HashMap::new();

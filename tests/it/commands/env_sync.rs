@@ -139,7 +139,7 @@ fn a_file_that_is_up_to_date_is_not_touched() {
 }
 
 #[test]
-fn an_open_quote_above_the_block_is_found() {
+fn an_open_quote_above_the_block_is_told() {
     let repo = repo();
     let text = "OWN=\"it\n";
     let rules = repo.read(".sops-rules.toml");
@@ -149,12 +149,10 @@ fn an_open_quote_above_the_block_is_found() {
     );
     repo.write(".env.local", text);
     let outcome = repo.mvx(["env", "sync"]).outcome();
-    assert!([Some(0), Some(4)].contains(&outcome.code()), "{outcome}");
-    let shown = outcome.to_string();
-    assert!(
-        shown.contains("lines above") || shown.contains("gives up"),
-        "{shown}"
-    );
+    // mvx's own reader gives up on it, and says so also to those who want no notes.
+    assert_eq!(outcome.code(), Some(0), "{outcome}");
+    assert!(outcome.stderr.contains("warning"), "{outcome}");
+    assert!(outcome.stderr.contains("a quote stays open"), "{outcome}");
 }
 
 #[test]
