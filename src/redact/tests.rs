@@ -157,7 +157,7 @@ fn base64_in_lines_of_a_value_that_begins_with_blanks_is_masked() {
     for blanks in ["\n", "  ", "\t \n"] {
         let value = format!("{blanks}{}", "invented-0123456789-".repeat(9));
         for (width, end) in [(64, "\n"), (76, "\n"), (76, "\r\n")] {
-            let whole = base64::engine::general_purpose::STANDARD.encode(&value);
+            let whole = STANDARD.encode(&value);
             let lines: Vec<&str> = whole
                 .as_bytes()
                 .chunks(width)
