@@ -273,12 +273,15 @@ impl<'t> Builder<'t> {
             return;
         };
         let end = self.cursor;
+        let mut start = end;
         if let Some(container) = self.tree.containers.get_mut(frame.container) {
-            container.span.end = end.max(container.span.start);
+            start = container.span.start;
+            container.span.end = end.max(start);
         }
         if let Some(item) = frame.item.and_then(|item| self.tree.items.get_mut(item)) {
             item.entry.end = end;
-            item.span.end = end;
+            // Of a list of nothing but an empty item, the parser reports a place behind it.
+            item.span = item.span.start.min(start).min(end)..end;
         }
         self.value_done();
     }
