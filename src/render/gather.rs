@@ -133,7 +133,7 @@ impl Explain for GatherError {
                     .into(),
             ],
             Self::NoSuchName { .. } => {
-                vec!["`mvx env check` lists the names of a profile".into()]
+                vec!["`mvx run --dry-run` lists the names of a profile".into()]
             }
         }
     }

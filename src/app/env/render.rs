@@ -143,7 +143,11 @@ impl App<'_> {
     /// Hands variables to the next steps of a job, once their masks are printed.
     pub fn append_github(&self, rendered: &Rendered) -> Result<(), Failure> {
         if let (Some(path), Some(text)) = (&rendered.written, &rendered.text) {
-            append::append(path, text.as_bytes(), u64::MAX)?;
+            // What an earlier command left may lack its line break, and then the first name would be
+            // a part of that line. The runner passes over empty lines.
+            let mut lines = Cleartext::from("\n");
+            lines.push(text.as_bytes());
+            append::append(path, lines.as_bytes(), u64::MAX)?;
         }
         Ok(())
     }

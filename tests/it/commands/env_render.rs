@@ -253,7 +253,8 @@ fn files_are_private_new_and_ignored() {
 #[test]
 fn github_gets_its_masks_before_anything_else() {
     let repo = repo();
-    repo.write("github_env", "BEFORE=1\n");
+    // as `printf` leaves it
+    repo.write("github_env", "BEFORE=1");
     let run = || {
         repo.mvx(["env", "render", "--format", "github"])
             .env("GITHUB_ACTIONS", "true")

@@ -39,6 +39,9 @@ pub(super) fn heredocs(text: &str) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     let mut lines = text.lines();
     while let Some(line) = lines.next() {
+        if line.is_empty() {
+            continue;
+        }
         let (name, end) = line.split_once("<<").unwrap();
         let value: Vec<&str> = lines.by_ref().take_while(|line| *line != end).collect();
         found.insert(name.to_owned(), value.join("\n"));

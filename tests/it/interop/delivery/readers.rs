@@ -201,6 +201,9 @@ fn answer(mut stream: UnixStream) -> Option<Vec<u8>> {
                 let created = head.starts_with("POST") && head.contains("/containers/create");
                 let (status, content) = if created {
                     ("201 Created", r#"{"Id":"x","Warnings":[]}"#)
+                } else if head.starts_with("HEAD") {
+                    // an answer to it has no body
+                    ("200 OK", "")
                 } else {
                     ("200 OK", "OK")
                 };
