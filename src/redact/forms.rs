@@ -81,7 +81,12 @@ impl Found {
         // most tokens are, and then most encodings are the value itself
         let is_plain = value.iter().all(u8::is_ascii_alphanumeric);
         for upper in [false, true] {
-            self.plain(hex(value, upper));
+            let digits = hex(value, upper);
+            // `xxd -p` breaks lines after 60 digits
+            if digits.len() > 60 {
+                self.plain(wrapped(&digits, 60, b"\n"));
+            }
+            self.plain(digits);
             self.plain(percent(value, None, upper, false));
             let urls = if is_plain { &[] } else { KEPT_IN_URLS };
             for kept in urls {

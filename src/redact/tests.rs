@@ -170,6 +170,19 @@ fn base64_in_lines_of_a_value_that_begins_with_blanks_is_masked() {
 }
 
 #[test]
+fn hex_in_lines_is_masked() {
+    let value = "invented-0123456789-".repeat(4);
+    let digits = super::encode::hex(value.as_bytes(), false);
+    let digits = digits.as_str().unwrap();
+    let lines: Vec<&str> = digits
+        .as_bytes()
+        .chunks(60)
+        .map(|line| std::str::from_utf8(line).unwrap())
+        .collect();
+    assert_eq!(masked(&[&value], &lines.join("\n")), "***");
+}
+
+#[test]
 fn too_many_secrets_are_refused() {
     let long = vec![b'x'; LONGEST + 1];
     let found = Patterns::new([b"hunter2-long".as_slice(), &long]);
