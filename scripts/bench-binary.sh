@@ -14,10 +14,7 @@ while [ $# -gt 0 ]; do
         *) die "unknown: $1" ;;
     esac
 done
-if [ -z "$mvx" ]; then
-    cargo build --release --locked --bin mvx --manifest-path "$root/Cargo.toml" >&2
-    mvx=$(target_dir)/release/mvx
-fi
+[ -n "$mvx" ] || mvx=$(release_mvx)
 sops=${MVX_TEST_SOPS:-$peers/bin/sops}
 [ -x /usr/bin/time ] || die "missing: GNU time"
 

@@ -12,10 +12,10 @@ have hyperfine || die "missing: hyperfine; run scripts/peers.sh"
 
 # --mvx PATH measures another binary, and then there is nothing to build
 case " $* " in
-    *" --mvx "*) set -- "$@" ;;
+    *" --mvx "*) ;;
     *)
-        cargo build --release --locked --bin mvx --manifest-path "$root/Cargo.toml" >&2
-        set -- --mvx "$(target_dir)/release/mvx" "$@"
+        mvx=$(release_mvx)
+        set -- --mvx "$mvx" "$@"
         ;;
 esac
 exec python3 "$root/scripts/bench_env.py" "$@"

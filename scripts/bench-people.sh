@@ -10,10 +10,10 @@ set -euo pipefail
 
 # --mvx PATH measures another binary, and then there is nothing to build
 case " $* " in
-    *" --mvx "*) set -- "$@" ;;
+    *" --mvx "*) ;;
     *)
-        cargo build --release --locked --bin mvx --manifest-path "$root/Cargo.toml" >&2
-        set -- --mvx "$(target_dir)/release/mvx" "$@"
+        mvx=$(release_mvx)
+        set -- --mvx "$mvx" "$@"
         ;;
 esac
 exec "$peers/venv/bin/python" "$root/scripts/bench_people.py" "$@"

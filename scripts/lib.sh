@@ -17,6 +17,12 @@ die() {
 
 have() { type -P "$1" >/dev/null; }
 
+# The binary that a benchmark measures: built, on standard error, unless one is given.
+release_mvx() {
+    cargo build --release --locked --bin mvx --manifest-path "$root/Cargo.toml" >&2
+    printf '%s\n' "$(target_dir)/release/mvx"
+}
+
 # The directory that cargo builds into, also when CARGO_TARGET_DIR is set.
 target_dir() {
     local dir=${CARGO_TARGET_DIR:-$root/target}

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::app::App;
-use crate::app::files::{directory_is_there, is_same_file};
+use crate::app::files::{already_there, directory_is_there, is_same_file};
 use crate::app::large::{LargePlain, Watch};
 use crate::app::load::parse_sealed;
 use crate::error::{Exit, Failure};
@@ -112,13 +112,7 @@ impl App<'_> {
             .hint("`mvx decrypt -i FILE` decrypts it in place"));
         }
         if !in_place && !request.overwrite && file::kind(target)?.is_some() {
-            return Err(Failure::new(
-                Exit::IO,
-                "already-exists",
-                "exists already; it was left alone",
-            )
-            .at(target.display())
-            .hint("`--overwrite` replaces it"));
+            return Err(already_there(target).hint("`--overwrite` replaces it"));
         }
         if in_place {
             file::is_replaceable(target)?;

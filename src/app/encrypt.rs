@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::app::files::{
-    directory_is_there, is_same_file, is_sealed_name, sealed_name, shell_word,
+    already_there, directory_is_there, is_same_file, is_sealed_name, sealed_name, shell_word,
 };
 use crate::app::large::{THRESHOLD, Watch, is_still};
 use crate::app::policy::{Policy, format_of};
@@ -11,7 +11,7 @@ use crate::app::{App, READ_LIMIT, SystemRandomness, many, now, recipients};
 use crate::error::{At as _, Exit, Failure};
 use crate::git;
 use crate::io::large::Large;
-use crate::io::look::look;
+use crate::io::look::is_link;
 use crate::io::write::{self, Access};
 use crate::io::{file, random};
 use crate::secret::{Cleartext, DataKey};
@@ -177,14 +177,9 @@ impl App<'_> {
             .hint("`mvx encrypt -i FILE` encrypts it in place"));
         }
         if !request.overwrite && file::kind(&target)?.is_some() {
-            return Err(Failure::new(
-                Exit::IO,
-                "already-exists",
-                "exists already; it was left alone",
-            )
-            .at(target.display())
-            .hint("`mvx edit FILE` and `mvx set FILE KEY` change it")
-            .hint("`--overwrite` replaces it"));
+            return Err(already_there(&target)
+                .hint("`mvx edit FILE` and `mvx set FILE KEY` change it")
+                .hint("`--overwrite` replaces it"));
         }
         directory_is_there(&target)?;
         Ok(Some(target))
@@ -306,7 +301,7 @@ impl App<'_> {
             .at(path.display())
             .hint("`mvx encrypt --overwrite FILE` encrypts what is there now"));
         }
-        let link = look(path)?.is_some_and(|seen| seen.link.is_some());
+        let link = is_link(path)?;
         let others = file::other_names(lock.target());
         file::remove(path)?;
         let shown = path.display();

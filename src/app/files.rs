@@ -71,6 +71,16 @@ pub fn is_same_file(one: &Path, other: &Path) -> bool {
     one == other || real(one).is_some_and(|one| Some(one) == real(other))
 }
 
+/// Something stands where an output would be written, and nobody said that it may go.
+pub(super) fn already_there(path: &Path) -> Failure {
+    Failure::new(
+        Exit::IO,
+        "already-exists",
+        "exists already; it was left alone",
+    )
+    .at(path.display())
+}
+
 /// Fails where the directory does not exist in which a file is to be made.
 pub fn directory_is_there(path: &Path) -> Result<(), Failure> {
     let directory = file::directory_of(path);
@@ -97,6 +107,15 @@ pub enum Wanted {
 }
 
 impl App<'_> {
+    /// The root of the repository, or the working directory; `.` where that is the same, so that what
+    /// lies below is named as the user would type it.
+    pub(super) fn repository(&self) -> Result<PathBuf, Failure> {
+        Ok(match git::repository_root(self.directory())? {
+            Some(root) if root != self.directory() => root,
+            _ => PathBuf::from("."),
+        })
+    }
+
     /// The files that the arguments name, each once: files as they are, of directories what a rule
     /// covers. Paths stay relative where they were given so.
     pub fn targets(&self, arguments: &[PathBuf], wanted: Wanted) -> Result<Vec<PathBuf>, Failure> {

@@ -38,10 +38,7 @@ impl App<'_> {
         known: &[PathBuf],
         reach: Reach,
     ) -> Result<(Vec<PathBuf>, Vec<Blocked>), Failure> {
-        let root = match git::repository_root(self.directory())? {
-            Some(root) if root != self.directory() => root,
-            _ => PathBuf::from("."),
-        };
+        let root = self.repository()?;
         let in_git = match reach {
             Reach::Here => None,
             Reach::InGit => Some(InGit::below(&root)?),

@@ -11,7 +11,6 @@ use crate::app::inventory::Reader;
 use crate::app::readers::{Difference, is_for};
 use crate::app::recipients::{is_same_key, name};
 use crate::error::Failure;
-use crate::git;
 use crate::io::clock;
 use crate::rules::{RecipientSpec, Rules};
 use crate::sops::metadata::KeyEntry;
@@ -100,12 +99,7 @@ impl App<'_> {
         if !arguments.is_empty() {
             return self.sealed_at(arguments);
         }
-        // What lies below is named as the user would type it.
-        let root = match git::repository_root(self.directory())? {
-            Some(root) if root != self.directory() => root,
-            _ => PathBuf::from("."),
-        };
-        let found = self.sealed_at(&[root])?;
+        let found = self.sealed_at(&[self.repository()?])?;
         Ok(found.iter().map(|path| self.relative(path)).collect())
     }
 

@@ -6,7 +6,7 @@ use crate::app::App;
 use crate::app::files::shell_word;
 use crate::error::{Exit, Failure};
 use crate::git::{self, WorkTree};
-use crate::io::look::look;
+use crate::io::look::is_link;
 use crate::io::write::{self, Access};
 use crate::io::{IoError, file};
 
@@ -101,19 +101,19 @@ impl App<'_> {
 /// Fails where a `.gitignore` is a symbolic link. git follows none (gitignore(5)), and whoever can
 /// put one into the repository would choose which file is written.
 pub(super) fn must_be_no_link(list: &Path, shown: &Path) -> Result<(), Failure> {
-    match look(list)?.and_then(|look| look.link) {
-        None => Ok(()),
-        Some(_) => Err(Failure::new(
-            Exit::IO,
-            "gitignore-link",
-            "it is a symbolic link, which git does not follow; nothing was written through it",
-        )
-        .at(shown.display())
-        .hint(format!(
-            "see where it leads, and put a file in its place: `ls -l {}`",
-            shell_word(shown)
-        ))),
+    if !is_link(list)? {
+        return Ok(());
     }
+    Err(Failure::new(
+        Exit::IO,
+        "gitignore-link",
+        "it is a symbolic link, which git does not follow; nothing was written through it",
+    )
+    .at(shown.display())
+    .hint(format!(
+        "see where it leads, and put a file in its place: `ls -l {}`",
+        shell_word(shown)
+    )))
 }
 
 /// The line of the root's `.gitignore` that names exactly this path (gitignore(5)).

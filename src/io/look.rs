@@ -58,6 +58,11 @@ pub fn look(path: &Path) -> Result<Option<Look>, IoError> {
     }))
 }
 
+/// Whether a symbolic link stands at `path`.
+pub fn is_link(path: &Path) -> Result<bool, IoError> {
+    Ok(look(path)?.is_some_and(|seen| seen.link.is_some()))
+}
+
 impl Look {
     /// Whether others than the owner may read it.
     pub fn is_shared(&self) -> bool {

@@ -68,17 +68,11 @@ pub(super) fn push_key(out: &mut Cleartext, name: &str) {
 
 /// Reads what [`yaml`] writes.
 pub(super) fn read_yaml(text: &str, indent: &str) -> Option<Vec<Found>> {
-    let mut found = Vec::new();
-    for line in lines(text, "{}") {
-        let line = line.strip_prefix(indent)?;
-        let (name, value) = line.split_once(": ")?;
-        let (value, rest) = quoted::pull(value, false)?;
-        if !rest.is_empty() {
-            return None;
-        }
-        found.push((name.trim_matches('"').to_owned(), value));
-    }
-    Some(found)
+    let pair = |line: &'_ str| {
+        let (name, value) = pair(line.strip_prefix(indent)?, ": ", false)?;
+        Some((name.trim_matches('"').to_owned(), value))
+    };
+    lines(text, "{}").map(pair).collect()
 }
 
 /// `NAME = "value"` lines.
@@ -94,16 +88,15 @@ pub(super) fn tfvars(variables: &[Variable], out: &mut Cleartext) -> Option<()> 
 
 /// Reads what [`tfvars`] writes.
 pub(super) fn read_tfvars(text: &str) -> Option<Vec<Found>> {
-    let mut found = Vec::new();
-    for line in lines(text, "") {
-        let (name, value) = line.split_once(" = ")?;
-        let (value, rest) = quoted::pull(value, true)?;
-        if !rest.is_empty() {
-            return None;
-        }
-        found.push((name.to_owned(), value));
-    }
-    Some(found)
+    let pair = |line| pair(line, " = ", true);
+    lines(text, "").map(pair).collect()
+}
+
+/// Reads a name and its string, with nothing behind it.
+fn pair(line: &str, between: &str, terraform: bool) -> Option<Found> {
+    let (name, value) = line.split_once(between)?;
+    let (value, rest) = quoted::pull(value, terraform)?;
+    rest.is_empty().then(|| (name.to_owned(), value))
 }
 
 /// Terraform brings every string into Unicode's normal form C. Refused is what might be in another

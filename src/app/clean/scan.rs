@@ -10,7 +10,7 @@ use crate::app::files::{Wanted, files_below, has_metadata, is_sealed_name, no_su
 use crate::error::{Exit, Failure};
 use crate::io::file::{Kind, directory_of};
 use crate::io::lock::Locks;
-use crate::io::look::look;
+use crate::io::look::{is_link, look};
 use crate::io::walk::{self, Ignored};
 use crate::io::{private, write};
 use crate::stores::Format;
@@ -100,7 +100,7 @@ impl App<'_> {
         for (original, of) in &originals {
             let name = original.file_name().unwrap_or_default().to_string_lossy();
             let mark = original.with_file_name(format!(".#{name}"));
-            if look(&mark)?.is_some_and(|seen| seen.link.is_some()) {
+            if is_link(&mark)? {
                 let what = What::Leftover(Maker::Mark);
                 findings.push(Finding {
                     content: Content::Nothing,

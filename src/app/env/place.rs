@@ -4,16 +4,17 @@
 use std::path::{Path, PathBuf};
 
 use crate::app::App;
-use crate::app::env::profile::{Chosen, is_link};
+use crate::app::env::profile::Chosen;
 use crate::app::files::{directory_is_there, has_metadata, shell_word};
 use crate::error::{Exit, Failure};
 use crate::git;
 use crate::io::file::{self, Kind};
+use crate::io::look::is_link;
 use crate::rules::Rules;
 
 /// What git does with a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum InGit {
+pub enum Tracking {
     /// It ignores it, or there is no git.
     LeftOut,
     /// It would take it into a commit.
@@ -51,16 +52,16 @@ impl App<'_> {
     }
 
     /// What git does with a file.
-    pub fn in_git(&self, path: &Path) -> Result<InGit, Failure> {
+    pub fn in_git(&self, path: &Path) -> Result<Tracking, Failure> {
         let Some(tree) = git::work_tree_of(file::directory_of(path))? else {
-            return Ok(InGit::LeftOut);
+            return Ok(Tracking::LeftOut);
         };
         Ok(if tree.is_tracked(path)? {
-            InGit::Tracked
+            Tracking::Tracked
         } else if tree.has_ignore_rule(path)? {
-            InGit::LeftOut
+            Tracking::LeftOut
         } else {
-            InGit::Exposed
+            Tracking::Exposed
         })
     }
 }

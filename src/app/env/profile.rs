@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::app::files::shell_word;
 use crate::error::{Exit, Failure};
 use crate::io::file::{self, Kind};
-use crate::io::look::{self, Look};
+use crate::io::look::is_link;
 use crate::io::walk::{self, Met};
 use crate::render::flatten::{Case, Naming};
 use crate::render::gather::Plan;
@@ -176,12 +176,4 @@ impl Chosen {
             only: only.to_vec(),
         }
     }
-}
-
-/// Whether a symbolic link stands at `path`.
-pub(super) fn is_link(path: &Path) -> Result<bool, Failure> {
-    Ok(matches!(
-        look::look(path)?,
-        Some(Look { link: Some(_), .. })
-    ))
 }

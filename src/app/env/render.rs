@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 
 use crate::app::App;
 use crate::app::env::deliver::{Delivery, Request};
-use crate::app::env::profile::is_link;
 use crate::app::env::rendered::{Form, command, may_steer};
-use crate::app::files::{directory_is_there, has_metadata, shell_word};
+use crate::app::files::{already_there, directory_is_there, has_metadata, shell_word};
 use crate::app::surroundings::who_reads;
 use crate::dialects::Dialect;
 use crate::dialects::detect::{Choice, choose};
 use crate::error::{At as _, Exit, Failure};
+use crate::io::look::is_link;
 use crate::io::write::{self, Access};
 use crate::io::{IoError, append, file, random};
 use crate::render::pipelines::github_masks;
@@ -250,10 +250,7 @@ impl App<'_> {
                 );
             }
             if !request.overwrite {
-                let message = "exists already; it was left alone";
-                return Err(Failure::new(Exit::IO, "already-exists", message)
-                    .at(output.display())
-                    .hint("`--overwrite` replaces it"));
+                return Err(already_there(output).hint("`--overwrite` replaces it"));
             }
             file::is_replaceable(output)?;
         }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::app::App;
 use crate::app::env::deliver::{Delivery, Request};
-use crate::app::env::place::{InGit, link_on_the_way, may_be_output};
+use crate::app::env::place::{Tracking, link_on_the_way, may_be_output};
 use crate::app::env::rendered::{Form, read, winners};
 use crate::dialects::{Dialect, Loader};
 use crate::error::{At as _, Exit, Failure};
@@ -140,7 +140,7 @@ impl App<'_> {
         }
         may_be_output(&path)?;
         let in_git = self.in_git(&path)?;
-        if in_git == InGit::Tracked {
+        if in_git == Tracking::Tracked {
             self.must_be_ignored(&path, "values", "or name another `output` in the profile")?;
         }
         let Delivery {
@@ -159,7 +159,7 @@ impl App<'_> {
             note,
             profile: name,
             form,
-            is_exposed: in_git == InGit::Exposed,
+            is_exposed: in_git == Tracking::Exposed,
             change: Change::default(),
             names: variables.len(),
             files,
@@ -243,21 +243,20 @@ impl App<'_> {
         old: Option<&Cleartext>,
     ) -> Result<(Cleartext, Change), Failure> {
         let old = old.map(Cleartext::as_bytes).unwrap_or_default();
-        let (new, range) = match block::find(old)? {
-            _ if marks_itself(&output.body) => return Err(looks_like_a_mark()),
-            _ => block::put(old, &output.note, &output.body)?,
-        };
-        let before = match block::find(old)? {
-            Some(range) => read(dialect, loader, old.get(range).unwrap_or_default())
-                .map(|found| winners(dialect, found)),
-            None => Some(HashMap::new()),
-        };
+        let standing = block::find(old)?;
+        if marks_itself(&output.body) {
+            return Err(looks_like_a_mark());
+        }
+        let (new, range) = block::put(old, &output.note, &output.body)?;
+        // A block that was edited until its reader gives up on it is written anew as a whole.
+        let before = standing
+            .and_then(|range| read(dialect, loader, old.get(range)?))
+            .map(|found| winners(dialect, found))
+            .unwrap_or_default();
         let mut change = Change {
             is_needed: old != new.as_bytes(),
             ..Change::default()
         };
-        // A block that was edited until its reader gives up on it is written anew as a whole.
-        let before = before.unwrap_or_default();
         for variable in &output.variables {
             match before.get(&variable.name) {
                 None => change.added.push(variable.name.clone()),
