@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use sha2::{Digest as _, Sha256};
 
+use crate::app::entries::wrapped;
 use crate::app::files::{STDIN, Wanted, is_sealed_name, no_such_file, sealed_sibling};
 use crate::app::policy::format_of;
 use crate::app::{App, READ_LIMIT, SystemRandomness, now};
@@ -13,10 +14,10 @@ use crate::document::Tree;
 use crate::error::{At as _, Exit, Failure};
 use crate::io::{IoError, file};
 use crate::keys::open::{OpenFailure, list, unwrap_groups};
-use crate::keys::{KeyProvider, Kind as KeyKind, Wrapped, short};
+use crate::keys::{Wrapped, short};
 use crate::secret::{Cleartext, DataKey};
 use crate::sops::change::Open;
-use crate::sops::metadata::{KeyEntry, Metadata, VERSION};
+use crate::sops::metadata::{Metadata, VERSION};
 use crate::sops::open::{Check, Opened, open, plaintext};
 use crate::sops::seal::Sealer;
 use crate::sops::store::Store;
@@ -142,10 +143,10 @@ impl App<'_> {
             return Ok(known);
         }
         let threshold = metadata.threshold()?.unwrap_or(0);
-        let providers: [&dyn KeyProvider; 1] = [self.identities()];
-        let outcome = unwrap_groups(&groups, threshold, &providers);
+        let keyring = self.keyring();
+        let outcome = unwrap_groups(&groups, threshold, keyring.providers(), &self.order);
         self.detail(2, || {
-            let held = self.identities().report().held.into_iter().map(|held| {
+            let held = keyring.report().held.into_iter().map(|held| {
                 let what = held.recipient.as_deref().map_or(held.kind.clone(), short);
                 format!("identity {what} from {}", held.source)
             });
@@ -312,26 +313,6 @@ fn not_sealed(name: &str, format: Format) -> Failure {
             .hint("its name does not tell its type: `--format yaml|json|dotenv|ini` does");
     }
     failure
-}
-
-/// A group's recipients as the key providers see them, in the order in which sops tries them:
-/// age, PGP, then the rest.
-pub fn wrapped(group: &[KeyEntry]) -> Vec<Wrapped> {
-    let rank = |kind: &KeyKind| match kind {
-        KeyKind::Age => 0,
-        KeyKind::Pgp => 1,
-        _ => 2,
-    };
-    let mut wrapped: Vec<Wrapped> = group
-        .iter()
-        .map(|entry| Wrapped {
-            kind: KeyKind::of_field(&entry.kind),
-            recipient: entry.recipient(),
-            enc: entry.enc().unwrap_or_default().into(),
-        })
-        .collect();
-    wrapped.sort_by_key(|entry| rank(&entry.kind));
-    wrapped
 }
 
 impl OpenFile {

@@ -2,6 +2,7 @@
 //! here prints or asks; questions go through the traits and parameters given from above.
 
 pub mod access;
+mod believed;
 pub mod change;
 pub mod clean;
 pub mod decrypt;
@@ -9,6 +10,7 @@ pub mod doctor;
 pub mod edit;
 mod editor;
 pub mod encrypt;
+pub mod entries;
 pub mod env;
 pub mod files;
 pub mod import;
@@ -44,16 +46,20 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::app::access::Record;
+use crate::app::believed::OwnPlaces;
 use crate::app::load::KnownKeys;
 use crate::error::Failure;
 use crate::io::env::Environment;
 use crate::io::lock::{Lock, Locks};
 use crate::io::write::{self, Access};
 use crate::io::{clock, file, random};
+use crate::keys::Report;
 use crate::keys::age::AgeKeys;
+use crate::keys::keyring::Keyring;
 use crate::keys::machine::Machine;
+use crate::keys::open::Order;
 use crate::keys::prompt::Prompt;
-use crate::keys::{KeyProvider as _, Report};
+use crate::keys::remote::Services;
 use crate::sops::cipher::{NoRandomness, Randomness};
 
 /// The largest file that is read, in bytes: what a gigabyte of binary data takes when sealed.
@@ -65,7 +71,9 @@ pub struct App<'a> {
     directory: &'a Path,
     machine: Arc<dyn Machine>,
     prompt: Arc<dyn Prompt>,
-    identities: OnceCell<Arc<AgeKeys>>,
+    keyring: OnceCell<Arc<Keyring>>,
+    /// In which order the recipients of a file are tried.
+    order: Order,
     /// Data keys that were unwrapped, where files are opened more than once.
     known_keys: OnceCell<Arc<KnownKeys>>,
     rules: policy::Cache,
@@ -103,7 +111,8 @@ impl<'a> App<'a> {
             directory,
             machine,
             prompt,
-            identities: OnceCell::new(),
+            keyring: OnceCell::new(),
+            order: Order::default(),
             known_keys: OnceCell::new(),
             rules: policy::Cache::default(),
             record: None,
@@ -141,12 +150,26 @@ impl<'a> App<'a> {
         self.directory
     }
 
+    /// The same run, in which the recipients of a file are tried in this order.
+    #[must_use]
+    pub fn trying(self, order: Order) -> Self {
+        Self { order, ..self }
+    }
+
+    /// All that this machine can wrap and unwrap with.
+    pub fn keyring(&self) -> &Keyring {
+        self.keyring.get_or_init(|| {
+            let (machine, prompt) = (Arc::clone(&self.machine), Arc::clone(&self.prompt));
+            let age = Arc::new(AgeKeys::new(Arc::clone(&machine), Arc::clone(&prompt)));
+            let own = Arc::new(OwnPlaces::new(self.environment));
+            let services = Arc::new(Services::new(machine, prompt, own));
+            Arc::new(Keyring::new(age, &services))
+        })
+    }
+
     /// This machine's age and SSH identities.
     pub fn identities(&self) -> &AgeKeys {
-        self.identities.get_or_init(|| {
-            let (machine, prompt) = (Arc::clone(&self.machine), Arc::clone(&self.prompt));
-            Arc::new(AgeKeys::new(machine, prompt))
-        })
+        self.keyring().age()
     }
 
     /// What keys are looked for with.
@@ -182,9 +205,9 @@ impl<'a> App<'a> {
     /// What was left for the user, once; what the key sources have to say too.
     pub fn take_notes(&self) -> Vec<Note> {
         let Report { notes, .. } = self
-            .identities
+            .keyring
             .get()
-            .map(|identities| identities.report())
+            .map(|keyring| keyring.report())
             .unwrap_or_default();
         for note in notes {
             self.note(note);

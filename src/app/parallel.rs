@@ -79,13 +79,14 @@ impl App<'_> {
     /// A run for another thread: the same machine and the same identities.
     fn fork(&self) -> Self {
         // Made here, so that all share them.
-        self.identities();
+        self.keyring();
         Self {
             environment: self.environment,
             directory: self.directory,
             machine: Arc::clone(&self.machine),
             prompt: Arc::clone(&self.prompt),
-            identities: self.identities.clone(),
+            keyring: self.keyring.clone(),
+            order: self.order.clone(),
             known_keys: self.known_keys.clone(),
             rules: self.rules.fork(),
             record: self.record.clone(),

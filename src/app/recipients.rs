@@ -5,9 +5,8 @@ use std::path::Path;
 use crate::app::App;
 use crate::app::policy::Policy;
 use crate::error::{Exit, Failure};
-use crate::keys::KeyProvider as _;
 use crate::keys::age::Recipient;
-use crate::rules::{RecipientKind, RecipientSpec};
+use crate::rules::RecipientSpec;
 use crate::secret::DataKey;
 use crate::sops::metadata::KeyEntry;
 
@@ -30,7 +29,7 @@ impl App<'_> {
                     .iter()
                     .all(|entry| entry.recipient() != recipient.value)
                 {
-                    entries.push(self.wrap_for(key, recipient)?);
+                    entries.push(self.wrap_for(key.expose(), recipient)?);
                 }
             }
             groups.push(entries);
@@ -78,25 +77,6 @@ impl App<'_> {
             own.any(|own| is_same_key(own, &spec.value))
         };
         unknown || recipients.into_iter().any(opens)
-    }
-
-    pub(super) fn wrap_for(
-        &self,
-        key: &DataKey,
-        recipient: &RecipientSpec,
-    ) -> Result<KeyEntry, Failure> {
-        match recipient.kind {
-            RecipientKind::Age | RecipientKind::Ssh => {
-                let enc = self.identities().wrap(&recipient.value, key.expose())?;
-                Ok(KeyEntry::age(&recipient.value, &enc))
-            }
-            kind => Err(Failure::new(
-                Exit::RULES,
-                "recipient-kind",
-                format!("`{}` is a key of the kind {}; this version wraps for age and SSH keys", name(recipient), kind.field()),
-            )
-            .hint("files that sops sealed for such a key are kept as they are when another recipient opens them")),
-        }
     }
 }
 

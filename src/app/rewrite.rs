@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use crate::app::entries::kind;
 use crate::app::files::shell_word;
 use crate::app::load::{OpenFile, Sealed};
 use crate::app::readers::{Difference, distinct, is_for};
@@ -16,8 +17,8 @@ use crate::app::{App, SystemRandomness, inventory, now, recipients};
 use crate::error::{At as _, Exit, Failure};
 use crate::io::write::Access;
 use crate::io::{file, random};
-use crate::keys::{KeyProvider as _, short};
-use crate::rules::{RecipientKind, RecipientSpec, Rules};
+use crate::keys::short;
+use crate::rules::{RecipientSpec, Rules};
 use crate::secret::DataKey;
 use crate::sops::metadata::KeyEntry;
 use crate::sops::seal::Sealer;
@@ -376,12 +377,12 @@ impl App<'_> {
         for entry in &difference.kept {
             let spec = wanted.iter().find(|spec| is_for(spec, entry));
             group.push(match spec {
-                Some(spec) if new_key => self.wrap_for(key, spec)?,
+                Some(spec) if new_key => self.wrap_for(key.expose(), spec)?,
                 _ => entry.clone(),
             });
         }
         for spec in &difference.missing {
-            group.push(self.wrap_for(key, spec)?);
+            group.push(self.wrap_for(key.expose(), spec)?);
         }
         if group.is_empty() {
             return Err(Failure::new(
@@ -399,10 +400,10 @@ impl App<'_> {
         if trial.passed(&spec.value) {
             return Ok(());
         }
-        if !matches!(spec.kind, RecipientKind::Age | RecipientKind::Ssh) {
+        if self.keyring().provider(&kind(spec.kind)).is_none() {
             return Err(unreachable(&recipients::name(spec), spec.kind.field()));
         }
-        self.identities().wrap(&spec.value, &[0; DataKey::LEN])?;
+        self.wrap_for(&[0; DataKey::LEN], spec)?;
         trial.pass(&spec.value);
         Ok(())
     }

@@ -1,16 +1,13 @@
 //! The user's own settings, `~/.config/mvx/config.toml`: what no repository may decide. Read
 //! strictly: an unknown field is an error with its line.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
 use crate::error::{At as _, Exit, Failure};
 use crate::io::env::Environment;
 use crate::io::{IoError, file};
-
-/// The longest settings that are read, in bytes.
-const MOST: usize = 1 << 20;
 
 /// What the user says.
 #[derive(Debug, Default, Deserialize, PartialEq, Eq)]
@@ -19,6 +16,32 @@ pub struct Settings {
     /// `[access_log]`.
     #[serde(default)]
     pub access_log: AccessLog,
+    /// `[aws]`.
+    #[serde(default)]
+    pub aws: Endpoint,
+    /// `[gcp]`.
+    #[serde(default)]
+    pub gcp: Endpoint,
+    /// `[vault]`.
+    #[serde(default)]
+    pub vault: Vault,
+}
+
+/// Where a cloud's key service is asked.
+#[derive(Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct Endpoint {
+    /// An address in place of the service's own.
+    pub endpoint: Option<String>,
+}
+
+/// Vault servers.
+#[derive(Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct Vault {
+    /// Those that are given this user's token, such as `https://vault.example.com:8200`.
+    #[serde(default)]
+    pub addresses: Vec<String>,
 }
 
 /// Where the access log goes beside its file in the state directory.
@@ -35,8 +58,19 @@ pub struct AccessLog {
 impl Settings {
     /// Reads the settings; nothing is set where there is no file.
     pub fn read(environment: &Environment) -> Result<Self, Failure> {
-        let path = environment.config_directory()?.join("config.toml");
-        let text = match file::read_text(&path, MOST) {
+        Self::read_at(&Self::path(environment)?)
+    }
+
+    /// The longest settings that are read, in bytes.
+    pub(super) const MOST: usize = 1 << 20;
+
+    /// Where they stand.
+    pub(super) fn path(environment: &Environment) -> Result<PathBuf, IoError> {
+        Ok(environment.config_directory()?.join("config.toml"))
+    }
+
+    pub(super) fn read_at(path: &Path) -> Result<Self, Failure> {
+        let text = match file::read_text(path, Self::MOST) {
             Ok(text) => text,
             Err(IoError::NotFound { .. }) => return Ok(Self::default()),
             Err(error) => return Err(error.into()),
@@ -44,7 +78,7 @@ impl Settings {
         Self::parse(&text).at(path.display())
     }
 
-    fn parse(text: &str) -> Result<Self, Failure> {
+    pub(super) fn parse(text: &str) -> Result<Self, Failure> {
         let wrong = |message: String| Failure::new(Exit::RULES, "settings", message);
         let settings: Self = toml::from_str(text).map_err(|error| {
             let before = error.span().and_then(|span| text.get(..span.start));
@@ -55,6 +89,15 @@ impl Settings {
             && !path.is_absolute()
         {
             return Err(wrong("`file` of [access_log] is no absolute path".into()));
+        }
+        let addresses = settings.vault.addresses.iter();
+        let places = addresses
+            .chain(&settings.aws.endpoint)
+            .chain(&settings.gcp.endpoint);
+        for place in places {
+            if !place.starts_with("https://") && !place.starts_with("http://") {
+                return Err(wrong(format!("`{place}` is no https address")));
+            }
         }
         Ok(settings)
     }

@@ -6,12 +6,19 @@
 
 #![expect(clippy::disallowed_methods, reason = "the one clock")]
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 /// Now, in UTC, cut to the second. Its `Display` is RFC 3339, such as `2026-11-22T09:30:00Z`,
 /// which is what SOPS writes as `lastmodified`.
 pub fn now() -> Timestamp {
     to_the_second(Timestamp::now())
+}
+
+/// Waits, before something is tried again.
+pub fn pause(time: Duration) {
+    std::thread::sleep(time);
 }
 
 fn to_the_second(time: Timestamp) -> Timestamp {

@@ -41,6 +41,30 @@ pub const VARIABLES: &[(&str, &str)] = &[
         "SOPS_AGE_RECIPIENTS",
         "age recipients, separated by commas, where no rule names any",
     ),
+    (
+        "SOPS_DECRYPTION_ORDER",
+        "kinds of keys in the order in which they are tried, such as `kms,age`",
+    ),
+    (
+        "HTTPS_PROXY",
+        "the proxy for https addresses; also as https_proxy",
+    ),
+    ("https_proxy", "as HTTPS_PROXY"),
+    (
+        "HTTP_PROXY",
+        "the proxy for http addresses; also as http_proxy",
+    ),
+    ("http_proxy", "as HTTP_PROXY"),
+    (
+        "NO_PROXY",
+        "hosts that are asked without a proxy, separated by commas",
+    ),
+    ("no_proxy", "as NO_PROXY"),
+    (
+        "SSL_CERT_FILE",
+        "the certificate authorities that are believed, in place of the system's",
+    ),
+    ("SSL_CERT_DIR", "a directory of them"),
     ("SOPS_EDITOR", "the editor of `mvx edit`"),
     ("VISUAL", "the editor where SOPS_EDITOR is not set"),
     ("EDITOR", "the editor where neither of these is set"),

@@ -9,6 +9,7 @@ pub mod file;
 pub mod forward;
 pub mod guard;
 pub mod harden;
+pub mod http;
 pub mod large;
 pub mod lock;
 pub mod look;

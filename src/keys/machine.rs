@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::io::IoError;
+use crate::io::http::{HttpError, Request, Response};
 use crate::secret::Cleartext;
 
 /// Where a user's configuration lives depends on this.
@@ -46,6 +47,41 @@ pub trait Machine: Send + Sync {
 
     /// Runs a program without a shell and gives back what it printed.
     fn run(&self, command: &KeyCommand<'_>) -> Result<Cleartext, CommandError>;
+
+    /// Runs a program without a shell and gives back all that it answered, whatever its status.
+    fn call(&self, program: Program<'_>) -> Result<Answer, CommandError>;
+
+    /// Sends a request, once, and waits for the answer.
+    fn send(&self, request: &Request) -> Result<Response, HttpError>;
+
+    /// Waits before something is tried again.
+    fn pause(&self, time: Duration);
+}
+
+/// A program that does something for a key provider: `gpg`, `az`, a credential process.
+pub struct Program<'a> {
+    /// The program, a name on PATH or a path.
+    pub program: &'a str,
+    /// Its arguments; never a secret.
+    pub arguments: &'a [OsString],
+    /// What it reads; nothing at all where it is `None`.
+    pub stdin: Option<Cleartext>,
+    /// Variables that are set for it alone.
+    pub variables: &'a [(&'static str, OsString)],
+    /// How long it may take before it is killed.
+    pub timeout: Duration,
+    /// Whether it may talk to the person at the terminal.
+    pub may_ask: bool,
+}
+
+/// What a program answered.
+pub struct Answer {
+    /// Its exit status; `None` where a signal ended it.
+    pub code: Option<i32>,
+    /// What it printed, at most [`MAX_KEY_BYTES`].
+    pub stdout: Cleartext,
+    /// What it complained about. It may hold anything, and is for its reader to judge.
+    pub stderr: Cleartext,
 }
 
 /// The largest key file, or output of a key command, that is read, in bytes.

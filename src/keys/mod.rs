@@ -7,10 +7,14 @@
 //! [`machine::Machine`], everything it asks of a person through [`prompt::Prompt`].
 
 pub mod age;
+pub mod believed;
 pub mod diagnose;
+pub mod keyring;
 pub mod machine;
 pub mod open;
 pub mod prompt;
+mod race;
+pub mod remote;
 pub mod shamir;
 pub mod system;
 
@@ -87,15 +91,61 @@ impl fmt::Display for Kind {
     }
 }
 
+/// Whom a key is wrapped for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Target {
+    /// Which provider it belongs to.
+    pub kind: Kind,
+    /// The public key, fingerprint, ARN, resource id or URL, as the rules spell it.
+    pub recipient: String,
+    /// What goes with it.
+    pub extras: Extras,
+}
+
+/// What goes with a key of AWS KMS; empty for every other kind.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Extras {
+    /// The role to assume first.
+    pub role: Option<String>,
+    /// The encryption context: names and values that are authenticated with the key.
+    pub context: Vec<(String, String)>,
+    /// The profile of the user's AWS configuration that the credentials come from.
+    pub profile: Option<String>,
+}
+
 /// One entry of a file's metadata: the data key (or a share of it), wrapped for one recipient.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Wrapped {
     /// Which provider it belongs to.
     pub kind: Kind,
-    /// Whom it is wrapped for, as the file spells it: public, but not to be trusted.
+    /// Whom it is wrapped for, as the file spells it: public, but not to be trusted. A URL where the
+    /// metadata has several fields: `VAULT_URL/keys/NAME/VERSION`, `ADDRESS/v1/ENGINE/keys/NAME`.
     pub recipient: String,
+    /// What goes with it.
+    pub extras: Extras,
     /// The wrapped key, in the provider's own text form.
     pub enc: String,
+}
+
+impl Target {
+    /// A recipient that needs nothing beside its own text.
+    pub fn new(kind: Kind, recipient: impl Into<String>) -> Self {
+        Self {
+            kind,
+            recipient: recipient.into(),
+            extras: Extras::default(),
+        }
+    }
+
+    /// The entry for this recipient that holds `enc`.
+    pub fn wrapped(&self, enc: String) -> Wrapped {
+        Wrapped {
+            kind: self.kind.clone(),
+            recipient: self.recipient.clone(),
+            extras: self.extras.clone(),
+            enc,
+        }
+    }
 }
 
 impl Wrapped {
@@ -141,18 +191,21 @@ pub enum Unwrapped {
     NotMine,
     /// The unwrapped bytes: a data key of 32, or a share of 33 where there are key groups.
     Opened(Zeroizing<Vec<u8>>),
-    /// An identity of this machine belongs to the entry, and yet it did not open.
-    Failed(Box<dyn std::error::Error + Send + Sync>),
+    /// An identity of this machine belongs to the entry, and yet it did not open. The error's
+    /// message is one line; its hints say what would help.
+    Failed(Box<dyn Explain + Send + Sync>),
 }
 
-/// A key service: wraps for recipients of one kind, unwraps with this machine's identities.
+/// A key service: wraps for recipients of one kind, unwraps with this machine's identities. One
+/// object serves a whole run, and several threads at once.
 pub trait KeyProvider: Send + Sync {
     /// The kind of entries it handles.
     fn kind(&self) -> Kind;
 
-    /// Wraps `key` (a data key, or a share of one) for `recipient`; the answer is the text of
-    /// the entry's `enc` field. Two calls never give the same text.
-    fn wrap(&self, recipient: &str, key: &[u8]) -> Result<String, WrapError>;
+    /// Wraps `key` (a data key of 32 bytes, or a share of one of 33) for `target`, which is of this
+    /// provider's kind. Two calls never give the same text. The entry's recipient is the target's,
+    /// unless wrapping found out more: the version of an Azure key.
+    fn wrap(&self, target: &Target, key: &[u8]) -> Result<Wrapped, WrapError>;
 
     /// The first of `entries` that can be told to be wrapped for an identity that `effort`
     /// reaches. It is tried before the others; a wrong answer costs time and nothing else.

@@ -2,12 +2,14 @@
 
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
 use crate::error::{Exit, Explain};
+use crate::keys::race::race;
 use crate::keys::shamir::{self, SHARE_LEN, ShamirError};
-use crate::keys::{Effort, Held, KeyProvider, Report, Unwrapped, Wrapped};
+use crate::keys::{Effort, Held, KeyProvider, Kind, Report, Unwrapped, Wrapped};
 use crate::secret::DataKey;
 
 /// An opened data key.
@@ -18,16 +20,70 @@ pub struct Opened {
     pub recipients: Vec<String>,
 }
 
+/// In which order the entries of a file are tried.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// All with what takes the least effort, before any is tried with more: local keys before the
+    /// network, nobody is asked while something else opens the file. Within one effort the entries
+    /// keep their order (sops's: age, pgp, then the others), but one that names an identity of this
+    /// machine comes first.
+    #[default]
+    Cheapest,
+    /// Those of the first kind with every effort, then those of the second, then all others. It is
+    /// how sops does it where it is told an order.
+    Kinds(Vec<Kind>),
+}
+
+impl Order {
+    /// Reads `kms,age`: the names of the metadata's fields, as sops spells them, or those of the
+    /// rules. `None` for a name that is none.
+    pub fn parse(text: &str) -> Option<Self> {
+        let kinds = text.split(',').map(|name| match name.trim() {
+            "aws_kms" => Some(Kind::AwsKms),
+            "vault" => Some(Kind::Vault),
+            name => match Kind::of_field(name) {
+                Kind::Unknown(_) => None,
+                kind => Some(kind),
+            },
+        });
+        kinds.collect::<Option<Vec<_>>>().map(Self::Kinds)
+    }
+
+    /// What is tried one after another: for each step, the kinds that take part.
+    fn steps(&self) -> Vec<Step<'_>> {
+        match self {
+            Self::Cheapest => vec![Step::Others(&[])],
+            Self::Kinds(kinds) => {
+                let named = kinds.iter().map(Step::One);
+                named.chain([Step::Others(kinds)]).collect()
+            }
+        }
+    }
+}
+
+/// The kinds that take part in a step.
+#[derive(Clone, Copy)]
+enum Step<'o> {
+    One(&'o Kind),
+    Others(&'o [Kind]),
+}
+
+impl Step<'_> {
+    fn takes(self, kind: &Kind) -> bool {
+        match self {
+            Self::One(one) => one == kind,
+            Self::Others(named) => !named.contains(kind),
+        }
+    }
+}
+
 /// Opens the data key of a file without key groups.
-///
-/// All entries are tried with what takes the least effort before any is tried with more. Within
-/// one effort they keep their order (sops's: age, pgp, then the others), but an entry that names
-/// an identity of this machine comes first.
 pub fn unwrap_any(
     entries: &[Wrapped],
-    providers: &[&dyn KeyProvider],
+    providers: &[Arc<dyn KeyProvider>],
+    order: &Order,
 ) -> Result<Opened, OpenFailure> {
-    let mut search = Search::new([entries], DataKey::LEN, providers);
+    let mut search = Search::new([entries], DataKey::LEN, providers, order);
     search.run(1);
     let mut recipients = Vec::new();
     for (recipient, bytes) in search.opened() {
@@ -44,17 +100,23 @@ pub fn unwrap_any(
 pub fn unwrap_groups(
     groups: &[Vec<Wrapped>],
     threshold: usize,
-    providers: &[&dyn KeyProvider],
+    providers: &[Arc<dyn KeyProvider>],
+    order: &Order,
 ) -> Result<Opened, OpenFailure> {
     if let [only] = groups {
-        return unwrap_any(only, providers);
+        return unwrap_any(only, providers, order);
     }
     let needed = if threshold == 0 {
         groups.len()
     } else {
         threshold
     };
-    let mut search = Search::new(groups.iter().map(Vec::as_slice), SHARE_LEN, providers);
+    let mut search = Search::new(
+        groups.iter().map(Vec::as_slice),
+        SHARE_LEN,
+        providers,
+        order,
+    );
     search.run(needed);
     let (recipients, shares): (Vec<_>, Vec<_>) = search
         .opened()
@@ -95,6 +157,10 @@ impl Explain for OpenFailure {
 
     fn hints(&self) -> Vec<String> {
         match self {
+            Self::NoIdentity(tried) if !tried.advice.is_empty() => {
+                let what = WHAT_WAS_TRIED.to_owned();
+                tried.advice.iter().cloned().chain([what]).collect()
+            }
             Self::NoIdentity(tried) if tried.identities == 0 => vec![
                 WHAT_WAS_TRIED.to_owned(),
                 "if you have a key, set MVX_AGE_KEY_FILE to its file; if not, `mvx keys generate` makes one"
@@ -122,6 +188,8 @@ pub struct Tried {
     opened: usize,
     needed: usize,
     lines: Option<Box<Line>>,
+    /// What would help the entries that should have opened, a line each.
+    advice: Vec<String>,
 }
 
 impl Tried {
@@ -186,20 +254,23 @@ struct Search<'a> {
     groups: Vec<Group<'a>>,
     /// The length that an unwrapped key must have, in bytes.
     length: usize,
-    providers: &'a [&'a dyn KeyProvider],
+    providers: &'a [Arc<dyn KeyProvider>],
+    order: &'a Order,
 }
 
 struct Group<'a> {
     entries: &'a [Wrapped],
     opened: Option<(&'a str, Zeroizing<Vec<u8>>)>,
     failures: Vec<String>,
+    advice: Vec<String>,
 }
 
 impl<'a> Search<'a> {
     fn new(
         groups: impl IntoIterator<Item = &'a [Wrapped]>,
         length: usize,
-        providers: &'a [&'a dyn KeyProvider],
+        providers: &'a [Arc<dyn KeyProvider>],
+        order: &'a Order,
     ) -> Self {
         Self {
             groups: groups
@@ -208,22 +279,26 @@ impl<'a> Search<'a> {
                     entries,
                     opened: None,
                     failures: Vec::new(),
+                    advice: Vec::new(),
                 })
                 .collect(),
             length,
             providers,
+            order,
         }
     }
 
     /// Tries all groups with ever more effort, until `needed` of them are open.
     fn run(&mut self, needed: usize) {
-        for effort in Effort::ALL {
-            for index in 0..self.groups.len() {
-                if self.opened().count() >= needed {
-                    return;
-                }
-                if let Some(group) = self.groups.get_mut(index) {
-                    group.advance(effort, self.length, self.providers);
+        for step in self.order.steps() {
+            for effort in Effort::ALL {
+                for index in 0..self.groups.len() {
+                    if self.opened().count() >= needed {
+                        return;
+                    }
+                    if let Some(group) = self.groups.get_mut(index) {
+                        group.advance(step, effort, self.length, self.providers);
+                    }
                 }
             }
         }
@@ -258,11 +333,23 @@ impl<'a> Search<'a> {
             identities: count(reports.iter().flat_map(|report| &report.held)),
             opened: self.opened().count(),
             needed,
+            advice: self.advice(),
             lines: lines
                 .into_iter()
                 .rev()
                 .fold(None, |next, text| Some(Box::new(Line { text, next }))),
         }
+    }
+
+    /// What would help, each line once.
+    fn advice(&self) -> Vec<String> {
+        let mut advice: Vec<String> = Vec::new();
+        for line in self.groups.iter().flat_map(|group| &group.advice) {
+            if !advice.contains(line) && advice.len() < MAX_NAMED {
+                advice.push(line.clone());
+            }
+        }
+        advice
     }
 
     /// Names the recipients, those of one group joined by "or" where there are several groups.
@@ -291,13 +378,23 @@ impl<'a> Search<'a> {
 }
 
 impl<'a> Group<'a> {
-    /// Tries all entries with one effort, unless the group is open.
-    fn advance(&mut self, effort: Effort, length: usize, providers: &[&dyn KeyProvider]) {
-        let mut waiting: Vec<(&'a Wrapped, &dyn KeyProvider)> = self
+    /// Tries the entries of a step with one effort, unless the group is open.
+    fn advance(
+        &mut self,
+        step: Step<'_>,
+        effort: Effort,
+        length: usize,
+        providers: &[Arc<dyn KeyProvider>],
+    ) {
+        let mut waiting: Vec<(&'a Wrapped, &Arc<dyn KeyProvider>)> = self
             .entries
             .iter()
+            .filter(|entry| step.takes(&entry.kind))
             .filter_map(|entry| Some((entry, provider(providers, entry)?)))
             .collect();
+        if effort == Effort::Network && self.opened.is_none() && waiting.len() > 1 {
+            return self.ask_services(&waiting, length);
+        }
         while self.opened.is_none() && !waiting.is_empty() {
             // asked anew each time: an answer to one entry may bring the key to another
             let (entry, provider) = waiting.remove(likeliest(&waiting, effort, providers));
@@ -306,13 +403,39 @@ impl<'a> Group<'a> {
                 Unwrapped::Opened(key) if key.len() == length => {
                     self.opened = Some((&entry.recipient, key));
                 }
-                Unwrapped::Opened(key) => self.fail(
-                    entry,
-                    &format!("it holds {} bytes where a key has {length}", key.len()),
-                ),
-                Unwrapped::Failed(error) => self.fail(entry, &error.to_string()),
+                Unwrapped::Opened(key) => self.fail(entry, &wrong_length(key.len(), length)),
+                Unwrapped::Failed(error) => self.fail_with(entry, error.as_ref()),
             }
         }
+    }
+
+    /// Asks the services of these entries, one that hangs beside the next.
+    fn ask_services(&mut self, waiting: &[(&'a Wrapped, &Arc<dyn KeyProvider>)], length: usize) {
+        let runners = waiting.iter().filter(|(entry, _)| entry.kind != Kind::Age);
+        let (entries, runners): (Vec<&'a Wrapped>, Vec<_>) = runners
+            .map(|(entry, provider)| (*entry, ((*entry).clone(), Arc::clone(provider))))
+            .unzip();
+        let finish = race(runners, length);
+        for (place, error) in finish.failures {
+            if let Some(entry) = entries.get(place) {
+                self.fail_with(entry, error.as_ref());
+            }
+        }
+        for (place, found) in finish.unsound {
+            if let Some(entry) = entries.get(place) {
+                self.fail(entry, &wrong_length(found, length));
+            }
+        }
+        if let Some((place, key)) = finish.opened
+            && let Some(entry) = entries.get(place)
+        {
+            self.opened = Some((&entry.recipient, key));
+        }
+    }
+
+    fn fail_with(&mut self, entry: &Wrapped, error: &(dyn Explain + Send + Sync)) {
+        self.fail(entry, &error.to_string());
+        self.advice.extend(error.hints());
     }
 
     fn fail(&mut self, entry: &Wrapped, why: &str) {
@@ -323,11 +446,15 @@ impl<'a> Group<'a> {
     }
 }
 
+fn wrong_length(found: usize, wanted: usize) -> String {
+    format!("it holds {found} bytes where a key has {wanted}")
+}
+
 /// The place of the entry that is tried next: one that a provider expects to open, else the first.
 fn likeliest(
-    waiting: &[(&Wrapped, &dyn KeyProvider)],
+    waiting: &[(&Wrapped, &Arc<dyn KeyProvider>)],
     effort: Effort,
-    providers: &[&dyn KeyProvider],
+    providers: &[Arc<dyn KeyProvider>],
 ) -> usize {
     if waiting.len() == 1 {
         return 0;
@@ -345,11 +472,13 @@ fn likeliest(
     expected.unwrap_or(0)
 }
 
-fn provider<'p>(providers: &[&'p dyn KeyProvider], entry: &Wrapped) -> Option<&'p dyn KeyProvider> {
+fn provider<'p>(
+    providers: &'p [Arc<dyn KeyProvider>],
+    entry: &Wrapped,
+) -> Option<&'p Arc<dyn KeyProvider>> {
     providers
         .iter()
         .find(|provider| provider.kind() == entry.kind)
-        .copied()
 }
 
 /// How many identities these are; one found in two places counts once.

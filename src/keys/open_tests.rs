@@ -1,8 +1,9 @@
 //! Tests of [`super`]: what is tried in which order, and what is told when nothing opens.
 
 use super::*;
-use crate::keys::testing::age_entry;
-use crate::keys::{Kind, WrapError};
+use crate::keys::age::AgeError;
+use crate::keys::testing::{age_entry, open_with};
+use crate::keys::{Extras, Kind, Target, WrapError};
 use std::sync::Mutex;
 
 /// Opens entries whose `enc` says how: `EFFORT BYTE LENGTH`, `EFFORT share INDEX` or
@@ -20,8 +21,8 @@ impl KeyProvider for Fake {
         Kind::Age
     }
 
-    fn wrap(&self, _recipient: &str, _key: &[u8]) -> Result<String, WrapError> {
-        Ok(String::new())
+    fn wrap(&self, target: &Target, _key: &[u8]) -> Result<Wrapped, WrapError> {
+        Ok(target.wrapped(String::new()))
     }
 
     fn expects(&self, entries: &[&Wrapped], _effort: Effort) -> Option<usize> {
@@ -38,7 +39,7 @@ impl KeyProvider for Fake {
         let words: Vec<&str> = entry.enc.split(' ').collect();
         match words[..] {
             [at, "fails"] if at == format!("{effort:?}") => {
-                Unwrapped::Failed(Box::new(ShamirError::TooFew))
+                Unwrapped::Failed(Box::new(AgeError::Mismatch))
             }
             [at, "share", index] if at == format!("{effort:?}") => {
                 Unwrapped::Opened(self.shares[index.parse::<usize>().unwrap()].clone())
@@ -80,13 +81,13 @@ fn told(failure: &OpenFailure) -> Vec<String> {
 
 #[test]
 fn all_entries_are_tried_with_less_effort_before_any_with_more() {
-    let fake = Fake::default();
+    let fake = Arc::new(Fake::default());
     let entries = [
         age_entry("a", "Device 1 32"),
         age_entry("b", "never"),
         age_entry("c", "Ssh 3 32"),
     ];
-    let opened = unwrap_any(&entries, &[&fake]).ok().unwrap();
+    let opened = open_with(&entries, &fake).ok().unwrap();
     assert_eq!(opened.recipients, ["c"]);
     assert_eq!(opened.key.expose(), &[3; 32]);
     assert_eq!(
@@ -97,25 +98,26 @@ fn all_entries_are_tried_with_less_effort_before_any_with_more() {
 
 #[test]
 fn an_entry_that_names_an_identity_goes_first() {
-    let fake = Fake {
+    let fake = Arc::new(Fake {
         expected: "c",
         ..Fake::default()
-    };
+    });
     let entries = [age_entry("a", "Plain 1 32"), age_entry("c", "Plain 3 32")];
-    let opened = unwrap_any(&entries, &[&fake]).ok().unwrap();
+    let opened = open_with(&entries, &fake).ok().unwrap();
     assert_eq!(opened.recipients, ["c"]);
     assert_eq!(*fake.asked.lock().unwrap(), ["c Plain"]);
 }
 
 #[test]
 fn a_failure_lists_recipients_reasons_and_sources_a_line_each() {
-    let fake = Fake {
+    let fake = Arc::new(Fake {
         held: vec![held(Some("x")), held(Some("x")), held(None)],
         ..Fake::default()
-    };
+    });
     let cloud = Wrapped {
         kind: Kind::of_field("hckms"),
         recipient: "eu-west-1:7".to_owned(),
+        extras: Extras::default(),
         enc: String::new(),
     };
     let entries = [
@@ -123,14 +125,14 @@ fn a_failure_lists_recipients_reasons_and_sources_a_line_each() {
         age_entry("age1pqqqqqqqqqqqqqqqqqqqqqx8", "Plain 1 31"),
         cloud,
     ];
-    let failure = unwrap_any(&entries, &[&fake]).err().unwrap();
+    let failure = open_with(&entries, &fake).err().unwrap();
     assert_eq!(
         told(&failure),
         [
             "none of your 2 identities opens this file",
             "it is sealed for age1q…x7, age1p…x8 and eu-west-1:7",
             "eu-west-1:7: mvx does not know keys of kind hckms",
-            "age1q…x7: one share alone restores no data key",
+            "age1q…x7: it names your key, but your key does not open it",
             "age1p…x8: it holds 31 bytes where a key has 32",
             "MVX_AGE_KEY: it holds no identity",
         ]
@@ -146,14 +148,14 @@ fn a_failure_lists_recipients_reasons_and_sources_a_line_each() {
 #[test]
 fn the_message_counts_identities_and_cuts_long_lists() {
     let failure = |identities: usize, entries: usize| {
-        let fake = Fake {
+        let fake = Arc::new(Fake {
             held: (0..identities).map(|_| held(None)).collect(),
             ..Fake::default()
-        };
+        });
         let entries: Vec<_> = (0..entries)
             .map(|index| age_entry(&format!("r{index}"), "never"))
             .collect();
-        told(&unwrap_any(&entries, &[&fake]).err().unwrap())
+        told(&open_with(&entries, &fake).err().unwrap())
     };
     let none = failure(0, 0);
     assert_eq!(
@@ -179,26 +181,30 @@ fn the_message_counts_identities_and_cuts_long_lists() {
 fn key_groups_are_opened_with_the_least_effort_and_their_shares_combined() {
     let key = DataKey::from_bytes(&[9; 32]).unwrap();
     let shares = shamir::split(&key, 3, 2, &[5; 32]).unwrap();
-    let provider = Fake {
+    let provider = Arc::new(Fake {
         held: vec![held(None)],
         shares,
         ..Fake::default()
-    };
+    });
     let groups = [
         vec![age_entry("a", "Device share 0")],
         vec![age_entry("b", "Ssh share 1")],
         vec![age_entry("c", "Plain share 2")],
     ];
-    let opened = unwrap_groups(&groups, 2, &[&provider]).ok().unwrap();
+    let opened = unwrap_groups(&groups, 2, &[Arc::clone(&provider) as _], &Order::Cheapest)
+        .ok()
+        .unwrap();
     assert!(opened.key == key);
     assert_eq!(opened.recipients, ["b", "c"]);
-    assert!(unwrap_groups(&groups, 0, &[&provider]).is_ok());
+    assert!(unwrap_groups(&groups, 0, &[Arc::clone(&provider) as _], &Order::Cheapest).is_ok());
 
     let groups = [
         vec![age_entry("a", "Plain share 0")],
         vec![age_entry("b", "never")],
     ];
-    let failure = unwrap_groups(&groups, 2, &[&provider]).err().unwrap();
+    let failure = unwrap_groups(&groups, 2, &[Arc::clone(&provider) as _], &Order::Cheapest)
+        .err()
+        .unwrap();
     assert_eq!(
         told(&failure)[..2],
         [
@@ -210,7 +216,9 @@ fn key_groups_are_opened_with_the_least_effort_and_their_shares_combined() {
         vec![age_entry("a", "Plain share 0")],
         vec![age_entry("b", "Plain share 0")],
     ];
-    let failure = unwrap_groups(&groups, 2, &[&provider]).err().unwrap();
+    let failure = unwrap_groups(&groups, 2, &[Arc::clone(&provider) as _], &Order::Cheapest)
+        .err()
+        .unwrap();
     assert_eq!(
         (failure.exit(), failure.code()),
         (Exit::VALUE, "bad-shares")

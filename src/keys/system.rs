@@ -2,18 +2,24 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use crate::io::env::{self, Environment};
+use crate::io::http::{Client, HttpError, Request, Response};
 use crate::io::process::{Invocation, Output, Stderr};
-use crate::io::{IoError, file};
-use crate::keys::machine::{CommandError, KeyCommand, KeyFile, MAX_KEY_BYTES, Machine, Platform};
+use crate::io::{IoError, clock, file};
+use crate::keys::machine::{
+    Answer, CommandError, KeyCommand, KeyFile, MAX_KEY_BYTES, Machine, Platform, Program,
+};
 use crate::keys::printable;
 use crate::secret::Cleartext;
 
 /// The machine that this process runs on.
 pub struct System {
     environment: Arc<Environment>,
+    /// Made when it is first needed: most runs reach no network.
+    client: OnceLock<Result<Client, HttpError>>,
 }
 
 /// The longest line of a failed command's stderr that is passed on, in characters.
@@ -22,7 +28,10 @@ const MAX_SAID: usize = 200;
 impl System {
     /// The machine as `environment` describes it.
     pub fn new(environment: Arc<Environment>) -> Self {
-        Self { environment }
+        Self {
+            environment,
+            client: OnceLock::new(),
+        }
     }
 }
 
@@ -55,7 +64,6 @@ impl Machine for System {
     }
 
     fn run(&self, command: &KeyCommand<'_>) -> Result<Cleartext, CommandError> {
-        let program = || command.program.to_owned();
         let invocation = Invocation::new(command.program, command.arguments);
         let output = env::PRIVATE_KEYS
             .into_iter()
@@ -66,31 +74,69 @@ impl Machine for System {
             .stderr(Stderr::Captured)
             .may_ask()
             .run()
-            .map_err(|error| match error {
-                IoError::CommandTimedOut { after, .. } => CommandError::Timeout {
-                    program: program(),
-                    seconds: after.as_secs(),
-                },
-                IoError::CommandOutputTooLong { .. } => {
-                    CommandError::TooMuch { program: program() }
-                }
-                IoError::CommandLost { .. } => CommandError::Lost {
-                    program: program(),
-                    why: error.reason(),
-                },
-                error => CommandError::Start {
-                    program: program(),
-                    why: error.reason(),
-                },
-            })?;
+            .map_err(|error| of_command(command.program, &error))?;
         if output.is_success() {
             return Ok(output.stdout);
         }
         Err(CommandError::Status {
-            program: program(),
+            program: command.program.to_owned(),
             status: status(&output),
             said: last_line(&output.stderr),
         })
+    }
+
+    fn call(&self, program: Program<'_>) -> Result<Answer, CommandError> {
+        let invocation = Invocation::new(program.program, program.arguments.iter().cloned());
+        let mut invocation = env::PRIVATE_KEYS
+            .into_iter()
+            .fold(invocation, Invocation::without)
+            .timeout(program.timeout)
+            .limit(MAX_KEY_BYTES)
+            .stderr(Stderr::Captured);
+        for (name, value) in program.variables {
+            invocation = invocation.with(*name, value);
+        }
+        if let Some(stdin) = program.stdin {
+            invocation = invocation.stdin(stdin);
+        }
+        if program.may_ask {
+            invocation = invocation.may_ask();
+        }
+        let output = invocation.run();
+        let output = output.map_err(|error| of_command(program.program, &error))?;
+        Ok(Answer {
+            code: output.code,
+            stdout: output.stdout,
+            stderr: output.stderr,
+        })
+    }
+
+    fn send(&self, request: &Request) -> Result<Response, HttpError> {
+        let client = self.client.get_or_init(|| Client::new(&self.environment));
+        client.as_ref().map_err(Clone::clone)?.send(request)
+    }
+
+    fn pause(&self, time: Duration) {
+        clock::pause(time);
+    }
+}
+
+fn of_command(program: &str, error: &IoError) -> CommandError {
+    let program = program.to_owned();
+    match error {
+        IoError::CommandTimedOut { after, .. } => CommandError::Timeout {
+            program,
+            seconds: after.as_secs(),
+        },
+        IoError::CommandOutputTooLong { .. } => CommandError::TooMuch { program },
+        IoError::CommandLost { .. } => CommandError::Lost {
+            program,
+            why: error.reason(),
+        },
+        error => CommandError::Start {
+            program,
+            why: error.reason(),
+        },
     }
 }
 

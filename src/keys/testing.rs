@@ -5,11 +5,16 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use crate::io::IoError;
-use crate::keys::machine::{CommandError, KeyCommand, KeyFile, Machine, Platform};
+use crate::io::http::{HttpError, Request, Response};
+use crate::keys::believed::{Believed, Places};
+use crate::keys::machine::{Answer, CommandError, KeyCommand, KeyFile, Machine, Platform, Program};
+use crate::keys::open::{OpenFailure, Opened, Order, unwrap_any};
 use crate::keys::prompt::Prompt;
-use crate::keys::{Kind, Wrapped};
+use crate::keys::remote::Services;
+use crate::keys::{Extras, KeyProvider, Kind, Wrapped};
 use crate::secret::{Cleartext, Passphrase};
 
 /// A throw-away identity of the fixtures, and its recipient.
@@ -29,6 +34,8 @@ pub(crate) const SSH_RSA_PUBLIC: &str = include_str!("../../fixtures/keys/ssh_rs
 /// What protects the protected keys of the fixtures.
 pub(crate) const SESAME: &str = "open sesame";
 
+type Answers = Box<dyn Fn(&Request) -> Result<Response, HttpError> + Send + Sync>;
+type Programs = Box<dyn Fn(&Program<'_>) -> Result<Answer, CommandError> + Send + Sync>;
 type Script = Box<dyn Fn(&KeyCommand<'_>) -> Result<Cleartext, CommandError> + Send + Sync>;
 
 /// A machine made of tables. It notes every file that is read and every command that is run.
@@ -37,6 +44,8 @@ pub(crate) struct FakeMachine {
     variables: HashMap<&'static str, OsString>,
     files: HashMap<PathBuf, (Vec<u8>, bool)>,
     script: Option<Script>,
+    programs: Option<Programs>,
+    answers: Option<Answers>,
     log: Mutex<Vec<String>>,
 }
 
@@ -47,6 +56,8 @@ impl Default for FakeMachine {
             variables: HashMap::new(),
             files: HashMap::new(),
             script: None,
+            programs: None,
+            answers: None,
             log: Mutex::default(),
         }
     }
@@ -85,7 +96,25 @@ impl FakeMachine {
         self
     }
 
-    /// What was read and run since the last call.
+    /// How programs other than key commands answer.
+    pub(crate) fn programs(
+        mut self,
+        programs: impl Fn(&Program<'_>) -> Result<Answer, CommandError> + Send + Sync + 'static,
+    ) -> Self {
+        self.programs = Some(Box::new(programs));
+        self
+    }
+
+    /// How servers answer.
+    pub(crate) fn answers(
+        mut self,
+        answers: impl Fn(&Request) -> Result<Response, HttpError> + Send + Sync + 'static,
+    ) -> Self {
+        self.answers = Some(Box::new(answers));
+        self
+    }
+
+    /// What was read, run, asked and waited for since the last call.
     pub(crate) fn log(&self) -> Vec<String> {
         std::mem::take(&mut self.log.lock().unwrap())
     }
@@ -131,6 +160,70 @@ impl Machine for FakeMachine {
             .push(format!("run {}", words.concat().join(" ")));
         self.script.as_ref().expect("no command is expected")(command)
     }
+
+    fn call(&self, program: Program<'_>) -> Result<Answer, CommandError> {
+        let arguments = program.arguments.iter().map(|word| word.to_string_lossy());
+        let line = arguments.fold(program.program.to_owned(), |line, word| {
+            format!("{line} {word}")
+        });
+        self.log.lock().unwrap().push(format!("call {line}"));
+        self.programs.as_ref().expect("no program is expected")(&program)
+    }
+
+    fn send(&self, request: &Request) -> Result<Response, HttpError> {
+        let line = format!("{} {}", request.method, request.url);
+        self.log.lock().unwrap().push(line);
+        self.answers.as_ref().expect("no request is expected")(request)
+    }
+
+    fn pause(&self, time: Duration) {
+        assert!(time <= Duration::from_secs(5));
+        self.log.lock().unwrap().push("wait".to_owned());
+    }
+}
+
+/// A server's answer.
+pub(crate) fn answer(status: u16, body: &str) -> Result<Response, HttpError> {
+    Ok(Response {
+        status,
+        headers: Vec::new(),
+        body: Cleartext::new(body.as_bytes().to_vec()),
+    })
+}
+
+/// A user's configuration.
+#[derive(Default)]
+pub(crate) struct FakeBelieved {
+    pub(crate) places: Places,
+    pub(crate) added: Mutex<Vec<String>>,
+}
+
+impl Believed for FakeBelieved {
+    fn places(&self) -> Result<Places, String> {
+        let mut places = self.places.clone();
+        places
+            .vault_addresses
+            .extend(self.added.lock().unwrap().clone());
+        Ok(places)
+    }
+
+    fn believe_vault(&self, address: &str) -> Result<String, String> {
+        self.added.lock().unwrap().push(address.to_owned());
+        Ok(self.shown())
+    }
+
+    fn shown(&self) -> String {
+        "/home/ana/.config/mvx/config.toml".to_owned()
+    }
+}
+
+/// What providers share, on a machine of the test's own.
+pub(crate) fn services(machine: FakeMachine) -> Arc<Services> {
+    Arc::new(Services::new(
+        Arc::new(machine),
+        FakePrompt::silent(),
+        Arc::new(FakeBelieved::default()),
+    ))
 }
 
 /// A person with an answer to each question. Notes what was asked and said.
@@ -174,8 +267,18 @@ pub(crate) fn age_entry(recipient: &str, enc: &str) -> Wrapped {
     Wrapped {
         kind: Kind::Age,
         recipient: recipient.to_owned(),
+        extras: Extras::default(),
         enc: enc.to_owned(),
     }
+}
+
+/// Opens a file's data key with one provider.
+pub(crate) fn open_with<P: KeyProvider + 'static>(
+    entries: &[Wrapped],
+    provider: &Arc<P>,
+) -> Result<Opened, OpenFailure> {
+    let provider = Arc::clone(provider) as Arc<dyn KeyProvider>;
+    unwrap_any(entries, &[provider], &Order::Cheapest)
 }
 
 /// Starts a real program of the system; `None`, with the reason on stdout, if it is not there.

@@ -4,8 +4,9 @@ use std::path::Path;
 
 use super::{Checks, FileCheckup};
 use crate::app::App;
+use crate::app::entries::wrapped;
 use crate::app::files::shell_word;
-use crate::app::load::{Sealed, wrapped};
+use crate::app::load::Sealed;
 use crate::keys::diagnose::{Attempt, Outcome, Reach};
 use crate::keys::{Kind, Wrapped, short};
 

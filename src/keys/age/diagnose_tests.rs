@@ -8,13 +8,14 @@ use crate::keys::testing::*;
 const PROTECTED: &str = include_str!("../../../fixtures/keys/age.protected");
 const PROTECTED_SSH: &str = include_str!("../../../fixtures/keys/ssh_ed25519.protected");
 
-fn keys(machine: FakeMachine) -> AgeKeys {
-    AgeKeys::new(Arc::new(machine), Arc::new(NoPrompt))
+fn keys(machine: FakeMachine) -> Arc<AgeKeys> {
+    Arc::new(AgeKeys::new(Arc::new(machine), Arc::new(NoPrompt)))
 }
 
 fn entry(recipient: &str) -> Wrapped {
-    let enc = keys(FakeMachine::default()).wrap(recipient, &[7; 32]);
-    age_entry(recipient, &enc.unwrap())
+    let target = Target::new(Kind::Age, recipient);
+    let enc = keys(FakeMachine::default()).wrap(&target, &[7; 32]);
+    enc.unwrap()
 }
 
 fn outcomes(keys: &AgeKeys, entry: &Wrapped, reach: Reach) -> Vec<(String, Outcome)> {

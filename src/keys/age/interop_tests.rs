@@ -2,15 +2,15 @@
 //! a program is skipped with its reason where the program is not installed.
 
 use super::*;
-use crate::keys::open::{unwrap_any, unwrap_groups};
+use crate::keys::open::{Order, unwrap_groups};
 use crate::keys::prompt::NoPrompt;
 use crate::keys::testing::*;
 use crate::secret::DataKey;
 
 const KEY: [u8; 32] = [7; 32];
 
-fn keys(machine: FakeMachine) -> AgeKeys {
-    AgeKeys::new(Arc::new(machine), Arc::new(NoPrompt))
+fn keys(machine: FakeMachine) -> Arc<AgeKeys> {
+    Arc::new(AgeKeys::new(Arc::new(machine), Arc::new(NoPrompt)))
 }
 
 /// The key groups of a file of sops's, read by hand: lists of recipient and wrapped key.
@@ -37,7 +37,7 @@ fn two_of_three_groups_of_a_real_file_give_its_data_key() {
     let file = include_str!("../../../fixtures/sops/shamir2of3.enc.yaml");
     let groups = key_groups(file);
     assert_eq!(groups.len(), 3);
-    let open = |machine| unwrap_groups(&groups, 2, &[&keys(machine)]);
+    let open = |machine| unwrap_groups(&groups, 2, &[keys(machine)], &Order::Cheapest);
     // the first key is in groups 1 and 3, the second in group 2
     let one = open(FakeMachine::default().variable("MVX_AGE_KEY", K1))
         .ok()
@@ -115,9 +115,12 @@ fn what_age_wraps_opens_here_and_what_is_wrapped_here_age_opens() {
 
         let theirs = output(program("age").unwrap().args(["-a", "-r", &recipient]), &KEY);
         let theirs = age_entry(&recipient, std::str::from_utf8(&theirs).unwrap());
-        assert!(unwrap_any(&[theirs], &[&provider]).is_ok(), "{recipient}");
+        assert!(open_with(&[theirs], &provider).is_ok(), "{recipient}");
 
-        let ours = provider.wrap(&recipient, &KEY).unwrap();
+        let ours = provider
+            .wrap(&Target::new(Kind::Age, &*recipient), &KEY)
+            .unwrap()
+            .enc;
         let opened = output(
             program("age").unwrap().args(["-d", "-i", &file]),
             ours.as_bytes(),
@@ -178,9 +181,15 @@ fn ssh_keys_that_ssh_keygen_protects_open_in_every_cipher_it_knows() {
         let public = std::fs::read_to_string(file.with_file_name(format!("{cipher}.pub"))).unwrap();
         let machine =
             FakeMachine::default().file("/home/ana/.ssh/id_ed25519", std::fs::read(&file).unwrap());
-        let provider = AgeKeys::new(Arc::new(machine), FakePrompt::answering(SESAME));
-        let enc = provider.wrap(&public, &KEY).unwrap();
-        let opened = unwrap_any(&[age_entry(public.trim(), &enc)], &[&provider]);
+        let provider = Arc::new(AgeKeys::new(
+            Arc::new(machine),
+            FakePrompt::answering(SESAME),
+        ));
+        let enc = provider
+            .wrap(&Target::new(Kind::Age, &*public), &KEY)
+            .unwrap()
+            .enc;
+        let opened = open_with(&[age_entry(public.trim(), &enc)], &provider);
         assert!(opened.is_ok(), "{cipher}");
     }
 }

@@ -34,7 +34,7 @@ use crate::keys::age::locked::Locked;
 use crate::keys::age::source::{Loaded, Source};
 use crate::keys::machine::Machine;
 use crate::keys::prompt::Prompt;
-use crate::keys::{Effort, Held, KeyProvider, Kind, Report, Unwrapped, WrapError, Wrapped};
+use crate::keys::{Effort, Held, KeyProvider, Kind, Report, Target, Unwrapped, WrapError, Wrapped};
 
 pub use envelope::{AgeError, MAX_WORK_FACTOR};
 pub use generate::{Generated, WORK_FACTOR, generate, opens, protect};
@@ -230,11 +230,12 @@ impl KeyProvider for AgeKeys {
         Kind::Age
     }
 
-    fn wrap(&self, recipient: &str, key: &[u8]) -> Result<String, WrapError> {
-        let recipient: Recipient = recipient.parse().map_err(WrapError::new)?;
+    fn wrap(&self, target: &Target, key: &[u8]) -> Result<Wrapped, WrapError> {
+        let recipient: Recipient = target.recipient.parse().map_err(WrapError::new)?;
         let turn = || self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let _turn = recipient.plugin().map(|_| turn());
-        recipient.wrap(key, &self.prompt).map_err(WrapError::new)
+        let enc = recipient.wrap(key, &self.prompt).map_err(WrapError::new)?;
+        Ok(target.wrapped(enc))
     }
 
     fn expects(&self, entries: &[&Wrapped], effort: Effort) -> Option<usize> {

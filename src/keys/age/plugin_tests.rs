@@ -9,7 +9,7 @@ use std::process::Command;
 use super::*;
 use crate::error::{Exit, Explain};
 use crate::keys::contract::{Case, check};
-use crate::keys::open::{OpenFailure, unwrap_any};
+use crate::keys::open::OpenFailure;
 use crate::keys::testing::*;
 use crate::secret::Passphrase;
 
@@ -86,7 +86,7 @@ fn a_missing_plugin_is_named() {
     let machine = FakeMachine::default().variable("MVX_AGE_KEY", &identity("nobody"));
     let provider = provider(machine, &FakePrompt::silent());
     let entries = [age_entry(&recipient("nobody"), AGE_FILE)];
-    let failure = unwrap_any(&entries, &[&provider]).err().unwrap();
+    let failure = open_with(&entries, &provider).err().unwrap();
     assert_eq!(
         lines(&failure)[1..],
         [
@@ -114,8 +114,9 @@ fn identity(name: &str) -> String {
     bech32::encode_upper::<bech32_long::Bech32Long>(prefix, name.as_bytes()).unwrap()
 }
 
-fn provider(machine: FakeMachine, prompt: &Arc<FakePrompt>) -> AgeKeys {
-    AgeKeys::new(Arc::new(machine), Arc::clone(prompt) as _)
+fn provider(machine: FakeMachine, prompt: &Arc<FakePrompt>) -> Arc<AgeKeys> {
+    let prompt = Arc::clone(prompt) as _;
+    Arc::new(AgeKeys::new(Arc::new(machine), prompt))
 }
 
 fn lines(failure: &OpenFailure) -> Vec<String> {
@@ -137,7 +138,11 @@ mod inside {
         let nobody = provider(FakeMachine::default(), &FakePrompt::silent());
         recipients
             .iter()
-            .map(|recipient| age_entry(recipient, &nobody.wrap(recipient, &KEY).unwrap()))
+            .map(|recipient| {
+                nobody
+                    .wrap(&Target::new(Kind::Age, *recipient), &KEY)
+                    .unwrap()
+            })
             .collect()
     }
 
@@ -148,14 +153,15 @@ mod inside {
         let provider = provider(machine, &FakePrompt::silent());
         // what the plugin wraps has no randomness of its own, but age's file around it has
         check(&Case {
-            provider: &provider,
-            mine: &recipient("nmine"),
-            strange: K1_RECIPIENT,
+            provider: provider.as_ref(),
+            mine: Target::new(Kind::Age, recipient("nmine")),
+            strange: sealed(&[K1_RECIPIENT]).remove(0),
+            knows_its_own: true,
             invalid: "age1mvxtest1nonsense",
             effort: Effort::Device,
         });
         let strange = sealed(&[&recipient("nstrange")]);
-        assert!(unwrap_any(&strange, &[&provider]).is_err());
+        assert!(open_with(&strange, &provider).is_err());
     }
 
     #[test]
@@ -176,12 +182,12 @@ mod inside {
             sealed(&[K2_RECIPIENT, &mine]),
         ];
         let before = starts();
-        unwrap_any(&files[0], &[&provider]).ok().unwrap();
+        open_with(&files[0], &provider).ok().unwrap();
         assert_eq!((starts() - before, prompt.log().len()), (0, 0));
-        unwrap_any(&files[1], &[&provider]).ok().unwrap();
+        open_with(&files[1], &provider).ok().unwrap();
         assert_eq!((starts() - before, prompt.log().len()), (0, 1));
         // and then only for the entry that names it
-        unwrap_any(&files[2], &[&provider]).ok().unwrap();
+        open_with(&files[2], &provider).ok().unwrap();
         assert_eq!((starts() - before, prompt.log().len()), (1, 0));
     }
 
@@ -195,11 +201,11 @@ mod inside {
         let provider = provider(machine, &FakePrompt::silent());
         let mut entries = sealed(&[&recipient("nmine")]);
         let before = starts();
-        unwrap_any(&entries, &[&provider]).ok().unwrap();
+        open_with(&entries, &provider).ok().unwrap();
         assert_eq!(starts() - before, 1);
         // where the entry names none of them, each is asked in turn
         entries[0].recipient = K1_RECIPIENT.to_owned();
-        unwrap_any(&entries, &[&provider]).ok().unwrap();
+        open_with(&entries, &provider).ok().unwrap();
         assert_eq!(starts() - before, 3);
     }
 
@@ -210,9 +216,12 @@ mod inside {
             let machine = FakeMachine::default().variable("SOPS_AGE_KEY", &identity("pmine"));
             let provider = provider(machine, prompt);
             let mine = recipient("pmine");
-            let enc = provider.wrap(&mine, &KEY).unwrap();
+            let enc = provider
+                .wrap(&Target::new(Kind::Age, &*mine), &KEY)
+                .unwrap()
+                .enc;
             assert_eq!(prompt.log(), ["please [31mtouch the token"]);
-            unwrap_any(&[age_entry(&mine, &enc)], &[&provider])
+            open_with(&[age_entry(&mine, &enc)], &provider)
         };
         let prompt = FakePrompt::answering("1234");
         assert!(open(&prompt).is_ok());
@@ -239,7 +248,7 @@ mod inside {
             let machine =
                 FakeMachine::default().variable("MVX_AGE_KEY", &identity(&format!("{letter}mine")));
             let provider = provider(machine, &FakePrompt::silent());
-            let failure = unwrap_any(&sealed(&[&recipient("nmine")]), &[&provider])
+            let failure = open_with(&sealed(&[&recipient("nmine")]), &provider)
                 .err()
                 .unwrap();
             let told = lines(&failure);
@@ -253,7 +262,10 @@ mod inside {
             ("e", "the token is full"),
         ] {
             let error = nobody
-                .wrap(&recipient(&format!("{letter}mine")), &KEY)
+                .wrap(
+                    &Target::new(Kind::Age, recipient(&format!("{letter}mine"))),
+                    &KEY,
+                )
                 .unwrap_err();
             assert!(error.to_string().contains(expected), "{letter}: {error}");
             assert_eq!((error.exit(), error.code()), (Exit::IO, "plugin"));
@@ -271,7 +283,7 @@ mod inside {
         let prompt = FakePrompt::answering(SESAME);
         let provider = provider(machine, &prompt);
         let entries = sealed(&[K1_RECIPIENT, &recipient("nmine")]);
-        unwrap_any(&entries, &[&provider]).ok().unwrap();
+        open_with(&entries, &provider).ok().unwrap();
         assert_eq!(prompt.log(), ["the key file MVX_AGE_KEY_FILE (/k)"]);
     }
 }

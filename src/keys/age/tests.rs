@@ -3,7 +3,7 @@
 use super::*;
 use crate::keys::contract::{Case, check};
 use crate::keys::machine::{CommandError, Platform};
-use crate::keys::open::{OpenFailure, unwrap_any};
+use crate::keys::open::OpenFailure;
 use crate::keys::prompt::NoPrompt;
 use crate::keys::testing::*;
 use crate::secret::{DataKey, Passphrase};
@@ -14,15 +14,18 @@ const PROTECTED_RSA: &str = include_str!("../../../fixtures/keys/ssh_rsa.protect
 const KEYS_TXT: &str = "/home/ana/.config/mvx/keys.txt";
 const KEY: [u8; 32] = [7; 32];
 
-fn keys(machine: FakeMachine) -> AgeKeys {
-    AgeKeys::new(Arc::new(machine), Arc::new(NoPrompt))
+fn keys(machine: FakeMachine) -> Arc<AgeKeys> {
+    Arc::new(AgeKeys::new(Arc::new(machine), Arc::new(NoPrompt)))
 }
 
 /// A provider whose machine and prompt can be asked afterwards what happened.
-fn watched(machine: FakeMachine, prompt: &Arc<FakePrompt>) -> (AgeKeys, Arc<FakeMachine>) {
+fn watched(machine: FakeMachine, prompt: &Arc<FakePrompt>) -> (Arc<AgeKeys>, Arc<FakeMachine>) {
     let machine = Arc::new(machine);
     let prompt: Arc<dyn Prompt> = Arc::clone(prompt) as _;
-    (AgeKeys::new(Arc::clone(&machine) as _, prompt), machine)
+    (
+        Arc::new(AgeKeys::new(Arc::clone(&machine) as _, prompt)),
+        machine,
+    )
 }
 
 /// Entries as a file sealed for these recipients has them.
@@ -30,12 +33,16 @@ fn sealed(recipients: &[&str]) -> Vec<Wrapped> {
     let nobody = keys(FakeMachine::default());
     recipients
         .iter()
-        .map(|recipient| age_entry(recipient, &nobody.wrap(recipient, &KEY).unwrap()))
+        .map(|recipient| {
+            nobody
+                .wrap(&Target::new(Kind::Age, *recipient), &KEY)
+                .unwrap()
+        })
         .collect()
 }
 
-fn open(provider: &AgeKeys, recipients: &[&str]) -> Result<Vec<String>, OpenFailure> {
-    let opened = unwrap_any(&sealed(recipients), &[provider])?;
+fn open(provider: &Arc<AgeKeys>, recipients: &[&str]) -> Result<Vec<String>, OpenFailure> {
+    let opened = open_with(&sealed(recipients), provider)?;
     assert!(opened.key == DataKey::from_bytes(&KEY).unwrap());
     Ok(opened.recipients)
 }
@@ -60,14 +67,14 @@ fn every_kind_of_key_keeps_the_contract() {
             .file("/home/ana/.ssh/id_ed25519", SSH_ED25519)
             .file("/home/ana/.ssh/id_rsa", SSH_RSA),
     );
-    let asking = AgeKeys::new(
+    let asking = Arc::new(AgeKeys::new(
         Arc::new(
             FakeMachine::default()
                 .file("/home/ana/.ssh/id_ed25519", PROTECTED_ED25519)
                 .file("/home/ana/.ssh/id_rsa", PROTECTED_RSA),
         ),
         FakePrompt::answering(SESAME),
-    );
+    ));
     let printing = keys(
         FakeMachine::default()
             .variable("MVX_AGE_KEY_CMD", "print")
@@ -81,10 +88,12 @@ fn every_kind_of_key_keeps_the_contract() {
         (&asking, SSH_RSA_PUBLIC, Effort::Passphrase),
         (&printing, K1_RECIPIENT, Effort::Command),
     ] {
+        let strange = Target::new(Kind::Age, STRANGER);
         check(&Case {
-            provider,
-            mine,
-            strange: STRANGER,
+            provider: provider.as_ref(),
+            mine: Target::new(Kind::Age, mine),
+            strange: provider.wrap(&strange, &KEY).unwrap(),
+            knows_its_own: true,
             invalid: "age1nonsense",
             effort,
         });
@@ -217,7 +226,7 @@ fn a_key_that_the_entry_does_not_name_still_opens_it() {
     let provider = keys(FakeMachine::default().variable("MVX_AGE_KEY", K1));
     let mut entries = sealed(&[K1_RECIPIENT]);
     entries[0].recipient = STRANGER.to_owned();
-    assert!(unwrap_any(&entries, &[&provider]).is_ok());
+    assert!(open_with(&entries, &provider).is_ok());
 }
 
 #[test]
@@ -331,7 +340,7 @@ fn nobody_is_asked_for_an_entry_that_nothing_can_open() {
         K1_RECIPIENT,
         "-----BEGIN AGE ENCRYPTED FILE-----\n",
     )];
-    let failure = unwrap_any(&damaged, &[&provider]).err().unwrap();
+    let failure = open_with(&damaged, &provider).err().unwrap();
     assert_eq!(prompt.log(), [""; 0]);
     assert_eq!(
         lines(&failure)[1..],
@@ -554,13 +563,13 @@ fn a_key_that_is_damaged_or_lies_is_a_failure_and_not_somebody_elses() {
     let provider = keys(FakeMachine::default().variable("MVX_AGE_KEY", K1));
     let mut lying = sealed(&[STRANGER]);
     lying[0].recipient = K1_RECIPIENT.to_owned();
-    let failure = unwrap_any(&lying, &[&provider]).err().unwrap();
+    let failure = open_with(&lying, &provider).err().unwrap();
     assert_eq!(
         lines(&failure)[1..],
         ["age10…wl: it names your key, but your key does not open it"]
     );
     let nonsense = [age_entry(K1_RECIPIENT, "nonsense")];
-    let failure = unwrap_any(&nonsense, &[&provider]).err().unwrap();
+    let failure = open_with(&nonsense, &provider).err().unwrap();
     assert_eq!(
         lines(&failure)[1..],
         ["age10…wl: its wrapped key is not an age file"]

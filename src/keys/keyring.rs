@@ -1,0 +1,56 @@
+//! All providers of a run.
+
+use std::sync::Arc;
+
+use crate::keys::age::AgeKeys;
+use crate::keys::remote::Services;
+use crate::keys::{KeyProvider, Kind, Report, Target, WrapError, Wrapped};
+
+/// Every provider that mvx has, made once for a run and shared by its threads. Making it costs
+/// nothing: a provider looks at the machine when it is first asked.
+pub struct Keyring {
+    age: Arc<AgeKeys>,
+    providers: Vec<Arc<dyn KeyProvider>>,
+}
+
+impl Keyring {
+    /// The providers for these services, beside the age and SSH identities.
+    pub fn new(age: Arc<AgeKeys>, services: &Arc<Services>) -> Self {
+        let _ = services;
+        let providers: Vec<Arc<dyn KeyProvider>> = vec![Arc::clone(&age) as Arc<dyn KeyProvider>];
+        Self { age, providers }
+    }
+
+    /// This machine's age and SSH identities.
+    pub fn age(&self) -> &AgeKeys {
+        &self.age
+    }
+
+    /// All of them.
+    pub fn providers(&self) -> &[Arc<dyn KeyProvider>] {
+        &self.providers
+    }
+
+    /// The provider of a kind; `None` for one that mvx does not know.
+    pub fn provider(&self, kind: &Kind) -> Option<&dyn KeyProvider> {
+        let found = self.providers.iter().find(|known| known.kind() == *kind);
+        found.map(Arc::as_ref)
+    }
+
+    /// Wraps a data key or a share of one; `None` for a kind that mvx does not know.
+    pub fn wrap(&self, target: &Target, key: &[u8]) -> Option<Result<Wrapped, WrapError>> {
+        Some(self.provider(&target.kind)?.wrap(target, key))
+    }
+
+    /// What all of them have seen so far.
+    pub fn report(&self) -> Report {
+        let mut whole = Report::default();
+        for provider in &self.providers {
+            let report = provider.report();
+            whole.held.extend(report.held);
+            whole.troubles.extend(report.troubles);
+            whole.notes.extend(report.notes);
+        }
+        whole
+    }
+}

@@ -1,0 +1,350 @@
+//! What all services have in common that are asked over a network: who asks, how often, what is
+//! remembered, and how a refusal is told.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+use sha2::{Digest as _, Sha256};
+use zeroize::Zeroizing;
+
+use crate::error::{Exit, Explain};
+use crate::io::http::{HttpError, Request, Response};
+use crate::io::random;
+use crate::keys::believed::Believed;
+use crate::keys::machine::Machine;
+use crate::keys::prompt::Prompt;
+use crate::keys::{Unwrapped, Wrapped, printable};
+
+/// How many requests of a run are under way at once.
+pub const MOST_CALLS: usize = 16;
+
+/// How often one request is made before its failure counts.
+const MOST_TRIES: u32 = 3;
+
+/// The shortest and the longest wait before another try; between them it doubles, and half of it is
+/// left to chance, so that a hundred jobs that were refused together do not come back together.
+const FIRST_WAIT: Duration = Duration::from_millis(200);
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+/// The most characters that a service's own words take in a message.
+const MOST_SAID: usize = 160;
+
+/// What the providers that ask services share.
+pub struct Services {
+    /// The machine.
+    pub machine: Arc<dyn Machine>,
+    /// The person.
+    pub prompt: Arc<dyn Prompt>,
+    /// The user's own configuration.
+    pub believed: Arc<dyn Believed>,
+    calls: Calls,
+    /// Hosts that could not be reached: a run does not wait for each of a hundred files.
+    down: Mutex<HashMap<String, HttpError>>,
+}
+
+impl Services {
+    /// Nothing is read or reached yet.
+    pub fn new(
+        machine: Arc<dyn Machine>,
+        prompt: Arc<dyn Prompt>,
+        believed: Arc<dyn Believed>,
+    ) -> Self {
+        Self {
+            machine,
+            prompt,
+            believed,
+            calls: Calls::default(),
+            down: Mutex::default(),
+        }
+    }
+
+    /// Sends a request, again after 429, 5xx or a timeout, and never after anything else. A host
+    /// that could not be reached is not asked again in this run.
+    pub fn send(&self, request: &Request) -> Result<Response, HttpError> {
+        self.send_unless(request, |response| {
+            response.status == 429 || (500..600).contains(&response.status)
+        })
+    }
+
+    /// As [`Self::send`], for a service that says "slow down" with another status.
+    pub fn send_unless(
+        &self,
+        request: &Request,
+        is_busy: impl Fn(&Response) -> bool,
+    ) -> Result<Response, HttpError> {
+        let host = request.host();
+        let mut tries = 0;
+        loop {
+            if let Some(error) = self.known_down(&host) {
+                return Err(error);
+            }
+            let answer = {
+                let _turn = self.calls.begin();
+                self.machine.send(request)
+            };
+            tries += 1;
+            let (again, after) = match &answer {
+                Ok(response) => (is_busy(response), retry_after(response)),
+                Err(error) => (matches!(error, HttpError::Timeout { .. }), None),
+            };
+            if !again || tries == MOST_TRIES {
+                if let Err(error) = &answer
+                    && error.is_of_the_network()
+                {
+                    let mut down = self.down.lock().unwrap_or_else(PoisonError::into_inner);
+                    down.insert(host, error.clone());
+                }
+                return answer;
+            }
+            self.machine.pause(after.unwrap_or_else(|| wait(tries)));
+        }
+    }
+
+    fn known_down(&self, host: &str) -> Option<HttpError> {
+        let down = self.down.lock().unwrap_or_else(PoisonError::into_inner);
+        down.get(host).cloned()
+    }
+}
+
+/// How long a service asks to be left alone, in whole seconds (RFC 9110, 10.2.3), at most
+/// [`LONGEST_WAIT`].
+fn retry_after(response: &Response) -> Option<Duration> {
+    let seconds = response.header("retry-after")?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds).min(LONGEST_WAIT))
+}
+
+/// How long is waited before the next try, the `tries`th having failed.
+fn wait(tries: u32) -> Duration {
+    let mut byte = [0; 1];
+    let chance = match random::fill(&mut byte) {
+        Ok(()) => f64::from(byte[0]) / 255.0,
+        Err(_) => 1.0,
+    };
+    let whole = FIRST_WAIT * 2_u32.saturating_pow(tries.saturating_sub(1));
+    whole.min(LONGEST_WAIT).mul_f64(0.5 + chance / 2.0)
+}
+
+/// Counts the requests that are under way.
+#[derive(Default)]
+struct Calls {
+    count: Mutex<usize>,
+    ended: Condvar,
+}
+
+struct Turn<'a>(&'a Calls);
+
+impl Calls {
+    /// Waits until there is room for one more.
+    fn begin(&self) -> Turn<'_> {
+        let mut count = self.count.lock().unwrap_or_else(PoisonError::into_inner);
+        while *count >= MOST_CALLS {
+            count = self
+                .ended
+                .wait(count)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        *count += 1;
+        Turn(self)
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let mut count = self.0.count.lock().unwrap_or_else(PoisonError::into_inner);
+        *count = count.saturating_sub(1);
+        drop(count);
+        self.0.ended.notify_one();
+    }
+}
+
+/// What entries were unwrapped to in this run: each is asked for once, also by several threads at
+/// the same time. By a hash of the whole entry.
+#[derive(Default)]
+pub struct Memory {
+    entries: Mutex<HashMap<[u8; 32], Arc<Mutex<Option<Result<Zeroizing<Vec<u8>>, Refusal>>>>>>,
+}
+
+impl Memory {
+    /// The entry's key as it is remembered, else as `unwrap` finds it.
+    pub fn unwrap(
+        &self,
+        entry: &Wrapped,
+        unwrap: impl FnOnce() -> Result<Zeroizing<Vec<u8>>, Refusal>,
+    ) -> Unwrapped {
+        let place = {
+            let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+            match entries.entry(name(entry)) {
+                Entry::Occupied(known) => Arc::clone(known.get()),
+                Entry::Vacant(new) => Arc::clone(new.insert(Arc::default())),
+            }
+        };
+        let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
+        match place.get_or_insert_with(unwrap) {
+            Ok(key) => Unwrapped::Opened(key.clone()),
+            Err(refusal) => Unwrapped::Failed(Box::new(refusal.clone())),
+        }
+    }
+}
+
+fn name(entry: &Wrapped) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    let mut add = |text: &str| {
+        hash.update(text.len().to_be_bytes());
+        hash.update(text);
+    };
+    add(entry.kind.field());
+    add(&entry.recipient);
+    add(&entry.enc);
+    for text in [&entry.extras.role, &entry.extras.profile] {
+        add(text.as_deref().unwrap_or_default());
+    }
+    for (name, value) in &entry.extras.context {
+        add(name);
+        add(value);
+    }
+    hash.finalize().into()
+}
+
+/// Why a service did not do what it was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// Who asks may not.
+    Denied,
+    /// The key is switched off, or about to be deleted.
+    Disabled,
+    /// There is no such key.
+    NoKey,
+    /// The encryption context, the key or the ciphertext is not the one that was wrapped.
+    Mismatch,
+    /// The session or token has expired.
+    Expired,
+    /// This machine has no credentials for the service.
+    NoCredentials,
+    /// The credentials are not accepted.
+    BadCredentials,
+    /// There is no way to the service.
+    Network,
+    /// The service is too busy, after several tries.
+    Busy,
+    /// The service answered with what cannot be understood.
+    Garbage,
+    /// The place is not one that may be given a token or a key.
+    NotBelieved,
+    /// The recipient is malformed.
+    Malformed,
+}
+
+/// A service's refusal, in one line and without a byte of what was sent.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Refusal {
+    /// What kind of refusal it is.
+    pub reason: Reason,
+    /// The line, without the recipient's name: `access denied (kms:Decrypt)`.
+    pub message: String,
+    /// What would help, a line each.
+    pub hints: Vec<String>,
+}
+
+impl Refusal {
+    /// A refusal without advice.
+    pub fn new(reason: Reason, message: impl Into<String>) -> Self {
+        Self {
+            reason,
+            message: message.into(),
+            hints: Vec::new(),
+        }
+    }
+
+    /// Adds a line of advice.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+}
+
+impl Explain for Refusal {
+    fn exit(&self) -> Exit {
+        match self.reason {
+            Reason::Malformed | Reason::NotBelieved => Exit::RULES,
+            _ => Exit::IO,
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self.reason {
+            Reason::Denied => "service-denied",
+            Reason::Disabled => "key-disabled",
+            Reason::NoKey => "no-such-key",
+            Reason::Mismatch => "service-mismatch",
+            Reason::Expired => "session-expired",
+            Reason::NoCredentials => "no-credentials",
+            Reason::BadCredentials => "bad-credentials",
+            Reason::Network => "no-network",
+            Reason::Busy => "service-busy",
+            Reason::Garbage => "service-garbage",
+            Reason::NotBelieved => "not-believed",
+            Reason::Malformed => "bad-recipient",
+        }
+    }
+
+    fn hints(&self) -> Vec<String> {
+        self.hints.clone()
+    }
+}
+
+impl From<HttpError> for Refusal {
+    fn from(error: HttpError) -> Self {
+        let refusal = |reason| Self::new(reason, error.to_string());
+        match &error {
+            HttpError::Malformed => refusal(Reason::Malformed),
+            HttpError::Garbage { .. } | HttpError::TooLong { .. } => refusal(Reason::Garbage),
+            HttpError::Certificate { .. } | HttpError::Authorities { .. } => {
+                refusal(Reason::Network).hint(
+                    "SSL_CERT_FILE names a file of certificate authorities, if your network has its own",
+                )
+            }
+            HttpError::Proxy { .. } => {
+                refusal(Reason::Network).hint("look at HTTPS_PROXY, HTTP_PROXY and NO_PROXY")
+            }
+            _ => refusal(Reason::Network)
+                .hint("look at your network; HTTPS_PROXY names a proxy where one is needed"),
+        }
+    }
+}
+
+/// A service's own words, fit for a line: printable, cut, and without what looks like a token or a
+/// key.
+pub fn said(text: &str) -> String {
+    let line: String = text.chars().filter(|c| printable(*c)).collect();
+    let words: Vec<&str> = line
+        .split_whitespace()
+        .map(|word| if is_opaque(word) { "…" } else { word })
+        .collect();
+    let line = words.join(" ");
+    if line.chars().count() <= MOST_SAID {
+        return line;
+    }
+    let cut: String = line.chars().take(MOST_SAID).collect();
+    format!("{cut}…")
+}
+
+/// Whether a word could be a token, a key or a ciphertext: long, and of base64's letters alone.
+/// Resource names have colons, slashes that stand among words, or dots.
+fn is_opaque(word: &str) -> bool {
+    let mut longest = 0;
+    let mut run = 0;
+    for c in word.chars() {
+        let of_base64 = c.is_ascii_alphanumeric() || matches!(c, '+' | '_' | '=');
+        run = if of_base64 { run + 1 } else { 0 };
+        longest = longest.max(run);
+    }
+    longest >= 32
+}
+
+#[cfg(test)]
+#[path = "remote_tests.rs"]
+mod tests;
