@@ -41,6 +41,7 @@ pub mod keys;
 pub mod redact;
 pub mod render;
 pub mod rules;
+pub mod scan;
 pub mod secret;
 pub mod sops;
 pub mod stores;
