@@ -189,6 +189,22 @@ pub fn remove(path: &Path) -> Result<(), IoError> {
     Ok(())
 }
 
+/// Gives a file, or a symlink itself, another name in the same file system. What stands at that name
+/// already stays, and is an error.
+pub fn rename(from: &Path, to: &Path) -> Result<(), IoError> {
+    match fs::symlink_metadata(to) {
+        Ok(_) => return Err(IoError::AlreadyExists { path: to.into() }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(source) => return Err(IoError::read(to, source)),
+    }
+    fs::rename(from, to).map_err(|source| match source.kind() {
+        io::ErrorKind::NotFound => IoError::read(from, source),
+        _ => IoError::write(from, source),
+    })?;
+    sync_directory(directory_of(to));
+    Ok(())
+}
+
 /// Reads to the end; `None` when there is more than `limit`. `expected` is a guess at the length
 /// that saves growing. Buffers that are outgrown are wiped.
 pub(crate) fn slurp(

@@ -26,6 +26,8 @@ pub enum Access {
     Shared,
     /// Plaintext and keys: 0600, whatever the mode was.
     Private,
+    /// Programs, such as git's hooks: the old file's mode stays; a new one gets 0755 less the umask.
+    Program,
 }
 
 /// Replaces a file or makes a new one.
@@ -158,6 +160,7 @@ fn put<T, E: From<IoError>>(
     let directory = file::directory_of(target);
     let mode = match (access, &old) {
         (Access::Shared, None) => 0o644,
+        (Access::Program, None) => 0o755,
         // wider only after the content is complete
         _ => 0o600,
     };
@@ -182,7 +185,7 @@ fn put<T, E: From<IoError>>(
     // shows that it is in use; best effort
     temporary.as_file().try_lock().ok();
     let filled = fill(temporary.as_file_mut())?;
-    if let (Access::Shared, Some(old)) = (access, &old) {
+    if let (Access::Shared | Access::Program, Some(old)) = (access, &old) {
         keep_owner_and_mode(temporary.as_file(), old).map_err(failed)?;
     }
     temporary.as_file().sync_all().map_err(failed)?;
@@ -322,6 +325,17 @@ mod tests {
         write(&place.at("new"), b"", Access::Shared).unwrap();
         assert_eq!(mode(&place.at("new")) & !0o644, 0);
         assert_eq!(mode(&place.at("new")) & 0o600, 0o600);
+    }
+
+    #[test]
+    fn new_programs_can_be_run() {
+        let place = Place::new();
+        write(&place.at("new"), b"", Access::Program).unwrap();
+        assert_eq!(mode(&place.at("new")) & 0o700, 0o700);
+        assert_eq!(mode(&place.at("new")) & !0o755, 0);
+        let old = place.file("old", "", 0o711);
+        write(&old, b"new", Access::Program).unwrap();
+        assert_eq!(mode(&old), 0o711);
     }
 
     #[test]
