@@ -5,7 +5,7 @@
 //!                 ↓
 //!                app            use cases
 //!                 ↓
-//! rules keys import render git  capabilities; they do not import each other
+//! rules keys import render scan git  capabilities; they do not import each other
 //!                 ↓
 //!   io (effects)  |  stores → sops → document  |  dialects, redact
 //!                 ↓                            (pure: no files, clock, environment, randomness)
@@ -41,6 +41,7 @@ pub mod keys;
 pub mod redact;
 pub mod render;
 pub mod rules;
+pub mod scan;
 pub mod secret;
 pub mod sops;
 pub mod stores;
