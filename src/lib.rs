@@ -5,7 +5,7 @@
 //!                 ↓
 //!                app            use cases
 //!                 ↓
-//! rules keys import render git  capabilities; they do not import each other
+//! rules keys import render scan git  capabilities; they do not import each other
 //!                 ↓
 //!   io (effects)  |  stores → sops → document  |  dialects, redact
 //!                 ↓                            (pure: no files, clock, environment, randomness)

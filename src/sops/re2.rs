@@ -17,6 +17,14 @@ use thiserror::Error;
 use crate::error::{Exit, Explain};
 
 pub use reach::Reach;
+use syntax::Question;
+
+/// Writes a pattern of Go's syntax in the syntax of the `regex` crate, groups and greediness kept:
+/// for those who search texts for what it matches. Its flags are all off to begin with; Unicode is
+/// for the caller to choose.
+pub fn translate(source: &str) -> Result<String, Re2Error> {
+    syntax::translate(source, Question::What)
+}
 
 /// A pattern that is ready to search. It only answers whether it matches, so captures and
 /// greediness are not kept.
@@ -146,7 +154,8 @@ impl Explain for Re2Error {
 impl Pattern {
     /// Reads a pattern by Go's rules.
     pub fn new(source: &str) -> Result<Self, Re2Error> {
-        let regex = Regex::new(&syntax::translate(source)?).map_err(|_| Re2Error::TooLarge)?;
+        let regex = Regex::new(&syntax::translate(source, Question::Whether)?)
+            .map_err(|_| Re2Error::TooLarge)?;
         Ok(Self {
             source: source.into(),
             regex,
@@ -156,7 +165,7 @@ impl Pattern {
     /// Checks a pattern without preparing it for searching, which is several times cheaper, and
     /// says what it can match.
     pub fn check(source: &str) -> Result<Reach, Re2Error> {
-        let translated = syntax::translate(source)?;
+        let translated = syntax::translate(source, Question::Whether)?;
         let parsed = regex_syntax::parse(&translated).map_err(|_| Re2Error::TooLarge)?;
         Ok(reach::reach(&parsed))
     }

@@ -43,6 +43,7 @@ const CAPABILITIES: &[&str] = &["git", "import", "keys", "ledger", "render", "ru
 const LIBRARIES: &[(&str, &[&str])] = &[
     ("age", &["keys"]),
     ("aes_gcm", &["sops"]),
+    ("aho_corasick", &["scan"]),
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
     ("clap_mangen", &["cli"]),
@@ -56,6 +57,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("hmac", &["sops"]),
     ("ignore", &["io", "rules", "scan"]),
     ("qrcodegen", &["app"]),
+    ("regex_automata", &["scan"]),
     ("rpassword", &["io"]),
     ("rustix", &["io"]),
     ("signal_hook", &["io"]),

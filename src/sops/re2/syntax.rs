@@ -2,8 +2,8 @@
 //! in the syntax of the `regex` crate.
 //!
 //! Every character of the result is decided here: literals are escaped, classes are spelled as
-//! ranges, flags as the three that both know. Greediness is dropped, because only the question
-//! whether a pattern matches is ever asked.
+//! ranges, flags as those that both know. Groups and greediness are dropped where only the question
+//! is asked whether a pattern matches.
 
 use std::fmt::Write;
 
@@ -29,11 +29,21 @@ const SCRIPTS: &str = "Adlam Ahom Arabic Armenian Avestan Balinese Bamum Batak B
     Shavian Siddham Sinhala Sogdian Soyombo Sundanese Syriac Tagalog Tagbanwa Takri Tamil Tangut \
     Telugu Thaana Thai Tibetan Tifinagh Tirhuta Ugaritic Vai Wancho Yezidi Yi";
 
+/// What of a pattern is asked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Question {
+    /// Whether it matches.
+    Whether,
+    /// What it matches, and with which groups.
+    What,
+}
+
 /// Translates `pattern`. The result matches what Go would match; that it is not too large is for
 /// the `regex` crate to say.
-pub(super) fn translate(pattern: &str) -> Result<String, Re2Error> {
+pub(super) fn translate(pattern: &str, question: Question) -> Result<String, Re2Error> {
     let mut reader = Reader {
         pattern,
+        question,
         at: 0,
         out: String::with_capacity(pattern.len() + 16),
         groups: Vec::new(),
@@ -71,6 +81,7 @@ struct Group {
 
 struct Reader<'a> {
     pattern: &'a str,
+    question: Question,
     /// The next byte to be read.
     at: usize,
     out: String,
@@ -132,7 +143,7 @@ impl<'a> Reader<'a> {
         let start = self.at - c.len_utf8();
         match c {
             '(' if self.peek() == Some('?') => self.special_group(start)?,
-            '(' => self.open(start, "(?:"),
+            '(' => self.open_group(start),
             ')' => {
                 let column = self.column(start);
                 let group = self
@@ -162,6 +173,14 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
+    /// A group with a number; its name does not matter.
+    fn open_group(&mut self, start: usize) {
+        match self.question {
+            Question::Whether => self.open(start, "(?:"),
+            Question::What => self.open(start, "("),
+        }
+    }
+
     fn open(&mut self, start: usize, text: &str) {
         self.groups.push(Group {
             opened: start,
@@ -186,7 +205,7 @@ impl<'a> Reader<'a> {
             };
             let name = name.filter(valid).ok_or_else(|| bad(self))?;
             self.at += name.len() + 1;
-            self.open(start, "(?:");
+            self.open_group(start);
             return Ok(());
         }
         let (mut on, mut off) = (String::new(), String::new());
@@ -202,7 +221,8 @@ impl<'a> Reader<'a> {
                         (&mut on, &mut off)
                     };
                     from.retain(|flag| flag != c);
-                    if c != 'U' && !to.contains(c) {
+                    let counts = c != 'U' || self.question == Question::What;
+                    if counts && !to.contains(c) {
                         to.push(c);
                     }
                 }
@@ -246,7 +266,8 @@ impl<'a> Reader<'a> {
         if product > MAX_REPEAT {
             return Err(Re2Error::RepeatSize { column, operator });
         }
-        self.eat("?");
+        let lazy = self.eat("?") && self.question == Question::What;
+        self.out.insert_str(place, if lazy { "?" } else { "" });
         self.out.insert_str(place, translated);
         self.widest = self.widest.max(product);
         self.last = Last::Repeat(product);
@@ -513,16 +534,11 @@ impl<'a> Reader<'a> {
         }
         // Surrogates stand in no text, and `regex` refuses them.
         let surrogates = 0xD800..=0xDFFF;
-        let low = if surrogates.contains(&low) {
-            0xE000
-        } else {
-            low
+        let outside = |code, other| match code {
+            code if surrogates.contains(&code) => other,
+            code => code,
         };
-        let high = if surrogates.contains(&high) {
-            0xD7FF
-        } else {
-            high
-        };
+        let (low, high) = (outside(low, 0xE000), outside(high, 0xD7FF));
         if low <= high {
             push_range(class, low, high);
         }

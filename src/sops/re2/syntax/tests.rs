@@ -188,14 +188,14 @@ fn repetitions_multiply_only_where_they_nest() {
         "(a{500}){2}",
         "(a{9}){0}",
     ] {
-        assert!(translate(pattern).is_ok(), "{pattern}");
+        assert!(translate(pattern, Question::Whether).is_ok(), "{pattern}");
     }
 }
 
 proptest! {
     #[test]
     fn whatever_is_translated_is_a_regex(pattern in r"[a-c(){}|\[\]\\^$.?*+:0-2,\-=ipPdwQEz<>é&~#]{0,24}") {
-        if let Ok(translated) = translate(&pattern) {
+        if let Ok(translated) = translate(&pattern, Question::Whether) {
             prop_assert!(regex_syntax::parse(&translated).is_ok(), "{} became {}", pattern, translated);
         }
     }

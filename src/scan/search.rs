@@ -1,0 +1,379 @@
+//! One text: literals, windows, regexes, judgement.
+
+use std::ops::Range;
+
+use regex_automata::Input as Haystack;
+use regex_automata::util::primitives::NonMaxUsize;
+
+use super::encrypted;
+use super::found::{Decoder, Encrypted, Limit, RuleNumber};
+use super::judge::Match;
+use super::lines::{self, FAR};
+use super::literals::Use;
+use super::rule::{Confidence, Reach, Text};
+use super::scanner::{Compiled, MOST_HITS, Scanner, join};
+use super::scratch::Scratch;
+use crate::secret::Cleartext;
+
+/// How far before a literal its match may begin.
+const BEFORE: usize = 256;
+
+/// How far a match that spans lines at will may reach: a private key of 16,384 bits has 13 KB.
+const WIDE_BEFORE: usize = 4096;
+const WIDE_BEHIND: usize = 32 * 1024;
+
+/// Windows of a rule that meet are joined up to this length, so that a regex that reads far ahead
+/// does so for a bounded stretch.
+const LONGEST_WINDOW: usize = 64 * 1024;
+
+/// How far behind a literal an assignment is looked for.
+const ASSIGNMENT: usize = 64;
+
+/// Windows that are kept before they are searched.
+const MOST_CLOSED: usize = 4096;
+
+/// A finding before it is known whether it is reported.
+pub(super) struct Candidate {
+    pub(super) rule: u32,
+    pub(super) span: Range<usize>,
+    pub(super) context: Range<usize>,
+    pub(super) secret: Cleartext,
+    pub(super) confidence: Confidence,
+    pub(super) decoded_by: Vec<Decoder>,
+    pub(super) commits: Vec<Text>,
+    /// Whether it is the path, not something in the text.
+    pub(super) is_path: bool,
+}
+
+impl Candidate {
+    pub(super) fn of_path(rule: u32, scanner: &Scanner) -> Self {
+        Self {
+            rule,
+            span: 0..0,
+            context: 0..0,
+            secret: Cleartext::default(),
+            confidence: scanner.rules.at(rule).confidence,
+            decoded_by: Vec::new(),
+            commits: Vec::new(),
+            is_path: true,
+        }
+    }
+}
+
+/// The scan of one input.
+pub(super) struct Search<'s> {
+    scanner: &'s Scanner,
+    scratch: &'s mut Scratch,
+    path: Option<&'s [u8]>,
+    candidates: Vec<Candidate>,
+    encrypted: Encrypted,
+    incomplete: Option<Limit>,
+}
+
+impl<'s> Search<'s> {
+    pub(super) fn new(
+        scanner: &'s Scanner,
+        scratch: &'s mut Scratch,
+        path: Option<&'s [u8]>,
+    ) -> Self {
+        Self {
+            scanner,
+            scratch,
+            path,
+            candidates: Vec::new(),
+            encrypted: Encrypted::default(),
+            incomplete: None,
+        }
+    }
+
+    pub(super) fn finish(self) -> (Vec<Candidate>, Encrypted, Option<Limit>) {
+        (self.candidates, self.encrypted, self.incomplete)
+    }
+
+    /// Searches an input, or the surroundings of some of its lines.
+    pub(super) fn input(&mut self, text: &[u8], touched: Option<&[Range<usize>]>) {
+        match touched {
+            None => self.text(text, std::slice::from_ref(&(0..text.len()))),
+            Some(touched) => {
+                let areas = touched.iter().map(|lines| area(text, lines)).collect();
+                self.text(text, &join(areas));
+            }
+        }
+    }
+
+    /// Searches areas of a text.
+    fn text(&mut self, text: &[u8], areas: &[Range<usize>]) {
+        self.scratch.next_text();
+        let scanner = self.scanner;
+        for area in areas {
+            self.scratch.work_mut().literals += (area.end - area.start) as u64;
+            let complete = scanner.literals.find(text, area.clone(), |uses, span| {
+                for purpose in uses {
+                    self.note(text, *purpose, &span);
+                }
+            });
+            if !complete {
+                self.incomplete = Some(Limit::Findings);
+            }
+        }
+        while let Some(rule) = self.scratch.open.pop() {
+            self.close(rule);
+        }
+        self.search_closed(text);
+        for &rule in &scanner.unbound {
+            for area in areas {
+                self.window(text, rule, area.clone());
+            }
+        }
+        self.drop_gated();
+    }
+
+    /// Takes note of a literal.
+    fn note(&mut self, text: &[u8], purpose: Use, span: &Range<usize>) {
+        match purpose {
+            Use::Window(rule) => self.widen(text, rule, span),
+            Use::Gate(rule) => {
+                if let Some(slot) = self.scratch.slot(rule) {
+                    slot.gate = true;
+                }
+            }
+            Use::Encrypted => {
+                let known = self.scratch.encrypted.last();
+                if known.is_some_and(|last| span.start < last.end) {
+                    return;
+                }
+                if let Some(token) = encrypted::token(text, span.start, &mut self.encrypted) {
+                    self.scratch.encrypted.push(token);
+                }
+            }
+        }
+    }
+
+    /// Opens a rule's window around a literal, or lets it grow.
+    fn widen(&mut self, text: &[u8], rule: u32, span: &Range<usize>) {
+        let Some(entry) = self.scanner.rules.entries().get(rule as usize) else {
+            return;
+        };
+        if entry.rule.assignment && !is_assigned(text, span.end) {
+            return;
+        }
+        let window = window(text, entry.derived.reach, span);
+        let Some(slot) = self.scratch.slot(rule) else {
+            return;
+        };
+        let long = slot.window.end - slot.window.start >= LONGEST_WINDOW;
+        if slot.window.is_empty() {
+            slot.window = window;
+            self.scratch.open.push(rule);
+        } else if window.start <= slot.window.end && !long {
+            slot.window.end = slot.window.end.max(window.end);
+        } else {
+            let closed = std::mem::replace(&mut slot.window, window);
+            self.scratch.closed.push((rule, closed));
+            if self.scratch.closed.len() >= MOST_CLOSED {
+                self.search_closed(text);
+            }
+        }
+    }
+
+    fn close(&mut self, rule: u32) {
+        if let Some(slot) = self.scratch.slot(rule) {
+            let window = std::mem::take(&mut slot.window);
+            self.scratch.closed.push((rule, window));
+        }
+    }
+
+    fn search_closed(&mut self, text: &[u8]) {
+        let closed = std::mem::take(&mut self.scratch.closed);
+        for (rule, window) in &closed {
+            self.window(text, *rule, window.clone());
+        }
+        self.scratch.closed = closed;
+        self.scratch.closed.clear();
+    }
+
+    /// Searches one window for one rule.
+    fn window(&mut self, text: &[u8], number: u32, window: Range<usize>) {
+        let scanner = self.scanner;
+        let Some(compiled) = scanner.compiled.get(number as usize) else {
+            return;
+        };
+        if !self.is_for_path(number, compiled) {
+            return;
+        }
+        let Some(pattern) = &compiled.regex else {
+            return;
+        };
+        let Some(regex) = pattern.regex() else {
+            self.incomplete = Some(Limit::Rule(RuleNumber(number)));
+            return;
+        };
+        let Some(slot) = self.scratch.slot(number) else {
+            return;
+        };
+        let mut cache = slot
+            .cache
+            .take()
+            .unwrap_or_else(|| Box::new(regex.create_cache()));
+        let mut at = window.start.max(slot.searched);
+        self.scratch.work_mut().regexes += window.end.saturating_sub(at) as u64;
+        let mut groups = vec![None; regex.captures_len() * 2];
+        while at < window.end && self.candidates.len() <= MOST_HITS {
+            let haystack = Haystack::new(text).span(at..window.end);
+            groups.fill(None);
+            if regex
+                .search_slots_with(&mut cache, &haystack, &mut groups)
+                .is_none()
+            {
+                break;
+            }
+            let Some(context) = group(&groups, 0) else {
+                break;
+            };
+            at = self
+                .take(text, number, compiled, context, &groups)
+                .max(at + 1);
+        }
+        if let Some(slot) = self.scratch.slot(number) {
+            slot.searched = slot.searched.max(at.min(window.end));
+            slot.cache = Some(cache);
+        }
+    }
+
+    /// Judges a match. Returns where the search goes on.
+    fn take(
+        &mut self,
+        text: &[u8],
+        number: u32,
+        compiled: &Compiled,
+        context: Range<usize>,
+        groups: &[Option<NonMaxUsize>],
+    ) -> usize {
+        let rule = self.scanner.rules.at(number);
+        let next = context.end;
+        let span = match rule.secret_group {
+            0 => (1..groups.len() / 2)
+                .find_map(|number| group(groups, number).filter(|span| !span.is_empty()))
+                .unwrap_or_else(|| context.clone()),
+            wanted => group(groups, wanted as usize).unwrap_or(0..0),
+        };
+        let secret = text.get(span.clone()).unwrap_or_default();
+        if secret.is_empty() {
+            return next;
+        }
+        if let Some(token) = self.encrypted_at(&span) {
+            return token.end.min(next);
+        }
+        if !rule.binary && text.get(context.clone()).unwrap_or_default().contains(&0) {
+            return next;
+        }
+        let found = Match {
+            text,
+            context: context.clone(),
+            secret,
+            path: self.path,
+            rule: &rule.id,
+        };
+        if let Some(verdict) = compiled.judge.verdict(rule, &found, &self.scanner.global) {
+            self.candidates.push(Candidate {
+                rule: number,
+                secret: Cleartext::new(secret.to_vec()),
+                span,
+                context,
+                confidence: verdict.confidence,
+                decoded_by: Vec::new(),
+                commits: verdict.commits,
+                is_path: false,
+            });
+        }
+        next
+    }
+
+    /// The encrypted token that a span touches.
+    fn encrypted_at(&self, span: &Range<usize>) -> Option<&Range<usize>> {
+        let tokens = &self.scratch.encrypted;
+        let first = tokens.partition_point(|token| token.end <= span.start);
+        tokens.get(first).filter(|token| token.start < span.end)
+    }
+
+    fn is_for_path(&mut self, number: u32, compiled: &Compiled) -> bool {
+        let Some(pattern) = &compiled.path else {
+            return true;
+        };
+        let input = self.scratch.input();
+        let path = self.path;
+        let Some(slot) = self.scratch.slot(number) else {
+            return false;
+        };
+        match slot.path {
+            Some((asked, answer)) if asked == input => answer,
+            _ => {
+                let answer = path.is_some_and(|path| pattern.is_match(path));
+                slot.path = Some((input, answer));
+                answer
+            }
+        }
+    }
+
+    /// Drops what rules found that want a keyword which is not in the text.
+    fn drop_gated(&mut self) {
+        let entries = self.scanner.rules.entries();
+        let scratch = &mut *self.scratch;
+        self.candidates.retain(|found| {
+            let gated = entries
+                .get(found.rule as usize)
+                .is_some_and(|entry| entry.derived.gated);
+            !gated || scratch.slot(found.rule).is_some_and(|slot| slot.gate)
+        });
+    }
+}
+
+fn group(groups: &[Option<NonMaxUsize>], number: usize) -> Option<Range<usize>> {
+    let start = groups.get(number * 2).copied().flatten()?;
+    let end = groups.get(number * 2 + 1).copied().flatten()?;
+    Some(start.get()..end.get())
+}
+
+/// The part of a text in which literals are looked for, so that everything is found that touches
+/// these lines.
+fn area(text: &[u8], touched: &Range<usize>) -> Range<usize> {
+    let mut first = touched.start;
+    for _ in 0..2 {
+        first = lines::start(text, first.saturating_sub(1), FAR);
+    }
+    first..lines::end(text, touched.end.saturating_add(1).min(text.len()), BEFORE)
+}
+
+/// Where a match may stand that holds the literal at `span`.
+fn window(text: &[u8], reach: Reach, span: &Range<usize>) -> Range<usize> {
+    match reach {
+        Reach::Line => lines::start(text, span.start, BEFORE)..lines::end(text, span.end, FAR),
+        Reach::Lines => {
+            let here = lines::start(text, span.start, BEFORE);
+            let left = BEFORE - (span.start - here);
+            let first = lines::start(text, here.saturating_sub(1), left.saturating_sub(1));
+            let mut end = span.end;
+            for _ in 0..3 {
+                let left = (span.end + FAR).saturating_sub(end);
+                end = lines::end(text, end, left);
+                end = (end + 1).min(text.len());
+            }
+            first.min(here)..end
+        }
+        Reach::Wide => {
+            let first = span.start.saturating_sub(WIDE_BEFORE);
+            first..text.len().min(span.end.saturating_add(WIDE_BEHIND))
+        }
+    }
+}
+
+/// Whether something is assigned soon behind a name.
+fn is_assigned(text: &[u8], at: usize) -> bool {
+    let behind = text
+        .get(at..text.len().min(at + ASSIGNMENT))
+        .unwrap_or_default();
+    behind
+        .iter()
+        .take_while(|byte| **byte != b'\n')
+        .any(|byte| matches!(byte, b'=' | b':' | b'>' | b',' | b'('))
+}
