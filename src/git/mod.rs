@@ -6,6 +6,7 @@ pub mod author;
 pub mod branches;
 pub mod committed;
 pub mod history;
+pub mod objects;
 
 use std::path::{Path, PathBuf};
 
