@@ -7,6 +7,7 @@ pub mod branches;
 pub mod committed;
 pub mod history;
 pub mod hooks;
+pub mod objects;
 
 use std::path::{Path, PathBuf};
 

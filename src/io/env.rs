@@ -85,6 +85,18 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ),
     ("TMPDIR", "the same where there is no memory file system"),
     (
+        "GIT_DIR",
+        "the repository that `mvx scan` reads, as git tells its hooks",
+    ),
+    ("GIT_COMMON_DIR", "the part of it that its work trees share"),
+    ("GIT_WORK_TREE", "the root of its work tree"),
+    ("GIT_INDEX_FILE", "its index: what is staged"),
+    ("GIT_OBJECT_DIRECTORY", "its objects"),
+    (
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+        "further objects, separated as in PATH",
+    ),
+    (
         "GITHUB_ACTIONS",
         "`true` in a job of GitHub Actions, where alone `env render --format github` works",
     ),

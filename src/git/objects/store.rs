@@ -1,0 +1,363 @@
+//! Objects by their ids: loose files, packs, and those of the alternates.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use gix_pack::data::entry::Header;
+use gix_zlib::{Inflate, Status};
+
+use super::{Id, ObjectsError, Problem, delta, disk};
+
+/// How many deltas may stand upon each other. Git writes 50 and allows 4095; a cycle ends here.
+const LONGEST_CHAIN: usize = 10_000;
+
+/// Bytes of bases that a [`Reader`] remembers.
+const REMEMBERED: usize = 24 << 20;
+
+/// The largest base that is remembered.
+const LARGEST_REMEMBERED: usize = 1 << 20;
+
+/// What an object is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Type {
+    /// A file's content.
+    Blob,
+    /// A commit.
+    Commit,
+    /// An annotated tag.
+    Tag,
+    /// A directory.
+    Tree,
+}
+
+/// An object's type and bytes.
+pub(super) type Object = (Type, Arc<[u8]>);
+
+/// Where objects are.
+pub(super) struct Store {
+    /// What the ids are made with.
+    pub(super) hash: gix_hash::Kind,
+    /// Every pack of every object directory.
+    pub(super) packs: Vec<Pack>,
+    /// The object directories.
+    pub(super) directories: Vec<PathBuf>,
+}
+
+/// A pack, opened when it is first asked for.
+pub(super) struct Pack {
+    /// The `.pack` file.
+    pub(super) path: PathBuf,
+    index: OnceLock<Option<gix_pack::index::File>>,
+    data: OnceLock<Option<gix_pack::data::File>>,
+    hash: gix_hash::Kind,
+}
+
+impl Pack {
+    /// Its index; `None` if that cannot be read.
+    pub(super) fn index(&self) -> Option<&gix_pack::index::File> {
+        let open = || gix_pack::index::File::at(self.path.with_extension("idx"), self.hash).ok();
+        self.index.get_or_init(open).as_ref()
+    }
+
+    /// Its objects; `None` if they cannot be read.
+    pub(super) fn data(&self) -> Option<&gix_pack::data::File> {
+        let open = || gix_pack::data::File::at(&self.path, self.hash).ok();
+        self.data.get_or_init(open).as_ref()
+    }
+}
+
+/// What one thread needs for reading: buffers, and the bases that it met lately.
+pub(super) struct Reader {
+    /// The largest object that is read, in bytes.
+    pub(super) limit: u64,
+    inflate: Inflate,
+    scratch: Vec<u8>,
+    lately: HashMap<(usize, u64), Object>,
+    lately_bytes: usize,
+    last_pack: usize,
+}
+
+impl Reader {
+    /// Reads objects of at most `limit` bytes.
+    pub(super) fn new(limit: u64) -> Self {
+        Self {
+            limit,
+            inflate: Inflate::default(),
+            scratch: Vec::new(),
+            lately: HashMap::new(),
+            lately_bytes: 0,
+            last_pack: 0,
+        }
+    }
+
+    fn remember(&mut self, key: (usize, u64), object: &Object) {
+        let length = object.1.len();
+        if length > LARGEST_REMEMBERED {
+            return;
+        }
+        if self.lately_bytes + length > REMEMBERED {
+            self.lately.clear();
+            self.lately_bytes = 0;
+        }
+        self.lately_bytes += length;
+        self.lately.insert(key, object.clone());
+    }
+}
+
+/// Where an object stands.
+pub(super) enum Found {
+    /// In a pack, by its number, at an offset.
+    Packed(usize, u64),
+    /// In a file of its own, whose bytes these are.
+    Loose(PathBuf, Vec<u8>),
+}
+
+impl Store {
+    /// Looks what packs there are.
+    pub(super) fn open(
+        directories: &[PathBuf],
+        hash: gix_hash::Kind,
+    ) -> Result<Self, ObjectsError> {
+        let mut packs = Vec::new();
+        for directory in directories {
+            for entry in disk::list(&directory.join("pack"))? {
+                if Path::new(&entry.name)
+                    .extension()
+                    .is_some_and(|end| end == "pack")
+                {
+                    packs.push(Pack {
+                        path: entry.path,
+                        index: OnceLock::new(),
+                        data: OnceLock::new(),
+                        hash,
+                    });
+                }
+            }
+        }
+        Ok(Self {
+            hash,
+            packs,
+            directories: directories.to_vec(),
+        })
+    }
+
+    /// Where the object is; `None` where it is nowhere.
+    pub(super) fn find(&self, id: &Id, reader: &mut Reader) -> Result<Option<Found>, Problem> {
+        // the pack that had the last object has this one, most of the time
+        if let Some(found) = self.in_pack(reader.last_pack, id) {
+            return Ok(Some(found));
+        }
+        let hex = id.to_string();
+        let (first, rest) = hex.split_at_checked(2).unwrap_or(("", &hex));
+        for directory in &self.directories {
+            let path = directory.join(first).join(rest);
+            match disk::read(&path) {
+                Ok(Some(bytes)) => return Ok(Some(Found::Loose(path, bytes))),
+                Ok(None) => {}
+                Err(_) => return Err(Problem::Corrupt("a file that cannot be read")),
+            }
+        }
+        for number in 0..self.packs.len() {
+            if let Some(found) = self.in_pack(number, id) {
+                reader.last_pack = number;
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+
+    fn in_pack(&self, number: usize, id: &Id) -> Option<Found> {
+        let index = self.packs.get(number)?.index()?;
+        let at = index.lookup(id.0)?;
+        Some(Found::Packed(number, index.pack_offset_at_index(at)))
+    }
+
+    /// Whether the object is there, without reading it.
+    pub(super) fn has(&self, id: &Id) -> bool {
+        if (0..self.packs.len()).any(|number| self.in_pack(number, id).is_some()) {
+            return true;
+        }
+        let hex = id.to_string();
+        let (first, rest) = hex.split_at_checked(2).unwrap_or(("", &hex));
+        let mut directories = self.directories.iter();
+        directories.any(|directory| disk::is_file(&directory.join(first).join(rest)))
+    }
+
+    /// Reads an object.
+    pub(super) fn read(&self, id: &Id, reader: &mut Reader) -> Result<Object, Problem> {
+        match self.find(id, reader)?.ok_or(Problem::Missing)? {
+            Found::Loose(_, bytes) => {
+                let (kind, bytes) = inflate_loose(&bytes, reader)?;
+                Ok((kind, bytes.into()))
+            }
+            Found::Packed(number, offset) => self.read_packed(number, offset, reader),
+        }
+    }
+
+    /// Reads the object at an offset of a pack, with all that it is a delta of.
+    pub(super) fn read_packed(
+        &self,
+        number: usize,
+        offset: u64,
+        reader: &mut Reader,
+    ) -> Result<Object, Problem> {
+        let mut chain = Vec::new();
+        let mut at = (number, offset);
+        let mut object = loop {
+            if let Some(object) = reader.lately.get(&at) {
+                break object.clone();
+            }
+            if chain.len() == LONGEST_CHAIN {
+                return Err(Problem::Corrupt("a chain of deltas without an end"));
+            }
+            let data = self.data(at.0)?;
+            let entry = data
+                .entry(at.1)
+                .map_err(|_| Problem::Corrupt("a pack's entry that cannot be read"))?;
+            let base = match entry.header {
+                Header::OfsDelta { base_distance } => {
+                    let base = entry.checked_base_pack_offset(base_distance);
+                    (
+                        at.0,
+                        base.ok_or(Problem::Corrupt("a delta without a base"))?,
+                    )
+                }
+                Header::RefDelta { base_id } => match self.find(&Id(base_id), reader)? {
+                    Some(Found::Packed(number, offset)) => (number, offset),
+                    Some(Found::Loose(_, bytes)) => {
+                        chain.push((at, entry));
+                        let (kind, bytes) = inflate_loose(&bytes, reader)?;
+                        break (kind, bytes.into());
+                    }
+                    None => return Err(Problem::Missing),
+                },
+                header => {
+                    let bytes = inflate(data, &entry, reader, &mut Vec::new())?;
+                    let object = (type_of(header)?, bytes.into());
+                    reader.remember(at, &object);
+                    break object;
+                }
+            };
+            chain.push((at, entry));
+            at = base;
+        };
+        while let Some((at, entry)) = chain.pop() {
+            let data = self.data(at.0)?;
+            let mut scratch = std::mem::take(&mut reader.scratch);
+            let inflated = inflate(data, &entry, reader, &mut scratch);
+            let applied = inflated.and_then(|bytes| {
+                let delta = delta::parse(&bytes)?;
+                reader.check(delta.result)?;
+                let mut out = Vec::new();
+                delta.apply(&object.1, &mut out)?;
+                reader.scratch = bytes;
+                Ok(out)
+            })?;
+            object.1 = applied.into();
+            reader.remember(at, &object);
+        }
+        Ok(object)
+    }
+
+    fn data(&self, number: usize) -> Result<&gix_pack::data::File, Problem> {
+        let pack = self.packs.get(number).and_then(Pack::data);
+        pack.ok_or(Problem::Corrupt("a pack that cannot be read"))
+    }
+}
+
+impl Reader {
+    fn check(&self, size: u64) -> Result<(), Problem> {
+        if size > self.limit {
+            return Err(Problem::TooLarge(size));
+        }
+        Ok(())
+    }
+
+    /// Inflates all of `input` that belongs to one stream of exactly `size` bytes.
+    pub(super) fn inflate(
+        &mut self,
+        input: &[u8],
+        size: u64,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Problem> {
+        const BROKEN: Problem = Problem::Corrupt("compressed bytes that cannot be read");
+        let length = usize::try_from(size).map_err(|_| Problem::TooLarge(size))?;
+        // zlib makes at most 1032 bytes out of one: a promise beyond that is a lie, and its
+        // memory is not spent
+        if length / 1040 > input.len() {
+            return Err(BROKEN);
+        }
+        if out.len() < length {
+            out.try_reserve_exact(length - out.len())
+                .map_err(|_| Problem::TooLarge(size))?;
+            out.resize(length, 0);
+        } else {
+            out.truncate(length);
+        }
+        self.inflate.reset();
+        let (status, _, written) = self.inflate.once(input, out).map_err(|_| BROKEN)?;
+        if status == Status::StreamEnd && written == length {
+            Ok(())
+        } else {
+            Err(BROKEN)
+        }
+    }
+}
+
+/// Inflates a pack's entry: an object, or a delta. Takes and gives a buffer.
+fn inflate(
+    data: &gix_pack::data::File,
+    entry: &gix_pack::data::Entry,
+    reader: &mut Reader,
+    buffer: &mut Vec<u8>,
+) -> Result<Vec<u8>, Problem> {
+    reader.check(entry.decompressed_size)?;
+    let end = data.pack_end() as u64;
+    let input = (entry.data_offset < end)
+        .then(|| data.entry_slice(entry.data_offset..end))
+        .flatten()
+        .ok_or(Problem::Corrupt("a pack that ends too early"))?;
+    let mut out = std::mem::take(buffer);
+    reader.inflate(input, entry.decompressed_size, &mut out)?;
+    Ok(out)
+}
+
+/// The type of an entry that is no delta.
+pub(super) fn type_of(header: Header) -> Result<Type, Problem> {
+    match header {
+        Header::Blob => Ok(Type::Blob),
+        Header::Commit => Ok(Type::Commit),
+        Header::Tag => Ok(Type::Tag),
+        Header::Tree => Ok(Type::Tree),
+        Header::OfsDelta { .. } | Header::RefDelta { .. } => Err(Problem::Corrupt("a delta")),
+    }
+}
+
+/// A loose object's type and bytes.
+pub(super) fn inflate_loose(file: &[u8], reader: &mut Reader) -> Result<(Type, Vec<u8>), Problem> {
+    const BROKEN: Problem = Problem::Corrupt("a loose object that cannot be read");
+    let mut head = [0; 32];
+    reader.inflate.reset();
+    let (_, _, written) = reader.inflate.prefix(file, &mut head).map_err(|_| BROKEN)?;
+    let head = head.get(..written).ok_or(BROKEN)?;
+    let end = memchr::memchr(0, head).ok_or(BROKEN)?;
+    let text = head
+        .get(..end)
+        .and_then(|text| std::str::from_utf8(text).ok());
+    let (kind, size) = text.and_then(|text| text.split_once(' ')).ok_or(BROKEN)?;
+    let kind = match kind {
+        "blob" => Type::Blob,
+        "commit" => Type::Commit,
+        "tag" => Type::Tag,
+        "tree" => Type::Tree,
+        _ => return Err(BROKEN),
+    };
+    let size: u64 = size.parse().map_err(|_| BROKEN)?;
+    reader.check(size)?;
+    let mut out = Vec::new();
+    let head = end as u64 + 1;
+    reader.inflate(file, size.checked_add(head).ok_or(BROKEN)?, &mut out)?;
+    out.drain(..=end);
+    Ok((kind, out))
+}
