@@ -310,12 +310,17 @@ pub(super) fn has_metadata(path: &Path) -> Result<bool, Failure> {
         Err(IoError::TooLarge { .. }) => return Ok(false),
         Err(error) => return Err(error.into()),
     };
+    Ok(is_sealed_text(path, text.as_bytes()))
+}
+
+/// Whether a file with this content is sealed.
+pub(super) fn is_sealed_text(path: &Path, text: &[u8]) -> bool {
     // Most files hold the word nowhere, and are never parsed.
-    if memchr::memmem::find(text.as_bytes(), METADATA.as_bytes()).is_none() {
-        return Ok(false);
+    if memchr::memmem::find(text, METADATA.as_bytes()).is_none() {
+        return false;
     }
-    let parsed = Format::from_path(path).store().parse(text.as_bytes());
-    Ok(parsed.is_ok_and(|tree| tree.meta().is_some()))
+    let parsed = Format::from_path(path).store().parse(text);
+    parsed.is_ok_and(|tree| tree.meta().is_some())
 }
 
 #[cfg(test)]

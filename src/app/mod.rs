@@ -35,6 +35,7 @@ pub mod repair;
 pub mod rewrite;
 pub mod rotation;
 pub mod run;
+pub mod scan;
 pub mod seals;
 pub mod settings;
 mod surroundings;

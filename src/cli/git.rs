@@ -91,7 +91,10 @@ fn show(context: &Context, done: &Done) -> Result<(), Failure> {
         Outcome::Unchanged => (Mark::Ok, format!("{file} scans already")),
         Outcome::Beside(kept) => (
             Mark::Ok,
-            format!("{file} scans, after the hook that was there: {}", kept.display()),
+            format!(
+                "{file} scans, after the hook that was there: {}",
+                kept.display()
+            ),
         ),
         Outcome::Added => (Mark::Ok, format!("{file} has lines that scan now")),
         Outcome::Advised(_) => (Mark::Problem, format!("{file}: add this by hand")),

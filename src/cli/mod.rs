@@ -29,6 +29,7 @@ mod env;
 mod exit_codes;
 mod generate;
 mod get;
+mod git;
 mod help;
 mod import;
 mod init;
@@ -45,6 +46,7 @@ mod repair;
 mod reveal;
 mod rewriting;
 mod run;
+mod scan;
 mod seal;
 mod set;
 mod table;
@@ -262,6 +264,18 @@ enum Command {
     /// hex, percent-encoded, and as JSON, XML, SQL and shells escape it. What is cut to pieces, reversed
     /// or compressed is not recognised.
     Redact(redact::Redact),
+    /// Find secrets in clear: in files, in what is staged, in git's history
+    ///
+    /// Looks at files as git has them, not as its settings show them: whole staged files, all parents
+    /// of merges, UTF-16, base64 and hex, messages of commits and tags. What is encrypted is passed over
+    /// value by value, so that a clear one beside it is found; a file that the rules want encrypted
+    /// and that is not is a finding. Nothing found is ever sent anywhere.
+    ///
+    /// Reports hold no secret. 0 means clean, 1 that something was found, 4 that not everything could
+    /// be scanned. docs/scan.md has the rest.
+    Scan(scan::Scan),
+    /// Have git's hooks scan, and do their work
+    Git(git::Git),
     /// Explain a command or a topic
     Help(help::Help),
     /// Write man pages or shell completions
@@ -292,6 +306,8 @@ impl Command {
             Self::Clean(clean) => clean.run(context),
             Self::Run(run) => run.run(context),
             Self::Redact(redact) => redact.run(context),
+            Self::Scan(scan) => scan.run(context),
+            Self::Git(git) => git.run(context),
             Self::Help(help) => help.run(context),
             Self::Gen(generate) => generate.run(context),
         }

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::ui::Ui;
+use crate::scan::report::bytes as readable;
 
 /// A piece of work whose steps are counted. Its line disappears with it.
 pub struct Progress<'a> {
@@ -12,6 +13,7 @@ pub struct Progress<'a> {
     done: usize,
     /// When the line is to be drawn next; never where nobody would see it.
     next: Option<Instant>,
+    began: Instant,
 }
 
 impl<'a> Progress<'a> {
@@ -22,6 +24,7 @@ impl<'a> Progress<'a> {
             steps,
             done: 0,
             next: is_seen.then(|| Instant::now() + PATIENCE),
+            began: Instant::now(),
         }
     }
 
@@ -43,6 +46,23 @@ impl<'a> Progress<'a> {
             let mebibytes = |bytes: u64| usize::try_from(bytes >> 20).unwrap_or(usize::MAX);
             let line = line(self.doing, mebibytes(done), mebibytes(all));
             self.ui.show(Some(format!("{line} MiB")));
+        }
+    }
+}
+
+impl Progress<'_> {
+    /// So much of a work is done whose end is not known.
+    pub fn flow(&mut self, pieces: u64, bytes: u64) {
+        let now = Instant::now();
+        if self.next.is_some_and(|next| next <= now) {
+            self.next = Some(now + PAUSE);
+            let taken = now.duration_since(self.began).as_millis().max(1);
+            let rate = u64::try_from(u128::from(bytes) * 1000 / taken).unwrap_or(u64::MAX);
+            let (bytes, rate) = (readable(bytes), readable(rate));
+            let doing = self.doing;
+            self.ui.show(Some(format!(
+                "mvx: {doing}: {pieces} pieces, {bytes}, {rate}/s"
+            )));
         }
     }
 }

@@ -211,8 +211,18 @@ impl Ui {
 
     /// Shows how far a long piece of work is, on a terminal and after a second.
     pub fn progress(&self, steps: usize, doing: &'static str) -> Progress<'_> {
-        let is_seen = !self.quiet && !self.json && terminal::is_stderr();
-        Progress::new(self, steps, doing, is_seen)
+        Progress::new(self, steps, doing, self.is_progress_seen())
+    }
+
+    /// Shows how much of a piece of work is done whose end is not known, on a terminal and after a
+    /// second.
+    pub fn flow(&self, doing: &'static str) -> Progress<'_> {
+        Progress::new(self, 0, doing, self.is_progress_seen())
+    }
+
+    /// Whether anybody sees progress.
+    pub fn is_progress_seen(&self) -> bool {
+        !self.quiet && !self.json && terminal::is_stderr()
     }
 
     /// Prints a failure that does not end the command.

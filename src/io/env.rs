@@ -105,6 +105,16 @@ pub const VARIABLES: &[(&str, &str)] = &[
         "the file that hands variables to the next steps",
     ),
     (
+        "PRE_COMMIT_FROM_REF",
+        "with PRE_COMMIT_TO_REF, the range that pre-commit and prek are told",
+    ),
+    ("PRE_COMMIT_TO_REF", "as PRE_COMMIT_FROM_REF"),
+    (
+        "PRE_COMMIT_REMOTE_NAME",
+        "the remote to which pre-commit and prek see a push",
+    ),
+    ("PRE_COMMIT_LOCAL_BRANCH", "the branch that is pushed there"),
+    (
         "PATH",
         "where editors, key commands and age plugins are found",
     ),

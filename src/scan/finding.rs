@@ -47,7 +47,7 @@ pub struct Place {
 }
 
 /// What a finding was read from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Source {
     /// A file on the disk.
     #[default]

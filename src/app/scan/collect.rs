@@ -1,0 +1,249 @@
+//! Takes pieces from whatever source, on any number of threads, and keeps what is found in them.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::SoFar;
+use super::unsealed::Coverage;
+use crate::git::objects::{Base, Id, Kind, Piece};
+use crate::scan::finding::Source;
+use crate::scan::report::Scanned;
+use crate::scan::{Found, Hit, Input, Limit, Scanner, Scratch};
+
+/// Where a piece comes from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct At {
+    pub(super) source: Source,
+    pub(super) path: Option<PathBuf>,
+    /// The blob, commit or tag.
+    pub(super) id: Option<Id>,
+    /// The commit that it comes with.
+    pub(super) commit: Option<Id>,
+}
+
+/// Something that was found.
+pub(super) struct Raw {
+    pub(super) at: At,
+    pub(super) what: RawWhat,
+}
+
+/// What was found.
+pub(super) enum RawWhat {
+    /// A secret.
+    Hit(Hit),
+    /// A file that a rule covers and that is not encrypted.
+    NotEncrypted,
+}
+
+/// All that was found.
+#[derive(Default)]
+pub(super) struct Collected {
+    pub(super) found: Vec<Raw>,
+    pub(super) scanned: Scanned,
+    /// Findings that an older version of the file holds as well.
+    pub(super) committed: usize,
+    pub(super) incomplete: Vec<String>,
+}
+
+/// Scans pieces.
+pub(super) struct Collector<'a> {
+    scanner: &'a Scanner,
+    coverage: Coverage,
+    benches: Mutex<Vec<Bench>>,
+    collected: Mutex<Collected>,
+    pieces: AtomicU64,
+    bytes: AtomicU64,
+    encrypted: AtomicU64,
+}
+
+/// What a thread works with.
+struct Bench {
+    scratch: Scratch,
+    coverage: Coverage,
+}
+
+impl<'a> Collector<'a> {
+    pub(super) fn new(scanner: &'a Scanner, coverage: Coverage) -> Self {
+        Self {
+            scanner,
+            coverage,
+            benches: Mutex::default(),
+            collected: Mutex::default(),
+            pieces: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            encrypted: AtomicU64::new(0),
+        }
+    }
+
+    /// What git's objects are handed to.
+    pub(super) fn of_pieces(&self, source: Source) -> impl Fn(&Piece<'_>) + Sync + Send {
+        move |piece| {
+            let at = At {
+                source: match piece.kind {
+                    Kind::Blob => source,
+                    Kind::CommitMessage => Source::Message,
+                    Kind::TagMessage => Source::Tag,
+                },
+                path: piece.path.map(Path::to_owned),
+                id: Some(piece.id),
+                commit: match piece.kind {
+                    Kind::Blob => piece.commit,
+                    _ => piece.commit.or(Some(piece.id)),
+                },
+            };
+            self.look(at, piece.bytes, piece.ranges, piece.bases);
+        }
+    }
+
+    /// Scans one piece. What its bases hold as well is not reported.
+    pub(super) fn look(
+        &self,
+        at: At,
+        bytes: &[u8],
+        ranges: Option<&[std::ops::Range<usize>]>,
+        bases: &[Base<'_>],
+    ) {
+        let mut bench = self.bench();
+        let path = at.path.as_deref().map(slashed);
+        let looked_at = ranges.map_or(bytes.len(), |ranges| {
+            ranges.iter().map(ExactSizeIterator::len).sum()
+        });
+        self.pieces.fetch_add(1, Ordering::Relaxed);
+        self.bytes.fetch_add(looked_at as u64, Ordering::Relaxed);
+        let input = Input {
+            path: path.as_deref(),
+            bytes,
+            ranges,
+        };
+        let mut found = self.scanner.scan(&mut bench.scratch, &input);
+        self.encrypted
+            .fetch_add(found.encrypted.total() as u64, Ordering::Relaxed);
+        let committed = self.without_bases(&mut found, &mut bench.scratch, path.as_deref(), bases);
+        let unsealed = bench.coverage.is_unsealed(&at, bytes, bases);
+        self.benches_mut().push(bench);
+        if found.hits.is_empty() && !unsealed && found.incomplete.is_none() && committed == 0 {
+            return;
+        }
+        let mut collected = lock(&self.collected);
+        collected.committed += committed;
+        if let Some(limit) = found.incomplete {
+            let why = self.limit(&at, limit);
+            collected.incomplete.push(why);
+        }
+        if unsealed {
+            let at = at.clone();
+            let what = RawWhat::NotEncrypted;
+            collected.found.push(Raw { at, what });
+        }
+        let hits = found.hits.into_iter().map(|hit| Raw {
+            at: at.clone(),
+            what: RawWhat::Hit(hit),
+        });
+        collected.found.extend(hits);
+    }
+
+    /// Something could not be scanned.
+    pub(super) fn not_scanned(&self, why: String) {
+        lock(&self.collected).incomplete.push(why);
+    }
+
+    /// How far it is.
+    pub(super) fn so_far(&self) -> SoFar {
+        SoFar {
+            pieces: self.pieces.load(Ordering::Relaxed),
+            bytes: self.bytes.load(Ordering::Relaxed),
+        }
+    }
+
+    /// What was found, in an order that is the same in every run.
+    pub(super) fn finish(self) -> Collected {
+        let mut collected = self
+            .collected
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
+        collected.scanned = Scanned {
+            pieces: self.pieces.into_inner(),
+            bytes: self.bytes.into_inner(),
+            known: 0,
+            encrypted: self.encrypted.into_inner(),
+        };
+        collected.incomplete.sort();
+        collected
+    }
+
+    /// Takes out what an older version of the file holds as well, wherever in it; how much that is.
+    fn without_bases(
+        &self,
+        found: &mut Found,
+        scratch: &mut Scratch,
+        path: Option<&[u8]>,
+        bases: &[Base<'_>],
+    ) -> usize {
+        let before = found.hits.len();
+        for base in bases {
+            if found.hits.is_empty() {
+                break;
+            }
+            let input = Input {
+                path,
+                bytes: base.bytes,
+                ranges: None,
+            };
+            let old = self.scanner.scan(scratch, &input);
+            found.hits.retain(|hit| {
+                let same = |old: &Hit| old.rule == hit.rule && old.secret == hit.secret;
+                !old.hits.iter().any(same)
+            });
+        }
+        before - found.hits.len()
+    }
+
+    fn limit(&self, at: &At, limit: Limit) -> String {
+        let name = match (&at.path, at.id) {
+            (Some(path), _) => path.display().to_string(),
+            (None, Some(id)) => id.to_string(),
+            (None, None) => "standard input".into(),
+        };
+        match limit {
+            Limit::Findings => format!("{name}: holds too many findings to list them all"),
+            Limit::Decoding => format!("{name}: what is encoded in it was not decoded to the end"),
+            Limit::Rule(rule) => format!(
+                "{name}: the regex of rule `{}` is too large to be used",
+                self.scanner.rule(rule).id
+            ),
+        }
+    }
+
+    fn bench(&self) -> Bench {
+        let free = self.benches_mut().pop();
+        free.unwrap_or_else(|| Bench {
+            scratch: self.scanner.scratch(),
+            coverage: self.coverage.clone(),
+        })
+    }
+
+    fn benches_mut(&self) -> MutexGuard<'_, Vec<Bench>> {
+        lock(&self.benches)
+    }
+}
+
+/// A panic elsewhere is told there.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A path as rules see it: bytes with `/` between the parts.
+#[cfg(unix)]
+fn slashed(path: &Path) -> Vec<u8> {
+    use std::os::unix::ffi::OsStrExt;
+    let bytes = path.as_os_str().as_bytes();
+    bytes.strip_prefix(b"./").unwrap_or(bytes).to_vec()
+}
+
+/// A path as rules see it: bytes with `/` between the parts.
+#[cfg(not(unix))]
+fn slashed(path: &Path) -> Vec<u8> {
+    let text = path.to_string_lossy().replace('\\', "/");
+    text.strip_prefix("./").unwrap_or(&text).as_bytes().to_vec()
+}

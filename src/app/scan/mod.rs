@@ -1,0 +1,310 @@
+//! `mvx scan`: from what is to be looked at to what was found, and what of it is let pass.
+
+mod collect;
+mod files;
+mod moments;
+mod rules;
+mod settle;
+mod unsealed;
+
+use std::path::PathBuf;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use super::App;
+use crate::error::{Exit, Failure};
+use crate::git::objects::{Objects, Problem, Walked};
+use crate::io::clock;
+use crate::io::stdio::read_stdin;
+use crate::scan::finding::{Finding, Source};
+use crate::scan::report::{Passed, Report, Scanned};
+use crate::scan::{Confidence, Scanner};
+use collect::{At, Collector};
+
+pub use rules::Loaded;
+
+/// What is to be scanned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// Files, and all files below directories.
+    Paths {
+        /// Where; the working directory if there are none.
+        paths: Vec<PathBuf>,
+        /// Whether files that git ignores are scanned too.
+        ignored: bool,
+    },
+    /// Standard input, as if it had this name.
+    Stdin {
+        /// The name, for rules that ask for one.
+        name: Option<PathBuf>,
+    },
+    /// What the next commit brings.
+    Staged,
+    /// What is staged and was not in another commit.
+    Diff(String),
+    /// What commits bring: `A..B`.
+    Range(String),
+    /// What commits of a revision bring whose committers' clocks said so or later, in seconds since
+    /// 1970.
+    Since(String, i64),
+    /// What is about to be pushed: the lines that git gives its hook, and the remote's name.
+    Pushed(String, Option<String>),
+}
+
+/// How it is to be scanned.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// The lowest confidence that fails the scan, where the command line says it.
+    pub fail_on: Option<Confidence>,
+    /// A gitleaks rule file in the place of mvx's rules.
+    pub rules: Option<PathBuf>,
+    /// The baseline, where the command line names it.
+    pub baseline: Option<PathBuf>,
+    /// Whether fingerprints are wanted of all that is reported.
+    pub fingerprints: bool,
+}
+
+/// What was found.
+#[derive(Default)]
+pub struct Outcome {
+    /// What is not let pass, in the order in which it is to be read.
+    pub findings: Vec<Finding>,
+    /// How much was looked at.
+    pub scanned: Scanned,
+    /// What was let pass.
+    pub passed: Passed,
+    /// Why the answer is not whole.
+    pub incomplete: Vec<String>,
+    /// When the scan began and ended, UTC.
+    pub time: [String; 2],
+}
+
+/// How far a scan is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SoFar {
+    /// Pieces that were scanned.
+    pub pieces: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// The largest file or object that is scanned, in bytes: it is held in memory.
+pub const MOST_BYTES: u64 = 512 << 20;
+
+impl Outcome {
+    /// How the command ends. An answer that is not whole is never taken for a clean one.
+    pub fn exit(&self) -> Exit {
+        if !self.incomplete.is_empty() {
+            Exit::IO
+        } else if self.findings.iter().any(|finding| finding.fails) {
+            Exit::NO
+        } else {
+            Exit::OK
+        }
+    }
+
+    /// The outcome as reports want it.
+    pub fn report(&self) -> Report<'_> {
+        Report {
+            findings: &self.findings,
+            scanned: self.scanned,
+            passed: self.passed,
+            incomplete: &self.incomplete,
+            time: self.time.clone(),
+            version: env!("CARGO_PKG_VERSION"),
+        }
+    }
+}
+
+impl App<'_> {
+    /// Scans. `seen` is told a few times a second how far it is; where nobody looks, nothing is
+    /// given for it.
+    pub fn find_leaks(
+        &self,
+        what: &[What],
+        options: &Options,
+        seen: Option<&mut dyn FnMut(SoFar)>,
+    ) -> Result<Outcome, Failure> {
+        let began = stamp();
+        let loaded = self.scan_rules(options.rules.as_deref())?;
+        let scanner = Scanner::new(loaded.rules.clone());
+        let collector = Collector::new(&scanner, self.coverage());
+        let mut walked = Walked::default();
+        let mut seen = seen;
+        for what in what {
+            let seen: Option<&mut dyn FnMut(SoFar)> = match &mut seen {
+                Some(seen) => Some(&mut **seen),
+                None => None,
+            };
+            let one = self.scan_one(what, &collector, seen)?;
+            self.tell_of(&one);
+            walked.problem_count += one.problem_count;
+            walked.problems.extend(one.problems);
+            walked.known += one.known;
+            walked.is_partial |= one.is_partial;
+            walked.is_shallow |= one.is_shallow;
+        }
+        let collected = collector.finish();
+        let mut outcome = Outcome {
+            scanned: Scanned {
+                known: walked.known,
+                ..collected.scanned
+            },
+            incomplete: incomplete(&walked),
+            ..Outcome::default()
+        };
+        outcome
+            .incomplete
+            .extend(collected.incomplete.iter().cloned());
+        self.settle(collected, &loaded, &scanner, options, &mut outcome)?;
+        outcome.time = [began, stamp()];
+        Ok(outcome)
+    }
+
+    fn scan_one(
+        &self,
+        what: &What,
+        collector: &Collector<'_>,
+        seen: Option<&mut dyn FnMut(SoFar)>,
+    ) -> Result<Walked, Failure> {
+        let objects = || Objects::open(self.directory(), self.environment(), MOST_BYTES);
+        match what {
+            What::Paths { paths, ignored } => {
+                let files = self.files_to_scan(paths, *ignored)?;
+                attended(collector, seen, || files::scan(&files, collector));
+                Ok(Walked::default())
+            }
+            What::Stdin { name } => {
+                let limit = usize::try_from(MOST_BYTES).unwrap_or(usize::MAX);
+                let bytes = read_stdin(limit)?;
+                let at = At {
+                    source: Source::Stdin,
+                    path: name.clone(),
+                    ..At::default()
+                };
+                collector.look(at, bytes.as_bytes(), None, &[]);
+                Ok(Walked::default())
+            }
+            What::Staged => {
+                let objects = objects()?;
+                let visit = collector.of_pieces(Source::Staged);
+                Ok(attended(collector, seen, || objects.staged(visit))?)
+            }
+            What::Diff(revision) => {
+                let objects = objects()?;
+                let visit = collector.of_pieces(Source::Staged);
+                Ok(attended(collector, seen, || {
+                    objects.staged_since(revision, visit)
+                })?)
+            }
+            What::Range(range) => {
+                let objects = objects()?;
+                let visit = collector.of_pieces(Source::History);
+                Ok(attended(collector, seen, || objects.range(range, visit))?)
+            }
+            What::Since(revision, since) => {
+                let objects = objects()?;
+                let visit = collector.of_pieces(Source::History);
+                Ok(attended(collector, seen, || {
+                    objects.since(revision, *since, visit)
+                })?)
+            }
+            What::Pushed(lines, remote) => {
+                let objects = objects()?;
+                let visit = collector.of_pieces(Source::History);
+                Ok(attended(collector, seen, || {
+                    objects.pushed(lines, remote.as_deref(), visit)
+                })?)
+            }
+        }
+    }
+
+    /// Says what of a walk is worth knowing.
+    fn tell_of(&self, walked: &Walked) {
+        for path in &walked.submodules {
+            self.detail(1, || {
+                format!(
+                    "{}: a submodule; `mvx scan` in it looks at it",
+                    path.display()
+                )
+            });
+        }
+        for path in &walked.unmerged {
+            self.note(format!(
+                "{}: the merge is not decided; both sides were scanned",
+                path.display()
+            ));
+        }
+    }
+}
+
+/// Why a walk is not the whole answer.
+fn incomplete(walked: &Walked) -> Vec<String> {
+    const TOLD: usize = 5;
+    if walked.problem_count == 0 {
+        return Vec::new();
+    }
+    let mut why: Vec<String> = Vec::new();
+    let missing = |problem: &Problem| matches!(problem, Problem::Missing);
+    let mut told = 0;
+    for (id, path, problem) in &walked.problems {
+        let name = match (path, id) {
+            (Some(path), _) => path.display().to_string(),
+            (None, Some(id)) => format!("object {id}"),
+            (None, None) => "an object".into(),
+        };
+        told += 1;
+        if told > TOLD {
+            break;
+        }
+        why.push(match problem {
+            Problem::Missing => format!("{name}: is not in this clone"),
+            Problem::Corrupt(what) => format!("{name}: cannot be read: {what}"),
+            Problem::TooLarge(size) => format!("{name}: is too large to be scanned: {size} bytes"),
+        });
+    }
+    let more = walked.problem_count.saturating_sub(why.len() as u64);
+    if more > 0 {
+        why.push(format!("{more} more objects were not scanned"));
+    }
+    if walked.is_partial
+        && walked
+            .problems
+            .iter()
+            .any(|(_, _, problem)| missing(problem))
+    {
+        why.push("this is a partial clone: `git fetch --refetch --filter=blob:limit=512m` gets what is missing; mvx fetches nothing by itself".into());
+    }
+    why
+}
+
+/// Does the work, and tells meanwhile how far it is.
+fn attended<T: Send>(
+    collector: &Collector<'_>,
+    seen: Option<&mut dyn FnMut(SoFar)>,
+    work: impl FnOnce() -> T + Send,
+) -> T {
+    const PAUSE: Duration = Duration::from_millis(100);
+    let Some(seen) = seen else { return work() };
+    thread::scope(|scope| {
+        let (sender, receiver) = mpsc::channel::<()>();
+        let worker = scope.spawn(move || {
+            // dropped at the end, however that comes
+            let _sender = sender;
+            work()
+        });
+        while receiver.recv_timeout(PAUSE) == Err(mpsc::RecvTimeoutError::Timeout) {
+            seen(collector.so_far());
+        }
+        match worker.join() {
+            Ok(answer) => answer,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
+}
+
+/// Now, as reports write it: `2026-11-22T09:30:00`, UTC.
+fn stamp() -> String {
+    clock::now().strftime("%Y-%m-%dT%H:%M:%S").to_string()
+}

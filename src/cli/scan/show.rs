@@ -1,0 +1,133 @@
+//! Runs a scan and shows what it found.
+
+use std::path::PathBuf;
+
+use crate::app::many;
+use crate::app::scan::{Options, Outcome, SoFar, What};
+use crate::cli::Context;
+use crate::error::{At as _, Exit, Failure};
+use crate::io::write::{self, Access};
+use crate::scan::report::{self, Format, Style};
+
+/// How the report is wanted.
+pub(super) struct Wanted {
+    pub(super) format: Format,
+    pub(super) output: Option<PathBuf>,
+    pub(super) show: bool,
+    pub(super) advice: Advice,
+}
+
+/// What is said below findings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Advice {
+    Scan,
+    PreCommit,
+    PrePush,
+}
+
+/// Scans, and shows what was found.
+pub(super) fn scan(
+    context: &Context,
+    what: &[What],
+    options: &Options,
+    wanted: &Wanted,
+) -> Result<Exit, Failure> {
+    let app = context.app_without_questions();
+    let outcome = {
+        let mut progress = context.ui.flow("scanning");
+        let mut draw = |so_far: SoFar| progress.flow(so_far.pieces, so_far.bytes);
+        let seen: Option<&mut dyn FnMut(SoFar)> = if context.ui.is_progress_seen() {
+            Some(&mut draw)
+        } else {
+            None
+        };
+        app.find_leaks(what, options, seen)?
+    };
+    show(context, &outcome, wanted)?;
+    context.notes(&app);
+    advise(context, &outcome, wanted.advice);
+    Ok(outcome.exit())
+}
+
+fn show(context: &Context, outcome: &Outcome, wanted: &Wanted) -> Result<(), Failure> {
+    let report = outcome.report();
+    let text = if wanted.format == Format::Text {
+        let style = Style {
+            colour: context.ui.is_coloured() && wanted.output.is_none(),
+            show: wanted.show,
+        };
+        report::text(&report, style)
+    } else {
+        report::render(wanted.format, &report)
+    };
+    match &wanted.output {
+        Some(path) => Ok(write::write(path, text.as_bytes(), Access::Shared).at(path.display())?),
+        None => {
+            context.ui.answer(text.as_bytes())?;
+            context.ui.flush()
+        }
+    }
+}
+
+/// What was scanned, in one line: `14 files, 3.2 MB`.
+fn scanned(outcome: &Outcome) -> String {
+    let scanned = outcome.scanned;
+    let pieces = usize::try_from(scanned.pieces).unwrap_or(usize::MAX);
+    let mut text = format!(
+        "{} scanned, {}",
+        many(pieces, "piece", "pieces"),
+        report::bytes(scanned.bytes)
+    );
+    if scanned.known > 0 {
+        text += &format!(", {} known from before", scanned.known);
+    }
+    text
+}
+
+fn advise(context: &Context, outcome: &Outcome, advice: Advice) {
+    let ui = &context.ui;
+    let passed = outcome.passed;
+    for (count, why) in [
+        (passed.allowed, "let pass by a comment or the rules"),
+        (passed.known, "known from the baseline"),
+        (passed.committed, "not new: the version before has it, too"),
+    ] {
+        if count > 0 {
+            ui.note(&format!("{} {why}", many(count, "finding", "findings")));
+        }
+    }
+    let scanned = scanned(outcome);
+    let count = outcome.findings.len();
+    if count == 0 && outcome.incomplete.is_empty() {
+        ui.note(&format!("no secrets found: {scanned}"));
+        return;
+    }
+    if !outcome.incomplete.is_empty() {
+        let message = format!(
+            "not everything could be scanned, so this is not known to be clean ({scanned})"
+        );
+        let mut whole = Failure::new(Exit::IO, "scan-incomplete", message);
+        whole
+            .hints
+            .extend(outcome.incomplete.iter().take(8).cloned());
+        ui.problem(&whole);
+    }
+    if count > 0 {
+        let mut hints: Vec<&str> = Vec::new();
+        match advice {
+            Advice::Scan => hints.push("a secret that was committed or shared is to be changed where it was issued; the new one can be kept encrypted: `mvx set`"),
+            Advice::PreCommit => hints.push("take it out and stage again (`git add`); it can be kept encrypted: `mvx set`"),
+            Advice::PrePush => hints.push("take it out of the commits (`git rebase -i`) and change it if it went anywhere; it can be kept encrypted: `mvx set`"),
+        }
+        hints.push("what is no secret passes with `mvx:allow REASON` in a comment on its line, `[[scan.allow]]` in the rules, or `mvx scan baseline update`");
+        match advice {
+            Advice::Scan => {}
+            Advice::PreCommit => hints.push("`git commit --no-verify` commits without any hook"),
+            Advice::PrePush => hints.push("`git push --no-verify` pushes without any hook"),
+        }
+        ui.warn(
+            &format!("{} found: {scanned}", many(count, "secret", "secrets")),
+            &hints,
+        );
+    }
+}
