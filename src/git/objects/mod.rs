@@ -8,8 +8,12 @@
 mod commits;
 mod config;
 mod delta;
+mod descent;
 mod disk;
+mod forest;
+mod graph;
 mod hand_out;
+mod history;
 mod id;
 mod index;
 mod parts;
@@ -17,6 +21,8 @@ mod place;
 mod ranges;
 mod refs;
 mod revision;
+mod scanned;
+mod settle;
 mod staged;
 mod store;
 #[cfg(test)]
@@ -29,8 +35,11 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+pub use self::history::History;
 pub use self::id::Id;
 use self::place::Place;
+pub use self::scanned::{Key, Scanned};
+pub use self::settle::{Reached, Seen, Settled};
 use self::store::Store;
 use crate::error::{Exit, Explain};
 use crate::io::env::Environment;

@@ -165,14 +165,15 @@ fn settings_and_attributes_change_nothing() {
     repo.stage("x.env", "1\r\n\0binary");
     repo.stage(".gitattributes", "*.env -diff\n*.txt diff=none binary\n");
     repo.stage("a.txt", "2");
+    let nowhere = repo.at("nowhere").display().to_string();
     for (name, value) in [
         ("color.ui", "always"),
         ("diff.external", "false"),
-        ("diff.orderFile", "/nowhere"),
+        ("diff.orderFile", &nowhere),
         ("diff.none.textconv", "false"),
         ("core.autocrlf", "true"),
-        ("core.attributesFile", "/nowhere"),
-        ("include.path", "/nowhere"),
+        ("core.attributesFile", &nowhere),
+        ("include.path", &nowhere),
         ("core.quotePath", "true"),
     ] {
         repo.git(&["config", name, value]);
@@ -397,7 +398,7 @@ fn where_there_is_no_repository_is_an_error() {
         open(directory.path()),
         Err(ObjectsError::NotARepository { .. })
     ));
-    std::fs::write(directory.path().join(".git"), "gitdir: /nowhere\n").unwrap();
+    std::fs::write(directory.path().join(".git"), "gitdir: nowhere\n").unwrap();
     assert!(matches!(
         open(directory.path()),
         Err(ObjectsError::Corrupt { .. })

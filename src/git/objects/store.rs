@@ -110,7 +110,7 @@ pub(super) enum Found {
     /// In a pack, by its number, at an offset.
     Packed(usize, u64),
     /// In a file of its own, whose bytes these are.
-    Loose(PathBuf, Vec<u8>),
+    Loose(Vec<u8>),
 }
 
 impl Store {
@@ -153,7 +153,7 @@ impl Store {
         for directory in &self.directories {
             let path = directory.join(first).join(rest);
             match disk::read(&path) {
-                Ok(Some(bytes)) => return Ok(Some(Found::Loose(path, bytes))),
+                Ok(Some(bytes)) => return Ok(Some(Found::Loose(bytes))),
                 Ok(None) => {}
                 Err(_) => return Err(Problem::Corrupt("a file that cannot be read")),
             }
@@ -187,7 +187,7 @@ impl Store {
     /// Reads an object.
     pub(super) fn read(&self, id: &Id, reader: &mut Reader) -> Result<Object, Problem> {
         match self.find(id, reader)?.ok_or(Problem::Missing)? {
-            Found::Loose(_, bytes) => {
+            Found::Loose(bytes) => {
                 let (kind, bytes) = inflate_loose(&bytes, reader)?;
                 Ok((kind, bytes.into()))
             }
@@ -225,7 +225,7 @@ impl Store {
                 }
                 Header::RefDelta { base_id } => match self.find(&Id(base_id), reader)? {
                     Some(Found::Packed(number, offset)) => (number, offset),
-                    Some(Found::Loose(_, bytes)) => {
+                    Some(Found::Loose(bytes)) => {
                         chain.push((at, entry));
                         let (kind, bytes) = inflate_loose(&bytes, reader)?;
                         break (kind, bytes.into());
@@ -267,7 +267,24 @@ impl Store {
 }
 
 impl Reader {
-    fn check(&self, size: u64) -> Result<(), Problem> {
+    /// Inflates a pack's entry: an object, or a delta.
+    pub(super) fn inflate_entry(
+        &mut self,
+        data: &gix_pack::data::File,
+        entry: &gix_pack::data::Entry,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Problem> {
+        self.check(entry.decompressed_size)?;
+        let end = data.pack_end() as u64;
+        let input = (entry.data_offset < end)
+            .then(|| data.entry_slice(entry.data_offset..end))
+            .flatten()
+            .ok_or(Problem::Corrupt("a pack that ends too early"))?;
+        self.inflate(input, entry.decompressed_size, out)
+    }
+
+    /// Whether an object of this size may be read.
+    pub(super) fn check(&self, size: u64) -> Result<(), Problem> {
         if size > self.limit {
             return Err(Problem::TooLarge(size));
         }
@@ -312,14 +329,8 @@ fn inflate(
     reader: &mut Reader,
     buffer: &mut Vec<u8>,
 ) -> Result<Vec<u8>, Problem> {
-    reader.check(entry.decompressed_size)?;
-    let end = data.pack_end() as u64;
-    let input = (entry.data_offset < end)
-        .then(|| data.entry_slice(entry.data_offset..end))
-        .flatten()
-        .ok_or(Problem::Corrupt("a pack that ends too early"))?;
     let mut out = std::mem::take(buffer);
-    reader.inflate(input, entry.decompressed_size, &mut out)?;
+    reader.inflate_entry(data, entry, &mut out)?;
     Ok(out)
 }
 
