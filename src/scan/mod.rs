@@ -20,10 +20,13 @@
 //! Time and memory grow linearly with the input. Where a limit ends the scan of a text early,
 //! [`Found::incomplete`] says so, and nobody may call that text clean.
 
+pub mod baseline;
 mod checksum;
 mod encrypted;
 mod entropy;
 pub mod finding;
+pub mod fingerprint;
+pub mod foreign;
 mod found;
 mod globs;
 mod judge;

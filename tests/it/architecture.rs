@@ -43,6 +43,7 @@ const CAPABILITIES: &[&str] = &["git", "import", "keys", "ledger", "render", "ru
 const LIBRARIES: &[(&str, &[&str])] = &[
     ("age", &["keys"]),
     ("aes_gcm", &["sops"]),
+    ("argon2", &["scan"]),
     ("aho_corasick", &["scan"]),
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
@@ -57,7 +58,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("gix_zlib", &["git"]),
     ("granit_parser", &["stores"]),
     ("hkdf", &["sops"]),
-    ("hmac", &["sops"]),
+    ("hmac", &["scan", "sops"]),
     ("ignore", &["io", "rules", "scan"]),
     ("qrcodegen", &["app"]),
     ("regex_automata", &["scan"]),

@@ -27,6 +27,7 @@ mod processes;
 mod readme;
 mod recipes;
 mod repo;
+mod scan;
 mod services;
 mod support;
 mod talk;

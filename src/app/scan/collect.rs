@@ -1,7 +1,8 @@
 //! Takes pieces from whatever source, on any number of threads, and keeps what is found in them.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::SoFar;
@@ -9,7 +10,7 @@ use super::unsealed::Coverage;
 use crate::git::objects::{Base, Id, Kind, Piece};
 use crate::scan::finding::Source;
 use crate::scan::report::Scanned;
-use crate::scan::{Found, Hit, Input, Limit, Scanner, Scratch};
+use crate::scan::{Found, Hit, Input, Limit, Rules, Scanner, Scratch};
 
 /// Where a piece comes from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -55,6 +56,8 @@ pub(super) struct Collector<'a> {
     pieces: AtomicU64,
     bytes: AtomicU64,
     encrypted: AtomicU64,
+    /// Whether what is looked at now was counted before.
+    is_counted: AtomicBool,
 }
 
 /// What a thread works with.
@@ -73,7 +76,13 @@ impl<'a> Collector<'a> {
             pieces: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             encrypted: AtomicU64::new(0),
+            is_counted: AtomicBool::new(false),
         }
+    }
+
+    /// The rules that it scans with.
+    pub(super) fn rules(&self) -> &Rules {
+        self.scanner.rules()
     }
 
     /// What git's objects are handed to.
@@ -109,16 +118,21 @@ impl<'a> Collector<'a> {
         let looked_at = ranges.map_or(bytes.len(), |ranges| {
             ranges.iter().map(ExactSizeIterator::len).sum()
         });
-        self.pieces.fetch_add(1, Ordering::Relaxed);
-        self.bytes.fetch_add(looked_at as u64, Ordering::Relaxed);
+        let is_new = !self.is_counted.load(Ordering::Relaxed);
+        if is_new {
+            self.pieces.fetch_add(1, Ordering::Relaxed);
+            self.bytes.fetch_add(looked_at as u64, Ordering::Relaxed);
+        }
         let input = Input {
             path: path.as_deref(),
             bytes,
             ranges,
         };
         let mut found = self.scanner.scan(&mut bench.scratch, &input);
-        self.encrypted
-            .fetch_add(found.encrypted.total() as u64, Ordering::Relaxed);
+        if is_new {
+            self.encrypted
+                .fetch_add(found.encrypted.total() as u64, Ordering::Relaxed);
+        }
         let committed = self.without_bases(&mut found, &mut bench.scratch, path.as_deref(), bases);
         let unsealed = bench.coverage.is_unsealed(&at, bytes, bases);
         self.benches_mut().push(bench);
@@ -146,6 +160,30 @@ impl<'a> Collector<'a> {
     /// Something could not be scanned.
     pub(super) fn not_scanned(&self, why: String) {
         lock(&self.collected).incomplete.push(why);
+    }
+
+    /// From now on nothing is counted: it was before.
+    pub(super) fn is_counted(&self) {
+        self.is_counted.store(true, Ordering::Relaxed);
+    }
+
+    /// Takes over what was found and counted elsewhere.
+    pub(super) fn take(&self, other: Collected) {
+        self.pieces
+            .fetch_add(other.scanned.pieces, Ordering::Relaxed);
+        self.bytes.fetch_add(other.scanned.bytes, Ordering::Relaxed);
+        self.encrypted
+            .fetch_add(other.scanned.encrypted, Ordering::Relaxed);
+        let mut collected = lock(&self.collected);
+        collected.committed += other.committed;
+        collected.found.extend(other.found);
+        collected.incomplete.extend(other.incomplete);
+    }
+
+    /// The objects in which something was found so far.
+    pub(super) fn ids(&self) -> HashSet<Id> {
+        let collected = lock(&self.collected);
+        collected.found.iter().filter_map(|raw| raw.at.id).collect()
     }
 
     /// How far it is.

@@ -1,7 +1,10 @@
 //! `mvx scan`: from what is to be looked at to what was found, and what of it is let pass.
 
+pub mod baseline;
 mod collect;
 mod files;
+mod history;
+pub mod known;
 mod moments;
 mod rules;
 mod settle;
@@ -18,6 +21,7 @@ use crate::git::objects::{Objects, Problem, Walked};
 use crate::io::clock;
 use crate::io::stdio::read_stdin;
 use crate::scan::finding::{Finding, Source};
+use crate::scan::fingerprint::Salt;
 use crate::scan::report::{Passed, Report, Scanned};
 use crate::scan::{Confidence, Scanner};
 use collect::{At, Collector};
@@ -43,6 +47,8 @@ pub enum What {
     Staged,
     /// What is staged and was not in another commit.
     Diff(String),
+    /// All of history.
+    History,
     /// What commits bring: `A..B`.
     Range(String),
     /// What commits of a revision bring whose committers' clocks said so or later, in seconds since
@@ -63,6 +69,14 @@ pub struct Options {
     pub baseline: Option<PathBuf>,
     /// Whether fingerprints are wanted of all that is reported.
     pub fingerprints: bool,
+    /// Kinds of sources that are looked at in history although they are not by default.
+    pub include: Vec<Source>,
+    /// Kinds of sources whose findings are not wanted.
+    pub exclude: Vec<Source>,
+    /// All that is found is wanted, with fingerprints under this salt: no baseline is asked.
+    pub against: Option<Salt>,
+    /// Whether history is scanned anew, and not only what no earlier scan has seen.
+    pub anew: bool,
 }
 
 /// What was found.
@@ -137,7 +151,7 @@ impl App<'_> {
                 Some(seen) => Some(&mut **seen),
                 None => None,
             };
-            let one = self.scan_one(what, &collector, seen)?;
+            let one = self.scan_one(what, &collector, options, seen)?;
             self.tell_of(&one);
             walked.problem_count += one.problem_count;
             walked.problems.extend(one.problems);
@@ -157,7 +171,7 @@ impl App<'_> {
         outcome
             .incomplete
             .extend(collected.incomplete.iter().cloned());
-        self.settle(collected, &loaded, &scanner, options, &mut outcome)?;
+        self.settle(what, collected, &loaded, &scanner, options, &mut outcome)?;
         outcome.time = [began, stamp()];
         Ok(outcome)
     }
@@ -166,6 +180,7 @@ impl App<'_> {
         &self,
         what: &What,
         collector: &Collector<'_>,
+        options: &Options,
         seen: Option<&mut dyn FnMut(SoFar)>,
     ) -> Result<Walked, Failure> {
         let objects = || Objects::open(self.directory(), self.environment(), MOST_BYTES);
@@ -198,6 +213,7 @@ impl App<'_> {
                     objects.staged_since(revision, visit)
                 })?)
             }
+            What::History => self.scan_history(collector, options, seen),
             What::Range(range) => {
                 let objects = objects()?;
                 let visit = collector.of_pieces(Source::History);

@@ -1,24 +1,38 @@
 //! What of all that was found is reported.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
 
 use jiff::civil::Date;
 
+use super::baseline::stale;
 use super::collect::{At, Collected, Raw, RawWhat};
 use super::rules::Loaded;
-use super::{Options, Outcome, unsealed};
-use crate::app::App;
+use super::{MOST_BYTES, Options, Outcome, What, unsealed};
 use crate::app::files::shell_word;
+use crate::app::{App, many};
 use crate::error::Failure;
+use crate::git;
+use crate::git::objects::Objects;
 use crate::io::clock;
-use crate::scan::finding::{Commit, Finding, Place};
+use crate::io::file::{self, Kind};
+use crate::scan::finding::{Commit, Finding, Place, Source};
+use crate::scan::fingerprint::Fingerprint;
+use crate::scan::foreign::{self, GitleaksIgnore, SecretsBaseline};
 use crate::scan::{Allow, AllowedBy, Confidence, Hit, Position, Scanner, Until};
 use crate::secret::Cleartext;
+
+/// The file in which gitleaks looks for what to ignore.
+const GITLEAKS_IGNORE: &str = ".gitleaksignore";
+
+/// The file in which detect-secrets keeps what is known.
+const SECRETS_BASELINE: &str = ".secrets.baseline";
 
 impl App<'_> {
     /// Sorts what was found, lets pass what may, and puts the rest into the outcome.
     pub(super) fn settle(
         &self,
+        what: &[What],
         collected: Collected,
         loaded: &Loaded,
         scanner: &Scanner,
@@ -33,9 +47,11 @@ impl App<'_> {
         let today = clock::now().to_zoned(jiff::tz::TimeZone::UTC).date();
         outcome.passed.committed = collected.committed;
         let mut unsure = 0;
-        let mut seen = HashSet::new();
         let mut findings = Vec::new();
         for Raw { at, what } in collected.found {
+            if !is_wanted(at.source, options) {
+                continue;
+            }
             let finding = match what {
                 RawWhat::NotEncrypted => not_encrypted(at),
                 RawWhat::Hit(hit) => {
@@ -57,23 +73,35 @@ impl App<'_> {
             let fails = finding.confidence >= fail_on;
             findings.push(Finding { fails, ..finding });
         }
-        findings.sort_by(|one, other| {
-            let key = |finding: &Finding| (finding.place.words(), finding.start, finding.end);
-            key(one)
-                .cmp(&key(other))
-                .then_with(|| one.rule.cmp(&other.rule))
-        });
-        // the same secret in the same file of several commits is one thing to see to
-        findings.retain(|finding| {
-            let key = (
-                finding.rule.clone(),
-                finding.place.source,
-                finding.place.path.clone(),
-                (finding.start.line, finding.start.column),
-                finding.secret.as_bytes().to_vec(),
-            );
-            finding.place.commit.is_none() || seen.insert(key)
-        });
+        self.name_authors(&mut findings);
+        let mut findings = once_each(findings);
+        if options.against.is_none() {
+            self.without_foreign(&mut findings, what, outcome)?;
+        }
+        let known = match options.against {
+            Some(_) => None,
+            None => self.baseline(options.baseline.as_deref(), loaded)?,
+        };
+        let baseline = known.as_ref().map(|(_, baseline)| baseline);
+        self.fingerprint(&mut findings, baseline, options);
+        if let Some((path, baseline)) = &known {
+            let mut found = HashSet::new();
+            findings.retain(|finding| {
+                let print = finding.fingerprint.as_deref().and_then(Fingerprint::parse);
+                let is_known = print.as_ref().is_some_and(|print| baseline.has(print));
+                outcome.passed.known += usize::from(is_known);
+                found.extend(print);
+                !is_known
+            });
+            let stale = stale(baseline, &found, what);
+            if stale > 0 && outcome.incomplete.is_empty() {
+                self.note(format!(
+                    "{}: {} nothing any more; `mvx scan baseline prune` removes what is gone",
+                    path.display(),
+                    many(stale, "entry finds", "entries find"),
+                ));
+            }
+        }
         if unsure > 0 {
             self.note(format!(
                 "{unsure} of low confidence not shown: `--fail-on low` shows them"
@@ -82,6 +110,179 @@ impl App<'_> {
         outcome.findings = findings;
         Ok(())
     }
+
+    /// Takes out what `.gitleaksignore` and `.secrets.baseline` know.
+    fn without_foreign(
+        &self,
+        findings: &mut Vec<Finding>,
+        what: &[What],
+        outcome: &mut Outcome,
+    ) -> Result<(), Failure> {
+        let root = git::repository_root(self.directory())?;
+        let root = root.unwrap_or_else(|| self.directory().to_owned());
+        let read = |name: &str| -> Result<Option<String>, Failure> {
+            let path = root.join(name);
+            match file::kind(&path)? {
+                Some(Kind::File) => Ok(Some(file::read_text(&path, 64 << 20)?)),
+                _ => Ok(None),
+            }
+        };
+        let ignore = read(GITLEAKS_IGNORE)?.map(|text| GitleaksIgnore::parse(&text));
+        let secrets = match read(SECRETS_BASELINE)? {
+            Some(text) => {
+                let secrets = SecretsBaseline::parse(&text);
+                if secrets.is_none() {
+                    self.warn(
+                        format!("{SECRETS_BASELINE}: is not detect-secrets' baseline; it lets nothing pass"),
+                        [],
+                    );
+                }
+                secrets
+            }
+            None => None,
+        };
+        if ignore.is_none() && secrets.is_none() {
+            return Ok(());
+        }
+        let mut used: HashSet<usize> = HashSet::new();
+        let mut hashes: HashSet<(String, String)> = HashSet::new();
+        findings.retain(|finding| {
+            let Some(path) = self.from_root(&root, &finding.place) else {
+                return true;
+            };
+            let at = foreign::At {
+                commit: finding
+                    .place
+                    .commit
+                    .as_ref()
+                    .map(|commit| commit.id.as_str()),
+                path: &path,
+                rule: &finding.rule,
+                line: finding.start.line,
+            };
+            let line = ignore.as_ref().and_then(|ignore| ignore.passes(&at));
+            let hash = secrets
+                .as_ref()
+                .and_then(|known| known.passes(&path, finding.secret.as_bytes()));
+            let passes = line.is_some() || hash.is_some();
+            used.extend(line);
+            hashes.extend(hash.map(|hash| (path.clone(), hash)));
+            outcome.passed.known += usize::from(passes);
+            !passes
+        });
+        let is_whole = what.iter().any(|what| {
+            matches!(what, What::History)
+                || matches!(what, What::Paths { paths, .. } if paths.is_empty())
+        });
+        if is_whole {
+            let stale = (0..).zip(ignore.iter().flat_map(GitleaksIgnore::lines));
+            let stale: Vec<&str> = stale
+                .filter(|(number, _)| !used.contains(number))
+                .map(|(_, line)| line)
+                .collect();
+            self.tell_stale(GITLEAKS_IGNORE, &stale);
+            let entries = secrets.iter().flat_map(SecretsBaseline::entries);
+            let stale: Vec<&str> = entries
+                .filter(|(path, hash)| !hashes.contains(&((*path).to_owned(), (*hash).to_owned())))
+                .map(|(path, _)| path)
+                .collect();
+            self.tell_stale(SECRETS_BASELINE, &stale);
+        }
+        Ok(())
+    }
+
+    fn tell_stale(&self, file: &str, entries: &[&str]) {
+        if let Some(first) = entries.first() {
+            self.note(format!(
+                "{file}: {} nothing that mvx finds, {first} among them",
+                many(entries.len(), "entry lets pass", "entries let pass"),
+            ));
+        }
+    }
+
+    /// A finding's path from the root, as other tools write it.
+    fn from_root(&self, root: &Path, place: &Place) -> Option<String> {
+        let path = place.path.as_ref()?;
+        let path = match place.source {
+            Source::File | Source::Stdin => {
+                let full = self.directory().join(path);
+                full.strip_prefix(root).ok()?.to_owned()
+            }
+            _ => path.clone(),
+        };
+        Some(path.to_string_lossy().replace('\\', "/"))
+    }
+
+    /// Says who wrote the commits of findings, and when.
+    fn name_authors(&self, findings: &mut [Finding]) {
+        if findings
+            .iter()
+            .all(|finding| finding.place.commit.is_none())
+        {
+            return;
+        }
+        let objects = Objects::open(self.directory(), self.environment(), MOST_BYTES);
+        let Ok(objects) = objects else { return };
+        let mut known: HashMap<String, (String, String)> = HashMap::new();
+        for finding in findings {
+            let Some(commit) = &mut finding.place.commit else {
+                continue;
+            };
+            let (author, date) = known.entry(commit.id.clone()).or_insert_with(|| {
+                let author = commit.id.parse().map(|id| objects.author(&id));
+                let author = author.unwrap_or_default();
+                let date = jiff::Timestamp::from_second(author.time).ok();
+                let date = date.filter(|_| author.time != 0);
+                (
+                    author.name,
+                    date.map(|date| date.to_string()).unwrap_or_default(),
+                )
+            });
+            commit.author.clone_from(author);
+            commit.date.clone_from(date);
+        }
+    }
+}
+
+/// Whether findings of this source are wanted.
+fn is_wanted(source: Source, options: &Options) -> bool {
+    match source {
+        Source::Unreachable => options.include.contains(&source),
+        _ => !options.exclude.contains(&source),
+    }
+}
+
+/// Findings in the order in which they are read. The same secret in the same file of several commits
+/// is one thing to see to.
+fn once_each(mut findings: Vec<Finding>) -> Vec<Finding> {
+    // the oldest commit first
+    findings.sort_by(|one, other| {
+        let date = |finding: &Finding| {
+            finding
+                .place
+                .commit
+                .as_ref()
+                .map(|commit| commit.date.clone())
+        };
+        date(one).cmp(&date(other))
+    });
+    let mut seen = HashSet::new();
+    findings.retain(|finding| {
+        let key = (
+            finding.rule.clone(),
+            finding.place.source,
+            finding.place.path.clone(),
+            finding.secret.as_bytes().to_vec(),
+        );
+        finding.place.commit.is_none() || seen.insert(key)
+    });
+    findings.sort_by(|one, other| {
+        let key = |finding: &Finding| (finding.place.words(), finding.start, finding.end);
+        key(one)
+            .cmp(&key(other))
+            .then_with(|| one.rule.cmp(&other.rule))
+    });
+    findings
 }
 
 /// Whether something lets a hit pass.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::push_lines;
 use super::show::{self, Advice, Wanted};
 use crate::app::hooks::Hook;
-use crate::app::scan::{Options, What};
+use crate::app::scan::Options;
 use crate::cli::Context;
 use crate::cli::git::hook_parser;
 use crate::error::{Exit, Failure};

@@ -1,6 +1,8 @@
 //! `mvx scan`.
 
+mod baseline;
 pub(super) mod hook;
+mod rules;
 mod show;
 
 use std::path::PathBuf;
@@ -14,6 +16,7 @@ use crate::error::{Exit, Failure};
 use crate::io::{clock, stdio, terminal};
 use crate::rules::parse_duration;
 use crate::scan::Confidence;
+use crate::scan::finding::Source;
 use crate::scan::report::Format;
 use show::Wanted;
 
@@ -29,6 +32,8 @@ Examples:
   kubectl logs api | mvx scan --stdin"
 )]
 pub(super) struct Scan {
+    #[command(subcommand)]
+    command: Option<Command>,
     /// Files and directories; the working directory where nothing else is asked for
     #[arg(value_name = "PATH", conflicts_with = "source")]
     paths: Vec<PathBuf>,
@@ -39,6 +44,14 @@ pub(super) struct Scan {
     no_ignore: bool,
     #[command(flatten)]
     how: How,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Keep the file of known findings
+    Baseline(baseline::Baseline),
+    /// Show and test the rules of the scan
+    Rules(rules::Rules),
 }
 
 // What is scanned in the place of paths. A doc comment would take the place of the command's.
@@ -86,6 +99,15 @@ pub(super) struct How {
     /// The file of known findings
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
+    /// Report findings in these, too: unreachable (what no branch or tag leads to)
+    #[arg(long, value_name = "KINDS", value_delimiter = ',', value_parser = source_parser())]
+    include: Vec<Source>,
+    /// Report no findings in these: messages, tags, notes, stashes
+    #[arg(long, value_name = "KINDS", value_delimiter = ',', value_parser = source_parser())]
+    exclude: Vec<Source>,
+    /// Scan all of history, also what an earlier scan found clean
+    #[arg(long)]
+    no_cache: bool,
     /// Show the secrets themselves: at a terminal only
     #[arg(long)]
     show: bool,
@@ -95,6 +117,11 @@ pub(super) struct How {
 
 impl Scan {
     pub(super) fn run(&self, context: &Context) -> Result<Exit, Failure> {
+        match &self.command {
+            Some(Command::Baseline(baseline)) => return baseline.run(context),
+            Some(Command::Rules(rules)) => return rules.run(context),
+            None => {}
+        }
         let wanted = self.how.wanted(context)?;
         let what = self.what()?;
         show::scan(context, &[what], &self.how.options(&wanted), &wanted)
@@ -110,7 +137,10 @@ impl Scan {
         } else if let Some(revision) = &sources.diff {
             What::Diff(revision.clone())
         } else if let Some(range) = &sources.history {
-            What::Range(range.clone())
+            match range.as_str() {
+                "" => What::History,
+                range => What::Range(range.to_owned()),
+            }
         } else if let Some(since) = &sources.since {
             What::Since("HEAD".into(), moment(since)?)
         } else if sources.pre_push {
@@ -158,6 +188,10 @@ impl How {
             rules: self.rules.clone(),
             baseline: self.baseline.clone(),
             fingerprints: wanted.format.has_fingerprints(),
+            include: self.include.clone(),
+            exclude: self.exclude.clone(),
+            anew: self.no_cache,
+            against: None,
         }
     }
 }
@@ -197,6 +231,19 @@ fn moment(text: &str) -> Result<i64, Failure> {
 fn format_parser() -> impl TypedValueParser<Value = Format> {
     PossibleValuesParser::new(Format::ALL.map(Format::name))
         .map(|name| Format::from_name(&name).unwrap_or(Format::Text))
+}
+
+/// A kind of source, as people call many of them.
+fn source_parser() -> impl TypedValueParser<Value = Source> {
+    PossibleValuesParser::new(["messages", "tags", "notes", "stashes", "unreachable"]).map(|name| {
+        match name.as_str() {
+            "messages" => Source::Message,
+            "tags" => Source::Tag,
+            "notes" => Source::Note,
+            "stashes" => Source::Stash,
+            _ => Source::Unreachable,
+        }
+    })
 }
 
 fn confidence_parser() -> impl TypedValueParser<Value = Confidence> {

@@ -5,6 +5,7 @@
 //! is followed but its format, no attribute is looked at, nothing is fetched, nothing is written.
 //! Packs are read through `gix-pack`, because libgit2 does not show their deltas.
 
+mod again;
 mod commits;
 mod config;
 mod delta;
@@ -35,6 +36,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+pub use self::again::Author;
 pub use self::history::History;
 pub use self::id::Id;
 use self::place::Place;

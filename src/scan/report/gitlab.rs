@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Report, places, sentence};
+use super::{Report, hex, places, sentence};
 use crate::scan::Confidence;
 use crate::scan::finding::Finding;
 
@@ -97,7 +97,7 @@ fn vulnerability(finding: &Finding, place: [u8; 16]) -> Value {
 fn uuid(mut bytes: [u8; 16]) -> String {
     bytes[6] = bytes[6] & 0x0f | 0x80;
     bytes[8] = bytes[8] & 0x3f | 0x80;
-    let digits = super::hex(&bytes);
+    let digits = hex(&bytes);
     let part = |range: std::ops::Range<usize>| digits.get(range).unwrap_or_default().to_owned();
     [
         part(0..8),

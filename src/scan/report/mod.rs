@@ -199,7 +199,7 @@ fn places(findings: &[Finding]) -> Vec<[u8; 16]> {
 }
 
 /// Bytes in hexadecimal digits.
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     let mut digits = String::with_capacity(bytes.len() * 2);
     for byte in bytes {
         // writing to a string does not fail

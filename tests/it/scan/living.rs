@@ -1,0 +1,197 @@
+//! What lets findings pass, and for how long.
+
+use super::{clean, found, repo, run, scan, token};
+
+#[test]
+fn a_comment_lets_pass_until_its_day() {
+    let repo = repo();
+    let line = |comment: &str| format!("token = \"{}\"  # {comment}\n", token(1));
+    for comment in [
+        "mvx:allow",
+        "mvx:allow a test",
+        "gitleaks:allow",
+        "pragma: allowlist secret",
+        "ggignore",
+    ] {
+        repo.write("a.py", line(comment));
+        let outcome = scan(&repo, "");
+        clean(&outcome);
+        assert!(
+            outcome.stderr.contains("1 finding let pass"),
+            "{comment}: {outcome}"
+        );
+    }
+    repo.write("a.py", line("mvx:allow until we rotate expires=2020-01-31"));
+    let outcome = scan(&repo, "");
+    found(&outcome, "a.py:1:10: ");
+    assert!(
+        outcome
+            .stdout()
+            .contains("`mvx:allow` on line 1 let it pass until 2020-01-31"),
+        "{outcome}"
+    );
+    repo.write("a.py", line("mvx:allow until we rotate expires=2199-01-31"));
+    clean(&scan(&repo, ""));
+}
+
+#[test]
+fn the_rules_let_pass_until_their_day() {
+    let repo = repo();
+    repo.write("fixtures/a.py", format!("token = \"{}\"\n", token(1)));
+    let rules = |day: &str| {
+        format!(
+            "version = 1\n[[scan.allow]]\npaths = [\"fixtures/**\"]\nreason = \"invented\"\nexpires = {day}\n"
+        )
+    };
+    repo.write(".sops-rules.toml", rules("2199-12-31"));
+    clean(&scan(&repo, ""));
+    repo.write(".sops-rules.toml", rules("2020-12-31"));
+    let outcome = scan(&repo, "");
+    found(&outcome, "fixtures/a.py:1:10: ");
+    assert!(
+        outcome.stdout().contains(
+            "`[[scan.allow]]` on line 2 of .sops-rules.toml let it pass until 2020-12-31"
+        ),
+        "{outcome}"
+    );
+    // a rule that is switched off
+    repo.write(
+        ".sops-rules.toml",
+        "version = 1\n[scan]\ndisable = [\"github-token\"]\n",
+    );
+    clean(&scan(&repo, ""));
+    // rules that are wrong let nothing pass
+    repo.write(
+        ".sops-rules.toml",
+        "version = 1\n[scan]\ndisable = [\"no-such-rule\"]\n",
+    );
+    assert_eq!(scan(&repo, "").code(), Some(3));
+}
+
+#[test]
+fn what_gitleaks_and_detect_secrets_know_is_known() {
+    let repo = repo();
+    repo.write("a.py", format!("\ntoken = \"{}\"\n", token(1)));
+    repo.write(
+        ".gitleaksignore",
+        "# known\na.py:github-pat:2\ngone.py:github-pat:1\n",
+    );
+    let outcome = scan(&repo, "");
+    clean(&outcome);
+    assert!(outcome.stderr.contains("1 finding known"), "{outcome}");
+    assert!(
+        outcome
+            .stderr
+            .contains(".gitleaksignore: 1 entry lets pass nothing that mvx finds, gone.py"),
+        "{outcome}"
+    );
+    repo.write(".gitleaksignore", "a.py:github-pat:1\n");
+    found(&scan(&repo, ""), "a.py:2:10: ");
+    run(&repo, "rm .gitleaksignore");
+    let hash = repo.shell(&format!(
+        "printf %s '{}' | sha1sum | cut -d' ' -f1",
+        token(1)
+    ));
+    let hash = hash.stdout().trim().to_owned();
+    repo.write(
+        ".secrets.baseline",
+        format!(r#"{{"version": "1.5.0", "results": {{"a.py": [{{"type": "GitHub Token", "filename": "a.py", "hashed_secret": "{hash}", "line_number": 9}}]}}}}"#),
+    );
+    clean(&scan(&repo, ""));
+    repo.write(".secrets.baseline", "{}");
+    let outcome = scan(&repo, "");
+    found(&outcome, "a.py:2:10: ");
+    assert!(
+        outcome.stderr.contains("is not detect-secrets' baseline"),
+        "{outcome}"
+    );
+}
+
+#[test]
+fn confidence_decides_what_fails() {
+    let repo = repo();
+    // a checksum that is wrong: GitHub never issued it
+    let wrong = format!("{}AAAAAA", &token(1)[..34]);
+    repo.write("a.py", format!("token = \"{wrong}\"\n"));
+    let outcome = scan(&repo, "");
+    clean(&outcome);
+    assert!(
+        outcome.stderr.contains("1 of low confidence not shown"),
+        "{outcome}"
+    );
+    found(&scan(&repo, "--fail-on low"), "a.py:1:10: ");
+    repo.write(
+        ".sops-rules.toml",
+        "version = 1\n[scan]\nfail_on = \"low\"\n",
+    );
+    found(&scan(&repo, ""), "a.py:1:10: ");
+}
+
+#[test]
+fn a_file_that_should_be_encrypted_is_a_finding() {
+    let repo = crate::repo::Repo::new();
+    repo.write(".gitignore", "");
+    repo.write("secrets/dev/a.yaml", "db:\n  port: 1\n");
+    repo.write("secrets/dev/README.md", "about\n");
+    repo.write("other.yaml", "a: 1\n");
+    run(&repo, "git add -A");
+    for arguments in ["", "--staged"] {
+        let outcome = scan(&repo, arguments);
+        assert_eq!(outcome.code(), Some(1), "{outcome}");
+        assert_eq!(
+            outcome.stdout().lines().next(),
+            Some(
+                "secrets/dev/a.yaml: not encrypted, though a rule covers it [mvx-not-encrypted, high]"
+            ),
+            "{outcome}"
+        );
+        assert_eq!(outcome.stdout().matches("[mvx-").count(), 1, "{outcome}");
+    }
+    run(
+        &repo,
+        "mvx encrypt --rm -q secrets/dev/a.yaml && git add -A",
+    );
+    clean(&scan(&repo, "--staged"));
+    // staged in clear, and clean on the disk
+    repo.write("secrets/dev/a.enc.yaml", "db:\n  port: 1\n");
+    run(
+        &repo,
+        "git add -A && git stash -q --keep-index 2>/dev/null; rm -f secrets/dev/a.enc.yaml",
+    );
+    let outcome = scan(&repo, "--staged");
+    assert_eq!(outcome.code(), Some(1), "{outcome}");
+}
+
+#[test]
+fn a_clear_value_beside_encrypted_ones_is_found() {
+    let repo = crate::repo::Repo::new();
+    let sealed = repo.seal(
+        "secrets/k8s/a.yaml",
+        format!("data:\n  a: b\nnote: {}\n", token(1)),
+    );
+    assert!(sealed.contains(&token(1)));
+    let outcome = scan(&repo, "");
+    assert_eq!(outcome.code(), Some(1), "{outcome}");
+    assert!(
+        outcome.stdout().starts_with("secrets/k8s/a.enc.yaml:3:7: "),
+        "{outcome}"
+    );
+}
+
+#[test]
+fn ignored_files_are_scanned_when_asked_for() {
+    let repo = repo();
+    repo.write(".gitignore", ".env\n");
+    repo.write(".env", format!("TOKEN={}\n", token(1)));
+    clean(&scan(&repo, ""));
+    found(&scan(&repo, "--no-ignore"), ".env:1:7: ");
+    found(&scan(&repo, ".env"), ".env:1:7: ");
+}
+
+#[test]
+fn standard_input_is_scanned() {
+    let repo = repo();
+    let outcome = repo.shell(&format!("echo 'x {}' | mvx scan --stdin", token(1)));
+    found(&outcome, "standard input:1:3: ");
+    clean(&repo.shell("echo nothing | mvx scan --stdin"));
+}
