@@ -21,6 +21,7 @@
 //! [`Found::incomplete`] says so, and nobody may call that text clean.
 
 mod checksum;
+mod decode;
 mod encrypted;
 mod entropy;
 mod found;
@@ -39,13 +40,14 @@ mod search;
 #[cfg(test)]
 mod tests;
 mod token;
+mod utf16;
 
 pub use found::{
     Allow, AllowedBy, Decoder, Encrypted, Found, Hit, Input, Limit, Position, RuleNumber, Until,
 };
 pub use rule::{
-    Allowance, Allowlist, Amendment, Check, Confidence, Derived, List, Literal, Needs, Reach,
-    Required, Rule, Target, Text,
+    Allowance, Allowlist, Amendment, Behind, Check, Confidence, Derived, List, Literal, Needs,
+    Reach, Required, Rule, Target, Text,
 };
 pub use rules::{Changes, ExampleFailure, Rules, RulesError, Warning};
 pub use scanner::{MOST_HITS, Scanner};
