@@ -78,7 +78,7 @@ pub struct RuleNumber(pub(super) u32);
 pub struct Position {
     /// From 1.
     pub line: usize,
-    /// In characters of UTF-8, from 1; a byte that belongs to none counts as one.
+    /// In characters of UTF-8, from 1; bytes that only continue one do not count.
     pub column: usize,
 }
 
@@ -91,7 +91,7 @@ pub enum Decoder {
     Hex,
     /// `%XX` (RFC 3986).
     Percent,
-    /// `\uXXXX`, `\xXX`, `U+XXXX`.
+    /// `\uXXXX`, `\xXX`.
     Escapes,
     /// Two bytes a character, in either order.
     Utf16,
@@ -162,6 +162,8 @@ impl Allow {
 pub struct Encrypted {
     /// `ENC[…]` values of SOPS and mvx.
     pub sops: usize,
+    /// `ENC[PKCS7,…]` of hiera-eyaml.
+    pub eyaml: usize,
     /// `encrypted:…` of dotenvx.
     pub dotenvx: usize,
     /// `$ANSIBLE_VAULT;…`.
@@ -172,12 +174,21 @@ pub struct Encrypted {
     pub pgp: usize,
     /// Values of a `SealedSecret`.
     pub sealed_secrets: usize,
+    /// `vault:v1:…` of Vault's transit engine.
+    pub vault: usize,
 }
 
 impl Encrypted {
     /// All together.
     pub const fn total(&self) -> usize {
-        self.sops + self.dotenvx + self.ansible + self.age + self.pgp + self.sealed_secrets
+        self.sops
+            + self.eyaml
+            + self.dotenvx
+            + self.ansible
+            + self.age
+            + self.pgp
+            + self.sealed_secrets
+            + self.vault
     }
 }
 
@@ -188,6 +199,8 @@ pub enum Limit {
     Findings,
     /// What is encoded in it is more than a small multiple of its size.
     Decoding,
+    /// The rules have more literals than an automaton holds.
+    Literals,
     /// The regex of this rule is too large to be compiled.
     Rule(RuleNumber),
 }

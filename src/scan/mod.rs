@@ -22,6 +22,7 @@
 
 pub mod baseline;
 mod checksum;
+mod decode;
 mod encrypted;
 mod entropy;
 pub mod finding;
@@ -44,13 +45,14 @@ mod search;
 #[cfg(test)]
 mod tests;
 mod token;
+mod utf16;
 
 pub use found::{
     Allow, AllowedBy, Decoder, Encrypted, Found, Hit, Input, Limit, Position, RuleNumber, Until,
 };
 pub use rule::{
-    Allowance, Allowlist, Amendment, Check, Confidence, Derived, List, Literal, Needs, Reach,
-    Required, Rule, Target, Text,
+    Allowance, Allowlist, Amendment, Behind, Check, Confidence, Derived, List, Literal, Needs,
+    Reach, Required, Rule, Target, Text,
 };
 pub use rules::{Changes, ExampleFailure, Rules, RulesError, Warning};
 pub use scanner::{MOST_HITS, Scanner};

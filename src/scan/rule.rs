@@ -16,7 +16,6 @@ pub type Literal = Cow<'static, [u8]>;
 
 /// One thing that the scan finds.
 #[derive(Clone, Debug, PartialEq)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a field of the TOML")]
 pub struct Rule {
     /// Names it everywhere: in reports, allowances, baselines.
     pub id: Text,
@@ -37,8 +36,8 @@ pub struct Rule {
     pub secret_group: u32,
     /// Words of which one must stand in the text, in any case; none is needed where there are none.
     pub keywords: List<Text>,
-    /// Whether a literal counts only where `=`, `:`, `>`, `,` or `(` follows closely on its line.
-    pub assignment: bool,
+    /// What must follow closely behind a literal, lest every mention of a word be looked into.
+    pub behind: Behind,
     /// The least Shannon entropy of the secret, in bits a byte.
     pub entropy: Option<f64>,
     /// What else the secret must be.
@@ -62,12 +61,26 @@ pub struct Rule {
     pub split: bool,
 }
 
+/// What must follow behind a literal, on its line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Behind {
+    /// Anything at all.
+    #[default]
+    Anything,
+    /// `=`, `:`, `>`, `,` or `(`, or the line's end: something may be assigned.
+    Assignment,
+    /// `@` before the next blank or quote: a URL with a user in it.
+    User,
+}
+
 /// What is derived from a rule's regex, so that it need not be parsed at start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Derived {
     /// Every match holds one of these, in any case; ASCII letters are small. Where there are none,
     /// the whole text is searched once a keyword is in it.
     pub literals: List<Literal>,
+    /// Whether every match begins with a literal, and with a word.
+    pub bounded: bool,
     /// Whether a literal does not always bring a keyword with it, so that those are looked for too.
     pub gated: bool,
     /// How far a match may reach.
@@ -257,7 +270,7 @@ impl Rule {
             path: None,
             secret_group: 0,
             keywords: List::default(),
-            assignment: false,
+            behind: Behind::Anything,
             entropy: None,
             checks: List::default(),
             allowlists: List::default(),

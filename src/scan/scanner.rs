@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use ignore::gitignore::Gitignore;
 
 use super::encrypted;
-use super::found::{Allow, AllowedBy, Encrypted, Found, Hit, Input, Limit, RuleNumber, Until};
+use super::found::{
+    Allow, AllowedBy, Decoder, Encrypted, Found, Hit, Input, Limit, RuleNumber, Until,
+};
 use super::judge::{Judge, List, holds_word};
 use super::lines::{self, Counter};
 use super::literals::Literals;
@@ -17,6 +19,7 @@ use super::rule::{Allowance, Rule};
 use super::rules::Rules;
 use super::scratch::Scratch;
 use super::search::{Candidate, Search};
+use super::utf16;
 
 /// Most findings of one text; with more, [`Found::incomplete`] is set.
 pub const MOST_HITS: usize = 100_000;
@@ -110,6 +113,13 @@ impl Scanner {
         if scratch.owner != self.number {
             *scratch = self.scratch();
         }
+        match utf16::order(input.bytes) {
+            None => self.scan_text(scratch, input),
+            Some(order) => self.scan_wide(scratch, input, order),
+        }
+    }
+
+    fn scan_text(&self, scratch: &mut Scratch, input: &Input<'_>) -> Found {
         scratch.next_input();
         let touched = input.ranges.map(|ranges| touched(input.bytes, ranges));
         let mut search = Search::new(self, scratch, input.path);
@@ -121,6 +131,29 @@ impl Scanner {
             }
         }
         self.found(input, candidates, touched.as_deref(), encrypted, incomplete)
+    }
+
+    /// Scans UTF-16.
+    fn scan_wide(&self, scratch: &mut Scratch, input: &Input<'_>, order: utf16::Order) -> Found {
+        let transcoded = utf16::Transcoded::new(input.bytes, order);
+        let ranges: Option<Vec<_>> = input.ranges.map(|ranges| {
+            ranges
+                .iter()
+                .map(|range| transcoded.target(range))
+                .collect()
+        });
+        let narrow = Input {
+            path: input.path,
+            bytes: transcoded.text.as_bytes(),
+            ranges: ranges.as_deref(),
+        };
+        let mut found = self.scan_text(scratch, &narrow);
+        for hit in &mut found.hits {
+            hit.span = transcoded.source(&hit.span);
+            hit.context = transcoded.source(&hit.context);
+            hit.decoded_by.insert(0, Decoder::Utf16);
+        }
+        found
     }
 
     fn names_path(&self, number: u32, path: Option<&[u8]>) -> bool {

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use regex_automata::meta::Cache;
 
+use super::encrypted::Tokens;
 use super::scanner::Scanner;
 
 /// Memory for scanning: see [`Scanner::scratch`].
@@ -14,8 +15,8 @@ pub struct Scratch {
     pub(super) open: Vec<u32>,
     /// Windows that are complete.
     pub(super) closed: Vec<(u32, Range<usize>)>,
-    /// Encrypted tokens of the text that is searched, in ascending order.
-    pub(super) encrypted: Vec<Range<usize>>,
+    /// Encrypted tokens of the text that is searched.
+    pub(super) encrypted: Tokens,
     /// The text that is searched: inputs and what is decoded out of them, numbered.
     pub(super) text: u64,
     input: u64,
@@ -56,7 +57,7 @@ impl Scratch {
             slots: scanner.rules.iter().map(|_| Slot::default()).collect(),
             open: Vec::new(),
             closed: Vec::new(),
-            encrypted: Vec::new(),
+            encrypted: Tokens::default(),
             text: 0,
             input: 0,
             work: Work::default(),

@@ -5,13 +5,14 @@ use std::ops::Range;
 use regex_automata::Input as Haystack;
 use regex_automata::util::primitives::NonMaxUsize;
 
-use super::encrypted;
+use super::decode::{self, DEEPEST, Runs};
+use super::encrypted::Tokens;
 use super::found::{Decoder, Encrypted, Limit, RuleNumber};
 use super::judge::Match;
 use super::lines::{self, FAR};
 use super::literals::Use;
-use super::rule::{Confidence, Reach, Text};
-use super::scanner::{Compiled, MOST_HITS, Scanner, join};
+use super::rule::{Behind, Confidence, Reach, Text};
+use super::scanner::{Compiled, MOST_HITS, Scanner, is_touched, join};
 use super::scratch::Scratch;
 use crate::secret::Cleartext;
 
@@ -28,6 +29,14 @@ const LONGEST_WINDOW: usize = 64 * 1024;
 
 /// How far behind a literal an assignment is looked for.
 const ASSIGNMENT: usize = 64;
+
+/// What is decoded out of a text may be so many times its size, surroundings included: base64 in
+/// base64 in base64 is less than three times, each with a line's beginning.
+const DECODED: usize = 8;
+const DECODED_LEAST: usize = 64 * 1024;
+
+/// How far behind a scheme the end of the user's name and password is looked for.
+const USER: usize = 256;
 
 /// Windows that are kept before they are searched.
 const MOST_CLOSED: usize = 4096;
@@ -68,6 +77,8 @@ pub(super) struct Search<'s> {
     candidates: Vec<Candidate>,
     encrypted: Encrypted,
     incomplete: Option<Limit>,
+    /// How much may still be decoded.
+    decoding: usize,
 }
 
 impl<'s> Search<'s> {
@@ -83,6 +94,7 @@ impl<'s> Search<'s> {
             candidates: Vec::new(),
             encrypted: Encrypted::default(),
             incomplete: None,
+            decoding: 0,
         }
     }
 
@@ -92,19 +104,36 @@ impl<'s> Search<'s> {
 
     /// Searches an input, or the surroundings of some of its lines.
     pub(super) fn input(&mut self, text: &[u8], touched: Option<&[Range<usize>]>) {
+        self.decoding = text
+            .len()
+            .saturating_mul(DECODED)
+            .saturating_add(DECODED_LEAST);
+        let whole = 0..text.len();
         match touched {
-            None => self.text(text, std::slice::from_ref(&(0..text.len()))),
+            None => self.text(
+                text,
+                std::slice::from_ref(&whole),
+                std::slice::from_ref(&whole),
+                0,
+            ),
             Some(touched) => {
                 let areas = touched.iter().map(|lines| area(text, lines)).collect();
-                self.text(text, &join(areas));
+                self.text(text, &join(areas), touched, 0);
             }
         }
     }
 
-    /// Searches areas of a text.
-    fn text(&mut self, text: &[u8], areas: &[Range<usize>]) {
+    /// Searches areas of a text; what is encoded is looked for in some of them.
+    fn text(
+        &mut self,
+        text: &[u8],
+        areas: &[Range<usize>],
+        encoded: &[Range<usize>],
+        depth: usize,
+    ) {
         self.scratch.next_text();
         let scanner = self.scanner;
+        let first = self.candidates.len();
         for area in areas {
             self.scratch.work_mut().literals += (area.end - area.start) as u64;
             let complete = scanner.literals.find(text, area.clone(), |uses, span| {
@@ -113,7 +142,7 @@ impl<'s> Search<'s> {
                 }
             });
             if !complete {
-                self.incomplete = Some(Limit::Findings);
+                self.incomplete = Some(Limit::Literals);
             }
         }
         while let Some(rule) = self.scratch.open.pop() {
@@ -125,7 +154,46 @@ impl<'s> Search<'s> {
                 self.window(text, rule, area.clone());
             }
         }
-        self.drop_gated();
+        self.drop_gated(first);
+        if depth < DEEPEST {
+            let skipped = std::mem::take(&mut self.scratch.encrypted);
+            self.decode(text, encoded, &skipped, depth);
+        }
+    }
+
+    /// Searches what is encoded in areas of a text.
+    fn decode(&mut self, text: &[u8], areas: &[Range<usize>], skipped: &Tokens, depth: usize) {
+        let mut runs = Runs::new(text, areas, skipped);
+        let mut left_over = None;
+        while let Some(spliced) = decode::next(text, &mut runs, &mut left_over) {
+            let size = spliced.text.len();
+            self.scratch.work_mut().decoded += size as u64;
+            let Some(left) = self.decoding.checked_sub(size) else {
+                self.incomplete = Some(Limit::Decoding);
+                return;
+            };
+            self.decoding = left;
+            let first = self.candidates.len();
+            let decoded = spliced.decoded();
+            let plain = spliced.text.as_bytes();
+            self.text(plain, std::slice::from_ref(&(0..size)), &decoded, depth + 1);
+            let mut place = 0;
+            self.candidates.retain_mut(|found| {
+                place += 1;
+                if place <= first {
+                    return true;
+                }
+                // what stands in clear beside it was found before
+                let touches = is_touched(&found.context, &decoded);
+                let decoder = spliced
+                    .decoder(&found.span)
+                    .or(spliced.decoder(&found.context));
+                found.decoded_by.splice(0..0, decoder);
+                found.span = spliced.source(&found.span);
+                found.context = spliced.source(&found.context);
+                touches
+            });
+        }
     }
 
     /// Takes note of a literal.
@@ -138,13 +206,8 @@ impl<'s> Search<'s> {
                 }
             }
             Use::Encrypted => {
-                let known = self.scratch.encrypted.last();
-                if known.is_some_and(|last| span.start < last.end) {
-                    return;
-                }
-                if let Some(token) = encrypted::token(text, span.start, &mut self.encrypted) {
-                    self.scratch.encrypted.push(token);
-                }
+                let tokens = &mut self.scratch.encrypted;
+                tokens.mark(text, span.start, &mut self.encrypted);
             }
         }
     }
@@ -154,7 +217,9 @@ impl<'s> Search<'s> {
         let Some(entry) = self.scanner.rules.entries().get(rule as usize) else {
             return;
         };
-        if entry.rule.assignment && !is_assigned(text, span.end) {
+        if entry.derived.bounded && continues_word(text, span.start)
+            || !follows(text, span.end, entry.rule.behind)
+        {
             return;
         }
         let window = window(text, entry.derived.reach, span);
@@ -261,7 +326,7 @@ impl<'s> Search<'s> {
         if secret.is_empty() {
             return next;
         }
-        if let Some(token) = self.encrypted_at(&span) {
+        if let Some(token) = self.scratch.encrypted.touched(&span) {
             return token.end.min(next);
         }
         if !rule.binary && text.get(context.clone()).unwrap_or_default().contains(&0) {
@@ -289,13 +354,6 @@ impl<'s> Search<'s> {
         next
     }
 
-    /// The encrypted token that a span touches.
-    fn encrypted_at(&self, span: &Range<usize>) -> Option<&Range<usize>> {
-        let tokens = &self.scratch.encrypted;
-        let first = tokens.partition_point(|token| token.end <= span.start);
-        tokens.get(first).filter(|token| token.start < span.end)
-    }
-
     fn is_for_path(&mut self, number: u32, compiled: &Compiled) -> bool {
         let Some(pattern) = &compiled.path else {
             return true;
@@ -316,10 +374,15 @@ impl<'s> Search<'s> {
     }
 
     /// Drops what rules found that want a keyword which is not in the text.
-    fn drop_gated(&mut self) {
+    fn drop_gated(&mut self, first: usize) {
         let entries = self.scanner.rules.entries();
         let scratch = &mut *self.scratch;
+        let mut place = 0;
         self.candidates.retain(|found| {
+            place += 1;
+            if place <= first {
+                return true;
+            }
             let gated = entries
                 .get(found.rule as usize)
                 .is_some_and(|entry| entry.derived.gated);
@@ -367,13 +430,33 @@ fn window(text: &[u8], reach: Reach, span: &Range<usize>) -> Range<usize> {
     }
 }
 
-/// Whether something is assigned soon behind a name.
-fn is_assigned(text: &[u8], at: usize) -> bool {
-    let behind = text
-        .get(at..text.len().min(at + ASSIGNMENT))
-        .unwrap_or_default();
-    behind
-        .iter()
-        .take_while(|byte| **byte != b'\n')
-        .any(|byte| matches!(byte, b'=' | b':' | b'>' | b',' | b'('))
+/// Whether the byte at a place goes on with a word that began before it.
+fn continues_word(text: &[u8], at: usize) -> bool {
+    let is_word = |at: usize| {
+        let byte = text.get(at);
+        byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
+    };
+    is_word(at) && at.checked_sub(1).is_some_and(is_word)
+}
+
+/// Whether what a rule wants stands soon behind a literal.
+fn follows(text: &[u8], at: usize, behind: Behind) -> bool {
+    let rest = text.get(at..).unwrap_or_default();
+    match behind {
+        Behind::Anything => true,
+        Behind::Assignment => {
+            let near = rest.get(..rest.len().min(ASSIGNMENT)).unwrap_or_default();
+            let found = near
+                .iter()
+                .find(|byte| matches!(byte, b'=' | b':' | b'>' | b',' | b'(' | b'\n'));
+            found.is_some()
+        }
+        Behind::User => {
+            let near = rest.get(..rest.len().min(USER)).unwrap_or_default();
+            let found = near.iter().find(|byte| {
+                byte.is_ascii_whitespace() || matches!(byte, b'@' | b'"' | b'\'' | b'`' | b'<')
+            });
+            found == Some(&b'@')
+        }
+    }
 }

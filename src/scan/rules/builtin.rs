@@ -20,7 +20,16 @@ mod tests {
     use super::super::{Rules, own};
     use crate::scan::Derived;
 
-    const FILES: &[&str] = &[include_str!("code.toml"), include_str!("keys.toml")];
+    const FILES: &[&str] = &[
+        include_str!("cloud.toml"),
+        include_str!("code.toml"),
+        include_str!("messages.toml"),
+        include_str!("money.toml"),
+        include_str!("watch.toml"),
+        include_str!("models.toml"),
+        include_str!("keys.toml"),
+        include_str!("generic.toml"),
+    ];
 
     #[test]
     fn the_table_is_what_the_toml_says() {

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use regex_syntax::ParserBuilder;
-use regex_syntax::hir::{Class, Hir, HirKind};
+use regex_syntax::hir::{Class, Hir, HirKind, Look};
 
 use crate::scan::{Derived, Reach, Rule};
 use crate::sops::re2::{self, Re2Error};
@@ -22,6 +22,9 @@ const LONGEST: usize = 24;
 
 /// Shorter ones are everywhere.
 const SHORTEST: usize = 3;
+
+/// A class with more characters than this does not make strong texts longer.
+const FORKS: usize = 4;
 
 /// A repetition of any character, line breaks included, that is allowed more often than this may
 /// leave the lines around.
@@ -49,7 +52,10 @@ pub(in crate::scan) fn parse(source: &str) -> Result<Hir, Re2Error> {
 /// What is derived from a rule, whose regex is `hir`.
 pub(super) fn derive(rule: &Rule, hir: &Hir) -> Derived {
     let mut info = info(hir);
+    let lead = info.lead.take();
     let literals = info.best().unwrap_or_default();
+    let bounded = begins_word(hir) && lead.as_ref() == Some(&literals);
+    let literals = least(literals, bounded);
     let small: Vec<Vec<u8>> = rule
         .keywords
         .iter()
@@ -63,8 +69,34 @@ pub(super) fn derive(rule: &Rule, hir: &Hir) -> Derived {
             .map(Cow::Owned)
             .collect::<Vec<_>>()
             .into(),
+        bounded,
         gated,
         reach: reach(hir),
+    }
+}
+
+/// A set without those that hold another one of it: where they are, that one is. Where all stand
+/// at the beginning of a word, only what begins with another one is left out.
+fn least(set: Set, bounded: bool) -> Set {
+    let others = set.clone();
+    let is_needed = |text: &Vec<u8>| {
+        let inside = |other: &Vec<u8>| match bounded {
+            true => text.starts_with(other),
+            false => holds(text, other),
+        };
+        !others.iter().any(|other| other != text && inside(other))
+    };
+    set.into_iter().filter(is_needed).collect()
+}
+
+/// Whether every match begins at a word boundary.
+fn begins_word(hir: &Hir) -> bool {
+    match hir.kind() {
+        HirKind::Look(Look::WordAscii | Look::WordUnicode) => true,
+        HirKind::Capture(capture) => begins_word(&capture.sub),
+        HirKind::Concat(parts) => parts.first().is_some_and(begins_word),
+        HirKind::Alternation(branches) => branches.iter().all(begins_word),
+        _ => false,
     }
 }
 
@@ -79,13 +111,19 @@ struct Info {
     exact: Option<Set>,
     /// Every match holds one of these.
     required: Option<Set>,
+    /// Every match begins with one of these, and ends with one: of `[0-9]+`, a digit.
+    edge: Option<Set>,
+    /// Every match begins with one of these.
+    lead: Option<Set>,
 }
 
 impl Info {
     fn exactly(texts: impl IntoIterator<Item = Vec<u8>>) -> Self {
+        let exact: Set = texts.into_iter().collect();
         Self {
-            exact: Some(texts.into_iter().collect()),
-            required: None,
+            lead: Some(exact.clone()),
+            exact: Some(exact),
+            ..Self::default()
         }
     }
 
@@ -100,6 +138,11 @@ fn is_useful(set: &Set) -> bool {
     !set.is_empty() && set.len() <= MOST && set.iter().all(|text| text.len() >= SHORTEST)
 }
 
+/// Whether longer texts would gain little.
+fn is_strong(set: &Set) -> bool {
+    is_useful(set) && set.iter().all(|text| text.len() > SHORTEST)
+}
+
 fn better(one: Option<Set>, other: Option<Set>) -> Option<Set> {
     match (one, other) {
         (Some(one), Some(other)) if worth(&other) > worth(&one) => Some(other),
@@ -108,9 +151,9 @@ fn better(one: Option<Set>, other: Option<Set>) -> Option<Set> {
     }
 }
 
-/// The shortest text decides; of equals, the smaller set. Beyond eight bytes nothing is gained.
+/// The shortest text decides; of equals, the smaller set. Beyond 16 bytes nothing is gained.
 fn worth(set: &Set) -> (usize, usize) {
-    let shortest = set.iter().map(Vec::len).min().unwrap_or_default().min(8);
+    let shortest = set.iter().map(Vec::len).min().unwrap_or_default().min(16);
     (shortest, MOST.saturating_sub(set.len()))
 }
 
@@ -118,21 +161,15 @@ fn info(hir: &Hir) -> Info {
     match hir.kind() {
         HirKind::Empty | HirKind::Look(_) => Info::exactly([Vec::new()]),
         HirKind::Literal(literal) => Info::exactly([literal.0.to_ascii_lowercase()]),
-        HirKind::Class(class) => Info {
-            exact: letters(class),
-            required: None,
-        },
+        HirKind::Class(class) => letters(class).map_or_else(Info::default, Info::exactly),
         HirKind::Capture(capture) => info(&capture.sub),
         HirKind::Repetition(repeated) => {
             let mut inner = info(&repeated.sub);
             match (repeated.min, repeated.max) {
                 (1, Some(1)) => inner,
-                (0, Some(1)) => Info {
-                    exact: inner.exact.map(|mut set| {
-                        set.insert(Vec::new());
-                        set
-                    }),
-                    required: None,
+                (0, Some(1)) => match inner.exact {
+                    Some(set) => Info::exactly(set.into_iter().chain([Vec::new()])),
+                    None => Info::default(),
                 },
                 (0, _) => Info::default(),
                 (count, Some(most)) if count == most && count <= 8 => {
@@ -141,14 +178,18 @@ fn info(hir: &Hir) -> Info {
                         parts.push(Info {
                             exact: inner.exact.clone(),
                             required: inner.required.clone(),
+                            edge: inner.edge.clone(),
+                            lead: inner.lead.clone(),
                         });
                     }
                     parts.push(inner);
                     concat(parts)
                 }
                 _ => Info {
-                    exact: None,
+                    edge: inner.exact.clone(),
+                    lead: inner.lead.take(),
                     required: inner.best(),
+                    exact: None,
                 },
             }
         }
@@ -158,53 +199,54 @@ fn info(hir: &Hir) -> Info {
             all.required = Some(Set::new());
             for branch in branches {
                 let mut branch = info(branch);
-                all.exact = match (all.exact, &branch.exact) {
-                    (Some(mut set), Some(more)) => {
-                        set.extend(more.iter().cloned());
-                        (set.len() <= MOST).then_some(set)
-                    }
-                    _ => None,
-                };
-                all.required = match (all.required, branch.best()) {
-                    (Some(mut set), Some(more)) => {
-                        set.extend(more);
-                        (set.len() <= MOST).then_some(set)
-                    }
-                    _ => None,
-                };
+                all.exact = union(all.exact, branch.exact.clone());
+                all.lead = union(all.lead, branch.lead.take());
+                all.required = union(all.required, branch.best());
             }
             all
         }
     }
 }
 
+fn union(one: Option<Set>, other: Option<Set>) -> Option<Set> {
+    let mut all = one?;
+    all.extend(other?);
+    (all.len() <= MOST).then_some(all)
+}
+
 fn concat(parts: impl IntoIterator<Item = Info>) -> Info {
     let mut best: Option<Set> = None;
     let mut run: Set = [Vec::new()].into();
+    let mut lead: Option<Set> = None;
     let mut whole = true;
     for mut part in parts {
         if let Some(exact) = &part.exact
+            && !(is_strong(&run) && exact.len() > FORKS)
             && let Some(joined) = product(&run, exact)
         {
             run = joined;
             continue;
         }
         whole = false;
-        best = better(best, Some(std::mem::take(&mut run)).filter(is_useful));
-        run = match &part.exact {
-            Some(exact) => exact.clone(),
-            None => [Vec::new()].into(),
-        };
+        let edge = part.exact.as_ref().or(part.edge.as_ref());
+        let first = part.lead.take();
+        if !is_strong(&run) {
+            let first = edge.or(first.as_ref());
+            lead = lead.or_else(|| product(&run, first?));
+            run = edge.and_then(|edge| product(&run, edge)).unwrap_or(run);
+        }
+        lead.get_or_insert_with(|| run.clone());
+        best = better(best, Some(run).filter(is_useful));
+        run = edge.cloned().unwrap_or_else(|| [Vec::new()].into());
         best = better(best, part.best().filter(is_useful));
     }
     if whole {
-        return Info {
-            exact: Some(run),
-            required: None,
-        };
+        return Info::exactly(run);
     }
     Info {
         exact: None,
+        edge: None,
+        lead,
         required: better(best, Some(run).filter(is_useful)),
     }
 }
@@ -242,7 +284,7 @@ fn letters(class: &Class) -> Option<Set> {
             .collect(),
     };
     let count: u32 = bytes.iter().map(|(low, high)| high - low + 1).sum();
-    if count > 12 {
+    if count > 16 {
         return None;
     }
     let small = |code: u32| {

@@ -12,7 +12,7 @@ use std::sync::LazyLock;
 
 use sha2::{Digest, Sha256};
 
-use super::rule::{Allowance, Allowlist, Amendment, Confidence, Derived, List, Rule, Text};
+use super::rule::{Allowance, Allowlist, Amendment, Behind, Confidence, Derived, List, Rule, Text};
 use super::scanner::Scanner;
 use super::{Input, found::Found};
 
@@ -242,7 +242,7 @@ impl Rules {
             rule.keywords = Cow::default();
             rule.checks = Cow::default();
             rule.entropy = None;
-            rule.assignment = false;
+            rule.behind = Behind::Anything;
         }
         if let Some(description) = amendment.description {
             rule.description = description.into();

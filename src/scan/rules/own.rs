@@ -2,14 +2,19 @@
 //! start costs nothing. Only tests do this: one of them fails where the table is not what the TOML
 //! says, and leaves the new one in `target/`.
 //!
-//! In examples, `{}` is taken out before they are tried: `ghp_{}0123…`.
+//! In examples, `{}` is taken out before they are tried: `ghp_{}0123…`. In regexes, `<=>` stands for
+//! how a value is assigned to a name: see [`ASSIGNMENT`].
 
 use std::fmt::Write as _;
 
 use serde::Deserialize;
 
 use super::Entry;
-use crate::scan::{Allowlist, Check, Confidence, List, Needs, Rule, Target, Text};
+use crate::scan::{Allowlist, Behind, Check, Confidence, List, Needs, Rule, Target, Text};
+
+/// What stands between a name and its value: `=`, `:`, `=>`, `:=`, `,`, `(`, `>` with quotes and blanks
+/// around; or, as in Kubernetes and compose files, `value:` on the next line.
+const ASSIGNMENT: &str = r#"(?:["'\]\x60)]{0,2}[ \t]{0,8}(?:=>|:=|==?|[:>,(])[ \t]{0,8}|["']?,?\s{1,40}["']?value["']?[ \t]{0,4}[:=][ \t]{0,4})["'\x60\[(<]{0,2}"#;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -33,7 +38,7 @@ struct OwnRule {
     #[serde(default)]
     secret_group: u32,
     #[serde(default)]
-    assignment: bool,
+    behind: OwnBehind,
     entropy: Option<f64>,
     #[serde(default)]
     checks: Vec<OwnCheck>,
@@ -59,6 +64,15 @@ enum OwnCheck {
     Needs(Vec<OwnNeeds>),
     NoneOf(Vec<String>),
     Lacks(Vec<String>),
+}
+
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum OwnBehind {
+    #[default]
+    Anything,
+    Assignment,
+    User,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -101,6 +115,7 @@ pub(super) fn table(entries: &[Entry]) -> String {
     }
     let names = [
         "Allowlist",
+        "Behind",
         "Check",
         "Confidence",
         "Derived",
@@ -114,7 +129,11 @@ pub(super) fn table(entries: &[Entry]) -> String {
     ];
     let used: Vec<&str> = names
         .into_iter()
-        .filter(|name| matches!(*name, "Derived" | "Rule") || rows.contains(&format!("{name}::")))
+        .filter(|name| {
+            [" {", "::"]
+                .iter()
+                .any(|after| rows.contains(&format!("{name}{after}")))
+        })
         .collect();
     format!(
         "//! The built-in rules, made of the TOML beside this file: see `own.rs`. Not to be edited.\n\n\
@@ -136,7 +155,7 @@ fn rule(rule: &Rule) -> String {
         .map_or("None".into(), |bits| format!("Some({bits:?})"));
     format!(
         "Rule {{ id: {}, description: {}, why: {}, remedy: {}, confidence: Confidence::{:?}, \
-         regex: {}, path: {}, secret_group: {}, keywords: {}, assignment: {}, entropy: {entropy}, \
+         regex: {}, path: {}, secret_group: {}, keywords: {}, behind: Behind::{:?}, entropy: {entropy}, \
          checks: {}, allowlists: {}, required: List::Borrowed(&[]), report: {}, binary: {}, \
          tags: {}, examples: {}, counterexamples: {}, split: {} }}",
         text(&rule.id),
@@ -148,7 +167,7 @@ fn rule(rule: &Rule) -> String {
         option(&rule.path),
         rule.secret_group,
         texts(&rule.keywords),
-        rule.assignment,
+        rule.behind,
         list(&rule.checks, check),
         list(&rule.allowlists, allowlist),
         rule.report,
@@ -168,8 +187,9 @@ fn derived(entry: &Entry) -> String {
         .map(|literal| format!("Literal::Borrowed(b\"{}\")", literal.escape_ascii()))
         .collect();
     format!(
-        "Derived {{ literals: List::Borrowed(&[{}]), gated: {}, reach: Reach::{:?} }}",
+        "Derived {{ literals: List::Borrowed(&[{}]), bounded: {}, gated: {}, reach: Reach::{:?} }}",
         literals.join(", "),
+        entry.derived.bounded,
         entry.derived.gated,
         entry.derived.reach
     )
@@ -225,11 +245,15 @@ impl From<OwnRule> for Rule {
             why: own.why.into(),
             remedy: own.remedy.into(),
             confidence: Confidence::of(&own.confidence).expect("low, medium or high"),
-            regex: Some(own.regex.into()),
+            regex: Some(own.regex.replace("<=>", ASSIGNMENT).into()),
             path: own.path.map(Into::into),
             secret_group: own.secret_group,
             keywords: owned(own.keywords),
-            assignment: own.assignment,
+            behind: match own.behind {
+                OwnBehind::Anything => Behind::Anything,
+                OwnBehind::Assignment => Behind::Assignment,
+                OwnBehind::User => Behind::User,
+            },
             entropy: own.entropy,
             checks: own.checks.into_iter().map(Into::into).collect(),
             allowlists: own.allow.into_iter().map(Into::into).collect(),
