@@ -153,6 +153,34 @@ const SHAPES: &[(&str, &str)] = &[
         r#"{"profile": "local", "variables": [{"name": "DB_PORT", "file": "a.enc.yaml", "key": "db.port"}]}"#,
     ),
     (
+        "scan, git hook",
+        r#"{"findings": [{"id": "…", "rule": "github-token", "what": "…", "why": "…", "remedy": "…", "confidence": "high", "fails": true, "source": "file", "path": "a.py", "line": 2, "column": 10, "end_line": 2, "end_column": 50, "commit": null, "secret": {"prefix": "ghp_", "length": "32 to 63 characters"}, "decoded_by": ["base64"], "expired": null, "fingerprint": "…"}], "complete": true, "incomplete": ["…"], "scanned": {"pieces": 1, "bytes": 50, "known": 0, "encrypted": 0}, "passed": {"allowed": 0, "known": 0, "committed": 0}}"#,
+    ),
+    (
+        "scan baseline create, update, prune",
+        r#"{"baseline": ".mvx-baseline", "added": 1, "removed": 0, "entries": 1, "stale": 0}"#,
+    ),
+    (
+        "scan baseline explain",
+        r#"{"baseline": ".mvx-baseline", "entries": [{"fingerprint": "…", "rule": "github-token", "history": false, "comment": null, "places": ["a.py:2:10"]}]}"#,
+    ),
+    (
+        "scan rules list",
+        r#"{"rules": [{"id": "github-token", "finds": "…", "why": "…", "remedy": "…", "confidence": "high", "regex": "…", "path": null, "keywords": ["ghp_"], "entropy": 3.0, "tags": ["code"]}]}"#,
+    ),
+    (
+        "scan rules show",
+        r#"{"id": "github-token", "finds": "…", "why": "…", "remedy": "…", "confidence": "high", "regex": "…", "path": null, "keywords": ["ghp_"], "entropy": 3.0, "tags": ["code"]}"#,
+    ),
+    (
+        "scan rules test",
+        r#"{"rules": 40, "failures": [{"rule": "…", "example": 1, "expected": true}]}"#,
+    ),
+    (
+        "git install, uninstall",
+        r#"{"hooks": [{"hook": "pre-commit", "file": ".git/hooks/pre-commit", "done": "made", "kept": null, "add": null, "hints": ["…"]}]}"#,
+    ),
+    (
         "help environment",
         r#"{"environment": [{"name": "EDITOR", "meaning": "…"}]}"#,
     ),

@@ -70,6 +70,13 @@ fn commands_that_succeed() {
         run("mvx seal show FILE", Nothing);
         run("mvx seal accept --json FILE", Nothing);
         run("mvx repair FILE", Nothing);
+        // what stands in clear beside it is found, and not shown
+        let scans = "for f in text json sarif csv junit github gitlab; do mvx scan --no-ignore --fail-on low --format $f; done; true";
+        run(scans, Nothing);
+        run("mvx scan --stdin < new; mvx scan rules list", Nothing);
+        run("mvx scan baseline create --force; rm -f .mvx-baseline", Nothing);
+        run("mvx git install && mvx git uninstall", Nothing);
+        run("mvx git hook pre-commit; true", Nothing);
         run(
             "mvx decrypt -i --allow-unignored FILE; mvx encrypt -i FILE",
             Nothing,

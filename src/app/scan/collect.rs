@@ -245,6 +245,7 @@ impl<'a> Collector<'a> {
         };
         match limit {
             Limit::Findings => format!("{name}: holds too many findings to list them all"),
+            Limit::Literals => format!("{name}: the rules look for too many words to be used"),
             Limit::Decoding => format!("{name}: what is encoded in it was not decoded to the end"),
             Limit::Rule(rule) => format!(
                 "{name}: the regex of rule `{}` is too large to be used",

@@ -116,6 +116,19 @@ fn answers_are_what_the_help_says() {
     );
     compare("rekey", "mvx --json rekey --yes");
     compare("keys rotate", "mvx --json keys rotate --yes");
+    repo.write(
+        "leak.py",
+        format!("token = \"{}\"\n", crate::scan::token(1)),
+    );
+    compare("scan, git hook", "mvx --json scan leak.py");
+    let created = "mvx --json scan baseline create";
+    compare("scan baseline create, update, prune", created);
+    compare("scan baseline explain", "mvx --json scan baseline explain");
+    compare("scan rules list", "mvx --json scan rules list");
+    let shown = "mvx --json scan rules show github-token";
+    compare("scan rules show", shown);
+    compare("scan rules test", "mvx --json scan rules test");
+    compare("git install, uninstall", "mvx --json git install");
     compare("help COMMAND", "mvx --json help get");
     compare("help exit-codes", "mvx --json help exit-codes");
     compare("help environment", "mvx --json help environment");

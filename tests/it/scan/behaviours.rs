@@ -131,11 +131,11 @@ fn s13_settings_with_which_git_diff_fails_staged() {
 #[test]
 fn s14_settings_with_which_git_diff_fails_in_history() {
     let repo = repo();
+    committed(&repo);
     run(
         &repo,
         "git config diff.orderFile /nowhere/at/all; git config diff.external /bin/true",
     );
-    committed(&repo);
     found(&scan(&repo, "--history"), "a.py:2:10: ");
 }
 
@@ -160,14 +160,14 @@ fn s16_the_first_commit_of_all() {
 fn s17_a_renamed_file_brings_nothing_new() {
     let repo = repo();
     committed(&repo);
-    run(&repo, "git mv a.py b.py");
+    run(&repo, "mkdir sub && git mv a.py sub/a.py");
     let outcome = scan(&repo, "--staged");
     clean(&outcome);
     assert!(outcome.stderr.contains("1 finding not new"), "{outcome}");
     // and a secret that comes with the new name does
-    repo.write("b.py", format!("{}other = \"{}\"\n", leak(), token(2)));
+    repo.write("sub/a.py", format!("{}other = \"{}\"\n", leak(), token(2)));
     run(&repo, "git add -A");
-    found(&scan(&repo, "--staged"), "b.py:3:10: ");
+    found(&scan(&repo, "--staged"), "sub/a.py:3:10: ");
 }
 
 /// The text of a value is on one line, what makes it a secret on another.
@@ -321,7 +321,7 @@ fn s28_base64() {
 fn s30_nothing_is_written_into_the_repository() {
     let repo = repo();
     committed(&repo);
-    repo.write("b.py", leak());
+    repo.write("sub/a.py", leak());
     run(&repo, "git add -A");
     let before = listing(&repo, ".git");
     for arguments in [

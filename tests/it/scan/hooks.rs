@@ -188,7 +188,7 @@ fn linked_work_trees_and_bare_repositories_have_hooks() {
     let repo = repo();
     run(
         &repo,
-        "git worktree add -q \"../a b'\\\"c\" && cd \"../a b'\\\"c\" && mvx git install",
+        "git worktree add -q -b tree \"../a b'\\\"c\" && cd \"../a b'\\\"c\" && mvx git install",
     );
     assert!(repo.has(".git/hooks/pre-commit"));
     repo.write("../a b'\"c/a.py", format!("token = \"{}\"\n", token(1)));

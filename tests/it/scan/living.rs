@@ -21,7 +21,7 @@ fn a_comment_lets_pass_until_its_day() {
             "{comment}: {outcome}"
         );
     }
-    repo.write("a.py", line("mvx:allow until we rotate expires=2020-01-31"));
+    repo.write("a.py", line("mvx:allow until=2020-01-31 we rotate then"));
     let outcome = scan(&repo, "");
     found(&outcome, "a.py:1:10: ");
     assert!(
@@ -30,7 +30,7 @@ fn a_comment_lets_pass_until_its_day() {
             .contains("`mvx:allow` on line 1 let it pass until 2020-01-31"),
         "{outcome}"
     );
-    repo.write("a.py", line("mvx:allow until we rotate expires=2199-01-31"));
+    repo.write("a.py", line("mvx:allow until=2199-01-31 we rotate then"));
     clean(&scan(&repo, ""));
 }
 

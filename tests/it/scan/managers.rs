@@ -109,7 +109,7 @@ fn pre_commit_and_prek_run_it() {
 fn push(repo: &Repo) {
     run(
         repo,
-        "git init -q --bare ../remote.git && git remote add origin ../remote.git && git push -q --no-verify origin HEAD~1:main && git fetch -q origin && git commit -qnm leak",
+        "git init -q --bare ../remote.git && git remote add origin ../remote.git && git push -q --no-verify origin HEAD~1:refs/heads/main && git fetch -q origin && git commit -qnm leak",
     );
     refused(&shell(repo, "git push -q origin HEAD:main"));
     refused(&shell(repo, "git push -q origin HEAD:refs/heads/other"));
@@ -117,13 +117,16 @@ fn push(repo: &Repo) {
         repo,
         "git remote add empty ../empty.git && git init -q --bare ../empty.git",
     );
-    refused(&shell(repo, "git push -q empty HEAD:main"));
+    refused(&shell(repo, "git push -q empty HEAD:refs/heads/main"));
 }
 
 /// A hook of mvx's that stands there first is run by the manager that comes later.
 fn legacy(manager: &str) {
     let repo = repo();
-    repo.write(".pre-commit-config.yaml", "repos: []\n");
+    repo.write(
+        ".pre-commit-config.yaml",
+        "repos:\n  - repo: local\n    hooks:\n      - id: own\n        name: own\n        entry: 'true'\n        language: system\n",
+    );
     run(
         &repo,
         &format!("git add -A && git commit -qm config && mvx git install && {manager} install"),
