@@ -184,9 +184,9 @@ impl History<'_> {
             }
             let is_needed = needed(forest, |at, _| is_wanted(at));
             walked.add(self.descend(forest, &is_needed, false, &|made, walked| {
-                if let Some(id) = id_at(pack, made.node.position)
-                    && is_wanted(made.at)
+                if is_wanted(made.at)
                     && made.kind == Type::Blob
+                    && let Some(id) = id_at(pack, made.node.position)
                 {
                     hand_out(id, made.kind, made.bytes, None, walked, &visit);
                 }
@@ -212,10 +212,10 @@ impl History<'_> {
             if node.shape == Shape::Known(Type::Tree) || repeated.contains(&node.position) {
                 continue;
             }
-            let id = id_at(pack, node.position);
+            let id = || id_at(pack, node.position);
             if node.shape == Shape::Broken {
-                broken.problem(id, None, Problem::Corrupt("a delta without a base"));
-            } else if !scanned.is_empty() && id.is_some_and(|id| scanned.has(&id)) {
+                broken.problem(id(), None, Problem::Corrupt("a delta without a base"));
+            } else if !scanned.is_empty() && id().is_some_and(|id| scanned.has(&id)) {
                 known += 1;
             } else {
                 *wanted = true;
@@ -224,8 +224,8 @@ impl History<'_> {
         let is_wanted = |at: u32| is_wanted.get(at as usize).copied().unwrap_or(false);
         let is_needed = needed(forest, |at, _| is_wanted(at));
         let mut walked = self.descend(forest, &is_needed, true, &|made, walked| {
-            if let Some(id) = id_at(pack, made.node.position)
-                && is_wanted(made.at)
+            if is_wanted(made.at)
+                && let Some(id) = id_at(pack, made.node.position)
             {
                 hand_out(id, made.kind, made.bytes, made.new, walked, visit);
             }

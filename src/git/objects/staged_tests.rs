@@ -391,6 +391,18 @@ fn against_another_commit_all_since_it_is_handed_out() {
 }
 
 #[test]
+fn what_is_tracked_is_known_although_it_is_ignored() {
+    let repo = Repo::new();
+    repo.write(".gitignore", "*.env");
+    repo.stage("tracked.env", "1");
+    repo.write("other.env", "2");
+    repo.write("later", "3");
+    repo.git(&["add", "-N", "later"]);
+    let tracked = repo.objects().tracked().unwrap();
+    assert_eq!(tracked, [Path::new("later"), Path::new("tracked.env")]);
+}
+
+#[test]
 fn where_there_is_no_repository_is_an_error() {
     let directory = tempfile::tempdir().unwrap();
     let open = |directory: &Path| Objects::open(directory, &Environment::of([("HOME", "/")]), 1);
