@@ -41,12 +41,11 @@ impl Objects {
         let mut walked = Walked::default();
         let mut forests = Vec::new();
         for (number, pack) in self.store.packs.iter().enumerate() {
-            match Forest::grow(number, pack) {
-                Ok(forest) => forests.push(forest),
-                Err(_) => {
-                    let problem = Problem::Corrupt("a pack that cannot be read");
-                    walked.problem(None, Some(&pack.path), problem);
-                }
+            if let Ok(forest) = Forest::grow(number, pack) {
+                forests.push(forest);
+            } else {
+                let problem = Problem::Corrupt("a pack that cannot be read");
+                walked.problem(None, Some(&pack.path), problem);
             }
         }
         let mut history = History {

@@ -4,6 +4,7 @@
 //! have to make about 2^76 blobs.
 
 use std::collections::HashSet;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -91,11 +92,11 @@ impl Objects {
     pub fn scanned_path(&self, state_directory: &Path) -> PathBuf {
         let common = disk::canonical(&self.place.common);
         let digest = Sha256::digest(common.as_os_str().as_encoded_bytes());
-        let name: String = digest
-            .iter()
-            .take(16)
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let mut name = String::new();
+        for byte in digest.iter().take(16) {
+            // writing into a text cannot fail
+            let _written = write!(name, "{byte:02x}");
+        }
         state_directory.join("scan").join(name)
     }
 }
