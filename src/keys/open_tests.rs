@@ -224,3 +224,69 @@ fn key_groups_are_opened_with_the_least_effort_and_their_shares_combined() {
         (Exit::VALUE, "bad-shares")
     );
 }
+
+/// Opens every entry of its kind with one effort, and notes it.
+struct Sole {
+    kind: Kind,
+    effort: Effort,
+    log: Arc<Mutex<Vec<String>>>,
+}
+
+impl KeyProvider for Sole {
+    fn kind(&self) -> Kind {
+        self.kind.clone()
+    }
+
+    fn wrap(&self, target: &Target, _key: &[u8]) -> Result<Wrapped, WrapError> {
+        Ok(target.wrapped(String::new()))
+    }
+
+    fn unwrap(&self, entry: &Wrapped, effort: Effort) -> Unwrapped {
+        if effort != self.effort {
+            return Unwrapped::NotMine;
+        }
+        let line = format!("{} {effort:?}", entry.recipient);
+        self.log.lock().unwrap().push(line);
+        Unwrapped::Opened(vec![1; 32].into())
+    }
+
+    fn report(&self) -> Report {
+        Report::default()
+    }
+}
+
+#[test]
+fn an_order_of_kinds_comes_before_the_effort_that_they_take() {
+    let order = Order::parse("pgp, aws_kms,age").unwrap();
+    assert_eq!(
+        order,
+        Order::Kinds(vec![Kind::Pgp, Kind::AwsKms, Kind::Age])
+    );
+    assert_eq!(Order::parse("kms"), Order::parse("aws_kms"));
+    for wrong in ["", "age,", "moon_kms", "age kms"] {
+        assert_eq!(Order::parse(wrong), None, "{wrong}");
+    }
+    let log: Arc<Mutex<Vec<String>>> = Arc::default();
+    let sole = |kind, effort| -> Arc<dyn KeyProvider> {
+        let log = Arc::clone(&log);
+        Arc::new(Sole { kind, effort, log })
+    };
+    let providers = [
+        sole(Kind::Age, Effort::Plain),
+        sole(Kind::AwsKms, Effort::Network),
+    ];
+    let entries = [
+        Target::new(Kind::AwsKms, "arn").wrapped(String::new()),
+        age_entry("a", ""),
+    ];
+    for (order, expected) in [
+        (Order::Cheapest, "a Plain"),
+        (order, "arn Network"),
+        (Order::Kinds(vec![Kind::Age]), "a Plain"),
+        (Order::Kinds(vec![Kind::Pgp, Kind::Vault]), "a Plain"),
+    ] {
+        assert!(unwrap_any(&entries, &providers, &order).is_ok());
+        let noted = std::mem::take(&mut *log.lock().unwrap());
+        assert_eq!(noted, [expected], "{order:?}");
+    }
+}
