@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::keys::age::AgeKeys;
 use crate::keys::azure_kv::AzureKv;
+use crate::keys::gcp_kms::GcpKms;
 use crate::keys::remote::Services;
 use crate::keys::{KeyProvider, Kind, Report, Target, WrapError, Wrapped};
 
@@ -20,6 +21,7 @@ impl Keyring {
         let providers: Vec<Arc<dyn KeyProvider>> = vec![
             Arc::clone(&age) as Arc<dyn KeyProvider>,
             Arc::new(AzureKv::new(Arc::clone(services))),
+            Arc::new(GcpKms::new(Arc::clone(services))),
         ];
         Self { age, providers }
     }
