@@ -16,6 +16,7 @@ pub mod prompt;
 mod race;
 pub mod remote;
 pub mod shamir;
+pub mod signing;
 pub mod system;
 
 #[cfg(test)]
