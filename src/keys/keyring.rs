@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::keys::age::AgeKeys;
+use crate::keys::azure_kv::AzureKv;
 use crate::keys::remote::Services;
 use crate::keys::{KeyProvider, Kind, Report, Target, WrapError, Wrapped};
 
@@ -16,8 +17,10 @@ pub struct Keyring {
 impl Keyring {
     /// The providers for these services, beside the age and SSH identities.
     pub fn new(age: Arc<AgeKeys>, services: &Arc<Services>) -> Self {
-        let _ = services;
-        let providers: Vec<Arc<dyn KeyProvider>> = vec![Arc::clone(&age) as Arc<dyn KeyProvider>];
+        let providers: Vec<Arc<dyn KeyProvider>> = vec![
+            Arc::clone(&age) as Arc<dyn KeyProvider>,
+            Arc::new(AzureKv::new(Arc::clone(services))),
+        ];
         Self { age, providers }
     }
 

@@ -7,10 +7,12 @@
 //! [`machine::Machine`], everything it asks of a person through [`prompt::Prompt`].
 
 pub mod age;
+pub mod azure_kv;
 pub mod believed;
 pub mod diagnose;
 pub mod keyring;
 pub mod machine;
+mod once;
 pub mod open;
 pub mod prompt;
 mod race;
