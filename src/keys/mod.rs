@@ -17,6 +17,7 @@ mod race;
 pub mod remote;
 pub mod shamir;
 pub mod system;
+pub mod vault;
 
 #[cfg(test)]
 pub(crate) mod contract;
