@@ -425,6 +425,10 @@ fn of_io(error: &io::Error, host: String, timeout: Duration) -> HttpError {
         | io::ErrorKind::ConnectionReset
         | io::ErrorKind::ConnectionAborted
         | io::ErrorKind::BrokenPipe => HttpError::Cut { host },
+        // The standard library has no kind for it.
+        _ if error.to_string().contains("failed to lookup address") => {
+            HttpError::UnknownHost { host }
+        }
         _ => HttpError::Unreachable {
             host,
             why: error.kind().to_string(),
@@ -464,7 +468,7 @@ fn certificate_fault(fault: &rustls::CertificateError) -> &'static str {
 }
 
 /// The first cause of this type.
-fn cause<'a, T: Error + 'static>(error: &'a io::Error) -> Option<&'a T> {
+fn cause<T: Error + 'static>(error: &io::Error) -> Option<&T> {
     let mut next: Option<&(dyn Error + 'static)> = error.get_ref().map(|inner| {
         let inner: &(dyn Error + 'static) = inner;
         inner
@@ -477,3 +481,7 @@ fn cause<'a, T: Error + 'static>(error: &'a io::Error) -> Option<&'a T> {
     }
     None
 }
+
+#[cfg(test)]
+#[path = "http_tests.rs"]
+mod tests;

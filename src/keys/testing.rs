@@ -183,6 +183,10 @@ impl Machine for FakeMachine {
 }
 
 /// A server's answer.
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "it is what a server's closure gives back"
+)]
 pub(crate) fn answer(status: u16, body: &str) -> Result<Response, HttpError> {
     Ok(Response {
         status,
