@@ -20,6 +20,7 @@ pub mod remote;
 pub mod shamir;
 pub mod signing;
 pub mod system;
+pub mod vault;
 
 #[cfg(test)]
 pub(crate) mod contract;
