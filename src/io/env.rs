@@ -16,7 +16,12 @@ use std::path::{Path, PathBuf};
 use crate::io::IoError;
 
 /// The variables whose text is a private key: no program that mvx starts needs them.
-pub const PRIVATE_KEYS: [&str; 2] = ["MVX_AGE_KEY", "SOPS_AGE_KEY"];
+pub const PRIVATE_KEYS: [&str; 4] = [
+    "MVX_AGE_KEY",
+    "SOPS_AGE_KEY",
+    "MVX_PGP_KEY",
+    "MVX_PGP_PASSPHRASE",
+];
 
 /// Every variable that mvx reads, with what it means.
 pub const VARIABLES: &[(&str, &str)] = &[
@@ -45,6 +50,46 @@ pub const VARIABLES: &[(&str, &str)] = &[
         "SOPS_DECRYPTION_ORDER",
         "kinds of keys in the order in which they are tried, such as `kms,age`",
     ),
+    (
+        "VAULT_ADDR",
+        "the Vault or OpenBao server that is given the token; others are asked about first",
+    ),
+    ("BAO_ADDR", "as VAULT_ADDR; a second server"),
+    (
+        "SOPS_HC_VAULT_ALLOWLIST",
+        "more such servers, separated by commas, whole addresses; `none` forbids all, `all` names none",
+    ),
+    (
+        "VAULT_TOKEN",
+        "the token for Vault, else ~/.vault-token holds it",
+    ),
+    (
+        "BAO_TOKEN",
+        "as VAULT_TOKEN; first for the server of BAO_ADDR",
+    ),
+    ("VAULT_NAMESPACE", "the namespace in Vault"),
+    ("BAO_NAMESPACE", "as VAULT_NAMESPACE"),
+    (
+        "VAULT_CACERT",
+        "a file of certificate authorities that are believed beside the system's",
+    ),
+    ("VAULT_CAPATH", "a directory of them"),
+    ("BAO_CACERT", "as VAULT_CACERT"),
+    ("BAO_CAPATH", "as VAULT_CAPATH"),
+    (
+        "VAULT_SKIP_VERIFY",
+        "not honoured: certificates are always checked, and an error says so",
+    ),
+    ("BAO_SKIP_VERIFY", "not honoured either"),
+    (
+        "SOPS_GPG_EXEC",
+        "the gpg that is started; else the one on PATH",
+    ),
+    (
+        "MVX_PGP_KEY",
+        "a private PGP key with armour, for CI: gpg's own keys stay untouched",
+    ),
+    ("MVX_PGP_PASSPHRASE", "the passphrase of MVX_PGP_KEY"),
     (
         "HTTPS_PROXY",
         "the proxy for https addresses; also as https_proxy",

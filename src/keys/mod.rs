@@ -20,7 +20,9 @@ pub mod prompt;
 mod race;
 pub mod remote;
 pub mod shamir;
+pub mod signing;
 pub mod system;
+pub mod vault;
 
 #[cfg(test)]
 pub(crate) mod contract;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqsign_core::ProvideCredential as _;
-use reqsign_google::{Credential, ServiceAccountTokenCredentialProvider, StaticCredentialProvider};
+use reqsign_google::{ServiceAccountTokenCredentialProvider, StaticCredentialProvider};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
@@ -18,10 +18,11 @@ use zeroize::Zeroizing;
 use crate::io::IoError;
 use crate::io::http::Request;
 use crate::keys::bearer::Token;
-use crate::keys::gcp_kms::context::{Bridge, at_once};
+use crate::keys::gcp_kms::noting::Noting;
 use crate::keys::gcp_kms::refusal::LOGIN;
 use crate::keys::machine::Platform;
 use crate::keys::remote::{Reason, Refusal, Services};
+use crate::keys::signing::block_on;
 
 /// What tokens are asked for: the one scope that Cloud KMS takes.
 const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
@@ -148,16 +149,16 @@ impl Ask<'_> {
                 "`gcloud auth print-access-token` prints a token for GOOGLE_OAUTH_ACCESS_TOKEN",
             ));
         }
-        let bridge = Bridge::new(self.services, source);
-        let refusal = || bridge.trouble().unwrap_or_else(malformed);
-        let context = bridge.context();
+        let network = Noting::new(self.services, source);
+        let refusal = || network.trouble().unwrap_or_else(malformed);
+        let context = network.context();
         let provider = StaticCredentialProvider::new(text.as_str()).with_scope(SCOPE);
-        let credential = at_once(provider.provide_credential(&context));
-        let mut credential = given(credential).ok_or_else(refusal)?;
+        let credential = block_on(provider.provide_credential(&context));
+        let mut credential = credential.ok().flatten().ok_or_else(refusal)?;
         if let Some(account) = credential.service_account.take() {
             let exchange = ServiceAccountTokenCredentialProvider::new(account).with_scope(SCOPE);
-            let exchanged = at_once(exchange.provide_credential(&context));
-            credential = given(exchanged).ok_or_else(refusal)?;
+            let exchanged = block_on(exchange.provide_credential(&context));
+            credential = exchanged.ok().flatten().ok_or_else(refusal)?;
         }
         let token = credential.token.ok_or_else(refusal)?;
         let secret = Zeroizing::new(token.access_token);
@@ -236,10 +237,6 @@ struct Head {
 #[derive(Deserialize)]
 struct Said<'a> {
     access_token: &'a str,
-}
-
-fn given(answer: Option<reqsign_core::Result<Option<Credential>>>) -> Option<Credential> {
-    answer?.ok()?
 }
 
 /// A file of workload identity with what may be left out of it, and what the library wants: that a

@@ -7,9 +7,9 @@
 //! Source: "Cloud KMS REST reference", v1: `cryptoKeys.encrypt` and `decrypt`; "Verify end-to-end data
 //! integrity".
 
-mod context;
 mod crc;
 mod credentials;
+mod noting;
 mod refusal;
 mod resource;
 
