@@ -153,8 +153,9 @@ impl GcpKms {
                 }
             }
         };
-        let named = named.trim().trim_end_matches('/');
+        let named = named.trim();
         let (scheme, host) = named.split_once("://").unwrap_or(("https", named));
+        let host = host.trim_end_matches('/');
         let sound = matches!(scheme, "https" | "http")
             && !host.is_empty()
             && host
