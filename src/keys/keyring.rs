@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::keys::age::AgeKeys;
 use crate::keys::aws_kms::AwsKms;
 use crate::keys::azure_kv::AzureKv;
+use crate::keys::gcp_kms::GcpKms;
 use crate::keys::remote::Services;
 use crate::keys::vault::VaultKeys;
 use crate::keys::{KeyProvider, Kind, Report, Target, WrapError, Wrapped};
@@ -25,6 +26,7 @@ impl Keyring {
             Arc::clone(&age) as Arc<dyn KeyProvider>,
             Arc::new(AwsKms::new(Arc::clone(services))),
             Arc::new(AzureKv::new(Arc::clone(services))),
+            Arc::new(GcpKms::new(Arc::clone(services))),
             Arc::clone(&vault) as Arc<dyn KeyProvider>,
         ];
         Self {
