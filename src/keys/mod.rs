@@ -12,6 +12,7 @@ pub mod diagnose;
 pub mod keyring;
 pub mod machine;
 pub mod open;
+pub mod pgp;
 pub mod prompt;
 mod race;
 pub mod remote;
