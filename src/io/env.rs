@@ -115,6 +115,32 @@ pub const VARIABLES: &[(&str, &str)] = &[
         "the certificate authorities that are believed, in place of the system's",
     ),
     ("SSL_CERT_DIR", "a directory of them"),
+    (
+        "AZURE_TENANT_ID",
+        "the tenant in which mvx logs in to Azure, as AZURE_CLIENT_ID",
+    ),
+    (
+        "AZURE_CLIENT_ID",
+        "the application, or the managed identity where there are several",
+    ),
+    ("AZURE_CLIENT_SECRET", "the application's secret"),
+    (
+        "AZURE_FEDERATED_TOKEN_FILE",
+        "a token of another issuer in place of the secret: workload identity",
+    ),
+    (
+        "AZURE_CLIENT_CERTIFICATE_PATH",
+        "not supported: mvx says so where nothing else is set",
+    ),
+    (
+        "AZURE_AUTHORITY_HOST",
+        "another one of Azure's own login hosts",
+    ),
+    (
+        "IDENTITY_ENDPOINT",
+        "where App Service, Functions and Container Apps give their managed identity's tokens",
+    ),
+    ("IDENTITY_HEADER", "what is shown there"),
     ("SOPS_EDITOR", "the editor of `mvx edit`"),
     ("VISUAL", "the editor where SOPS_EDITOR is not set"),
     ("EDITOR", "the editor where neither of these is set"),

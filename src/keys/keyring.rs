@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::keys::age::AgeKeys;
+use crate::keys::azure_kv::AzureKv;
 use crate::keys::pgp::PgpKeys;
 use crate::keys::remote::Services;
 use crate::keys::vault::VaultKeys;
@@ -25,6 +26,7 @@ impl Keyring {
         let providers: Vec<Arc<dyn KeyProvider>> = vec![
             Arc::clone(&age) as Arc<dyn KeyProvider>,
             Arc::clone(&pgp) as Arc<dyn KeyProvider>,
+            Arc::new(AzureKv::new(Arc::clone(services))),
             Arc::clone(&vault) as Arc<dyn KeyProvider>,
         ];
         Self {

@@ -7,16 +7,19 @@
 //! [`machine::Machine`], everything it asks of a person through [`prompt::Prompt`].
 
 pub mod age;
+pub mod azure_kv;
 pub mod believed;
 pub mod diagnose;
 pub mod keyring;
 pub mod machine;
+mod once;
 pub mod open;
 pub mod pgp;
 pub mod prompt;
 mod race;
 pub mod remote;
 pub mod shamir;
+pub mod signing;
 pub mod system;
 pub mod vault;
 
