@@ -85,6 +85,11 @@ pub const VARIABLES: &[(&str, &str)] = &[
         "SOPS_GPG_EXEC",
         "the gpg that is started; else the one on PATH",
     ),
+    ("GNUPGHOME", "where gpg keeps its keys; else ~/.gnupg"),
+    (
+        "GPG_TTY",
+        "the terminal on which gpg asks; else the one that mvx runs on",
+    ),
     (
         "MVX_PGP_KEY",
         "a private PGP key with armour, for CI: gpg's own keys stay untouched",
@@ -105,6 +110,61 @@ pub const VARIABLES: &[(&str, &str)] = &[
         "hosts that are asked without a proxy, separated by commas",
     ),
     ("no_proxy", "as NO_PROXY"),
+    (
+        "AWS_ACCESS_KEY_ID",
+        "a key for AWS, with AWS_SECRET_ACCESS_KEY",
+    ),
+    ("AWS_SECRET_ACCESS_KEY", "its secret half"),
+    ("AWS_SESSION_TOKEN", "what belongs to a key for a while"),
+    ("AWS_PROFILE", "the profile of the AWS configuration"),
+    (
+        "AWS_REGION",
+        "the region of single sign-on and roles; a key's own region is in its ARN",
+    ),
+    (
+        "AWS_CONFIG_FILE",
+        "the AWS configuration; else ~/.aws/config",
+    ),
+    (
+        "AWS_SHARED_CREDENTIALS_FILE",
+        "the AWS credentials; else ~/.aws/credentials",
+    ),
+    (
+        "AWS_WEB_IDENTITY_TOKEN_FILE",
+        "a token that AWS_ROLE_ARN is assumed with, in CI and in pods",
+    ),
+    ("AWS_ROLE_ARN", "the role that is assumed with it"),
+    (
+        "AWS_ROLE_SESSION_NAME",
+        "the name of that session; else mvx@HOST",
+    ),
+    (
+        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+        "where a container gets its credentials; set by ECS",
+    ),
+    ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "the same; set by EKS"),
+    (
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+        "what a container shows there",
+    ),
+    ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "a file with it"),
+    (
+        "AWS_EC2_METADATA_DISABLED",
+        "`true`: the machine itself is not asked for credentials",
+    ),
+    (
+        "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+        "where the machine is asked for credentials",
+    ),
+    (
+        "AWS_ENDPOINT_URL",
+        "where AWS is asked, in place of its own addresses",
+    ),
+    ("AWS_ENDPOINT_URL_KMS", "the same for KMS alone"),
+    (
+        "AWS_ENDPOINT_URL_STS",
+        "the same for STS alone, where roles are assumed",
+    ),
     (
         "SSL_CERT_FILE",
         "the certificate authorities that are believed, in place of the system's",

@@ -7,6 +7,7 @@
 //! [`machine::Machine`], everything it asks of a person through [`prompt::Prompt`].
 
 pub mod age;
+pub mod aws_kms;
 pub mod azure_kv;
 mod bearer;
 pub mod believed;
@@ -16,6 +17,7 @@ pub mod keyring;
 pub mod machine;
 mod once;
 pub mod open;
+pub mod pgp;
 pub mod prompt;
 mod race;
 pub mod remote;
