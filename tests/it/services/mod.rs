@@ -3,6 +3,7 @@
 mod azure;
 pub(crate) mod rough;
 mod tls;
+mod vault;
 
 /// The address of a service, by the variable that tells of it. `None`, with a printed reason, where
 /// it was not started; but never in CI.
