@@ -111,6 +111,61 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ),
     ("no_proxy", "as NO_PROXY"),
     (
+        "AWS_ACCESS_KEY_ID",
+        "a key for AWS, with AWS_SECRET_ACCESS_KEY",
+    ),
+    ("AWS_SECRET_ACCESS_KEY", "its secret half"),
+    ("AWS_SESSION_TOKEN", "what belongs to a key for a while"),
+    ("AWS_PROFILE", "the profile of the AWS configuration"),
+    (
+        "AWS_REGION",
+        "the region of single sign-on and roles; a key's own region is in its ARN",
+    ),
+    (
+        "AWS_CONFIG_FILE",
+        "the AWS configuration; else ~/.aws/config",
+    ),
+    (
+        "AWS_SHARED_CREDENTIALS_FILE",
+        "the AWS credentials; else ~/.aws/credentials",
+    ),
+    (
+        "AWS_WEB_IDENTITY_TOKEN_FILE",
+        "a token that AWS_ROLE_ARN is assumed with, in CI and in pods",
+    ),
+    ("AWS_ROLE_ARN", "the role that is assumed with it"),
+    (
+        "AWS_ROLE_SESSION_NAME",
+        "the name of that session; else mvx@HOST",
+    ),
+    (
+        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+        "where a container gets its credentials; set by ECS",
+    ),
+    ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "the same; set by EKS"),
+    (
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+        "what a container shows there",
+    ),
+    ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "a file with it"),
+    (
+        "AWS_EC2_METADATA_DISABLED",
+        "`true`: the machine itself is not asked for credentials",
+    ),
+    (
+        "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+        "where the machine is asked for credentials",
+    ),
+    (
+        "AWS_ENDPOINT_URL",
+        "where AWS is asked, in place of its own addresses",
+    ),
+    ("AWS_ENDPOINT_URL_KMS", "the same for KMS alone"),
+    (
+        "AWS_ENDPOINT_URL_STS",
+        "the same for STS alone, where roles are assumed",
+    ),
+    (
         "SSL_CERT_FILE",
         "the certificate authorities that are believed, in place of the system's",
     ),
@@ -141,6 +196,34 @@ pub const VARIABLES: &[(&str, &str)] = &[
         "where App Service, Functions and Container Apps give their managed identity's tokens",
     ),
     ("IDENTITY_HEADER", "what is shown there"),
+    (
+        "GOOGLE_CREDENTIALS",
+        "credentials for Google Cloud: their JSON, or a file of it",
+    ),
+    (
+        "GOOGLE_OAUTH_ACCESS_TOKEN",
+        "an access token in their place",
+    ),
+    (
+        "GOOGLE_APPLICATION_CREDENTIALS",
+        "a file of them; else gcloud's own, else the machine's service account",
+    ),
+    (
+        "GOOGLE_CLOUD_QUOTA_PROJECT",
+        "the project that is charged for what a user does",
+    ),
+    (
+        "CLOUDSDK_CONFIG",
+        "the directory of gcloud's own credentials",
+    ),
+    (
+        "GCE_METADATA_HOST",
+        "the host of the metadata service, in place of Google's own",
+    ),
+    (
+        "SOPS_GCP_KMS_ENDPOINT",
+        "where Cloud KMS is asked, in place of Google's own address",
+    ),
     ("SOPS_EDITOR", "the editor of `mvx edit`"),
     ("VISUAL", "the editor where SOPS_EDITOR is not set"),
     ("EDITOR", "the editor where neither of these is set"),

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use crate::keys::age::AgeKeys;
+use crate::keys::aws_kms::AwsKms;
 use crate::keys::azure_kv::AzureKv;
+use crate::keys::gcp_kms::GcpKms;
 use crate::keys::pgp::PgpKeys;
 use crate::keys::remote::Services;
 use crate::keys::vault::VaultKeys;
@@ -25,8 +27,10 @@ impl Keyring {
         let vault = Arc::new(VaultKeys::new(Arc::clone(services)));
         let providers: Vec<Arc<dyn KeyProvider>> = vec![
             Arc::clone(&age) as Arc<dyn KeyProvider>,
+            Arc::new(AwsKms::new(Arc::clone(services))),
             Arc::clone(&pgp) as Arc<dyn KeyProvider>,
             Arc::new(AzureKv::new(Arc::clone(services))),
+            Arc::new(GcpKms::new(Arc::clone(services))),
             Arc::clone(&vault) as Arc<dyn KeyProvider>,
         ];
         Self {

@@ -7,9 +7,12 @@
 //! [`machine::Machine`], everything it asks of a person through [`prompt::Prompt`].
 
 pub mod age;
+pub mod aws_kms;
 pub mod azure_kv;
+mod bearer;
 pub mod believed;
 pub mod diagnose;
+pub mod gcp_kms;
 pub mod keyring;
 pub mod machine;
 mod once;
