@@ -3,27 +3,47 @@
 use std::sync::Arc;
 
 use crate::keys::age::AgeKeys;
+use crate::keys::aws_kms::AwsKms;
+use crate::keys::azure_kv::AzureKv;
+use crate::keys::gcp_kms::GcpKms;
 use crate::keys::remote::Services;
+use crate::keys::vault::VaultKeys;
 use crate::keys::{KeyProvider, Kind, Report, Target, WrapError, Wrapped};
 
 /// Every provider that mvx has, made once for a run and shared by its threads. Making it costs
 /// nothing: a provider looks at the machine when it is first asked.
 pub struct Keyring {
     age: Arc<AgeKeys>,
+    vault: Arc<VaultKeys>,
     providers: Vec<Arc<dyn KeyProvider>>,
 }
 
 impl Keyring {
     /// The providers for these services, beside the age and SSH identities.
     pub fn new(age: Arc<AgeKeys>, services: &Arc<Services>) -> Self {
-        let _ = services;
-        let providers: Vec<Arc<dyn KeyProvider>> = vec![Arc::clone(&age) as Arc<dyn KeyProvider>];
-        Self { age, providers }
+        let vault = Arc::new(VaultKeys::new(Arc::clone(services)));
+        let providers: Vec<Arc<dyn KeyProvider>> = vec![
+            Arc::clone(&age) as Arc<dyn KeyProvider>,
+            Arc::new(AwsKms::new(Arc::clone(services))),
+            Arc::new(AzureKv::new(Arc::clone(services))),
+            Arc::new(GcpKms::new(Arc::clone(services))),
+            Arc::clone(&vault) as Arc<dyn KeyProvider>,
+        ];
+        Self {
+            age,
+            vault,
+            providers,
+        }
     }
 
     /// This machine's age and SSH identities.
     pub fn age(&self) -> &AgeKeys {
         &self.age
+    }
+
+    /// The transit keys of Vault and `OpenBao`.
+    pub fn vault(&self) -> &VaultKeys {
+        &self.vault
     }
 
     /// All of them.

@@ -264,6 +264,11 @@ impl Prompt for FakePrompt {
     fn message(&self, text: &str) {
         self.log.lock().unwrap().push(text.to_owned());
     }
+
+    fn confirm(&self, text: &str, _yes: &str, _no: Option<&str>) -> Option<bool> {
+        self.log.lock().unwrap().push(text.to_owned());
+        self.answer.map(|answer| answer == "yes")
+    }
 }
 
 /// An entry as a file's metadata holds it.

@@ -373,12 +373,11 @@ impl KeyEntry {
             "gcp_kms" => text("resource_id").into(),
             "hckms" => text("key_id").into(),
             "azure_kv" => {
-                format!(
-                    "{}/keys/{}/{}",
-                    text("vault_url"),
-                    text("name"),
-                    text("version")
-                )
+                let key = format!("{}/keys/{}", text("vault_url"), text("name"));
+                match self.text("version") {
+                    Some(version) if !version.is_empty() => format!("{key}/{version}"),
+                    _ => key,
+                }
             }
             "hc_vault" => {
                 let address = text("vault_address");
