@@ -225,6 +225,36 @@ fn key_groups_are_opened_with_the_least_effort_and_their_shares_combined() {
     );
 }
 
+/// Opens every entry of its kind with one effort, and notes it.
+struct Sole {
+    kind: Kind,
+    effort: Effort,
+    log: Arc<Mutex<Vec<String>>>,
+}
+
+impl KeyProvider for Sole {
+    fn kind(&self) -> Kind {
+        self.kind.clone()
+    }
+
+    fn wrap(&self, target: &Target, _key: &[u8]) -> Result<Wrapped, WrapError> {
+        Ok(target.wrapped(String::new()))
+    }
+
+    fn unwrap(&self, entry: &Wrapped, effort: Effort) -> Unwrapped {
+        if effort != self.effort {
+            return Unwrapped::NotMine;
+        }
+        let line = format!("{} {effort:?}", entry.recipient);
+        self.log.lock().unwrap().push(line);
+        Unwrapped::Opened(vec![1; 32].into())
+    }
+
+    fn report(&self) -> Report {
+        Report::default()
+    }
+}
+
 #[test]
 fn an_order_of_kinds_comes_before_the_effort_that_they_take() {
     let order = Order::parse("pgp, aws_kms,age").unwrap();
@@ -236,57 +266,14 @@ fn an_order_of_kinds_comes_before_the_effort_that_they_take() {
     for wrong in ["", "age,", "moon_kms", "age kms"] {
         assert_eq!(Order::parse(wrong), None, "{wrong}");
     }
-
-    struct Cloud(Arc<Mutex<Vec<String>>>);
-    struct Local(Arc<Mutex<Vec<String>>>);
-    fn note(log: &Mutex<Vec<String>>, entry: &Wrapped, effort: Effort) {
-        let line = format!("{} {effort:?}", entry.recipient);
-        log.lock().unwrap().push(line);
-    }
-    impl KeyProvider for Cloud {
-        fn kind(&self) -> Kind {
-            Kind::AwsKms
-        }
-        fn wrap(&self, target: &Target, _key: &[u8]) -> Result<Wrapped, WrapError> {
-            Ok(target.wrapped(String::new()))
-        }
-        fn unwrap(&self, entry: &Wrapped, effort: Effort) -> Unwrapped {
-            match effort {
-                Effort::Network => {
-                    note(&self.0, entry, effort);
-                    Unwrapped::Opened(vec![1; 32].into())
-                }
-                _ => Unwrapped::NotMine,
-            }
-        }
-        fn report(&self) -> Report {
-            Report::default()
-        }
-    }
-    impl KeyProvider for Local {
-        fn kind(&self) -> Kind {
-            Kind::Age
-        }
-        fn wrap(&self, target: &Target, _key: &[u8]) -> Result<Wrapped, WrapError> {
-            Ok(target.wrapped(String::new()))
-        }
-        fn unwrap(&self, entry: &Wrapped, effort: Effort) -> Unwrapped {
-            match effort {
-                Effort::Plain => {
-                    note(&self.0, entry, effort);
-                    Unwrapped::Opened(vec![2; 32].into())
-                }
-                _ => Unwrapped::NotMine,
-            }
-        }
-        fn report(&self) -> Report {
-            Report::default()
-        }
-    }
-    let log = Arc::new(Mutex::new(Vec::new()));
-    let providers: [Arc<dyn KeyProvider>; 2] = [
-        Arc::new(Local(Arc::clone(&log))),
-        Arc::new(Cloud(Arc::clone(&log))),
+    let log: Arc<Mutex<Vec<String>>> = Arc::default();
+    let sole = |kind, effort| -> Arc<dyn KeyProvider> {
+        let log = Arc::clone(&log);
+        Arc::new(Sole { kind, effort, log })
+    };
+    let providers = [
+        sole(Kind::Age, Effort::Plain),
+        sole(Kind::AwsKms, Effort::Network),
     ];
     let entries = [
         Target::new(Kind::AwsKms, "arn").wrapped(String::new()),
@@ -299,10 +286,7 @@ fn an_order_of_kinds_comes_before_the_effort_that_they_take() {
         (Order::Kinds(vec![Kind::Pgp, Kind::Vault]), "a Plain"),
     ] {
         assert!(unwrap_any(&entries, &providers, &order).is_ok());
-        assert_eq!(
-            std::mem::take(&mut *log.lock().unwrap()),
-            [expected],
-            "{order:?}"
-        );
+        let noted = std::mem::take(&mut *log.lock().unwrap());
+        assert_eq!(noted, [expected], "{order:?}");
     }
 }

@@ -163,8 +163,11 @@ impl Drop for Turn<'_> {
 /// the same time. By a hash of the whole entry.
 #[derive(Default)]
 pub struct Memory {
-    entries: Mutex<HashMap<[u8; 32], Arc<Mutex<Option<Result<Zeroizing<Vec<u8>>, Refusal>>>>>>,
+    entries: Mutex<HashMap<[u8; 32], Known>>,
 }
+
+/// What came of an entry, once that is known; locked while somebody asks.
+type Known = Arc<Mutex<Option<Result<Zeroizing<Vec<u8>>, Refusal>>>>;
 
 impl Memory {
     /// The entry's key as it is remembered, else as `unwrap` finds it.

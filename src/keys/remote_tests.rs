@@ -132,7 +132,7 @@ fn a_services_words_are_cut_and_cleaned() {
     let token = "A".repeat(40);
     assert_eq!(
         said(&format!("bad\n token \u{1b}[31m{token}. Go")),
-        "bad token … Go".replace("token …", "token …")
+        "bad token … Go"
     );
     assert_eq!(
         said(

@@ -59,10 +59,15 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("hmac", &["sops"]),
     ("ignore", &["io", "rules", "scan"]),
     ("qrcodegen", &["app"]),
+    ("reqsign_aws_v4", &["keys"]),
+    ("reqsign_core", &["keys"]),
+    ("reqsign_google", &["keys"]),
     ("rpassword", &["io"]),
     ("rustix", &["io"]),
+    ("rustls", &["io"]),
     ("signal_hook", &["io"]),
     ("tempfile", &["io"]),
+    ("ureq", &["io"]),
 ];
 
 /// Lines a file may have, tests included.
