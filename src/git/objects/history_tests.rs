@@ -1,7 +1,7 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use super::super::testing::{Collector, Repo, Seen};
+use super::super::testing::{Collector, Repo, Seen, empty_directory};
 use super::super::{Id, Problem, Reached, Scanned, Settled, Walked};
 use crate::git::objects::Objects;
 
@@ -346,7 +346,7 @@ fn what_was_scanned_is_passed_over() {
     let history = objects.history(&Scanned::default(), |_| {}).unwrap();
     let with_finding: HashSet<Id> = [id_of(&repo, "HEAD:evil").parse().unwrap()].into();
     let scanned = history.scanned(&with_finding);
-    let directory = tempfile::tempdir().unwrap();
+    let directory = empty_directory();
     let path = objects.scanned_path(directory.path());
     assert!(path.starts_with(directory.path().join("scan")));
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();

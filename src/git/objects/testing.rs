@@ -167,6 +167,11 @@ impl Repo {
     }
 }
 
+/// A directory with nothing in it.
+pub(crate) fn empty_directory() -> tempfile::TempDir {
+    tempfile::tempdir().unwrap()
+}
+
 /// A piece as tests compare it: path, text, bases.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Seen {
