@@ -165,22 +165,26 @@ impl History<'_> {
 
     /// Hands out, whole, the blobs that are stored as deltas of these, directly or not: all others
     /// in which what was found in these may stand too. Older versions are among them, mostly, and so
-    /// are those that can be reached if these cannot. Each comes once.
+    /// are those that can be reached if these cannot. Each comes once; so do these, if packed.
     pub fn carriers(&self, ids: &HashSet<Id>, visit: impl Fn(&Piece<'_>) + Sync) -> Walked {
         let mut walked = Walked::default();
-        for forest in &self.forests {
+        let ids = self.with_deltas(ids);
+        for (forest, repeated) in self.forests.iter().zip(&self.repeated) {
             let Some(pack) = self.objects.store.packs.get(forest.pack) else {
                 continue;
             };
-            let is_one = |at: u32| {
-                let id = forest.node(at).and_then(|node| id_at(pack, node.position));
-                id.is_some_and(|id| ids.contains(&id))
-            };
-            let below = below(forest, is_one);
-            let is_wanted = |at: u32| below.get(at as usize).copied().unwrap_or(false);
-            if !below.contains(&true) {
+            let is_wanted: Vec<bool> = forest
+                .nodes
+                .iter()
+                .map(|node| {
+                    let id = id_at(pack, node.position);
+                    id.is_some_and(|id| ids.contains(&id)) && !repeated.contains(&node.position)
+                })
+                .collect();
+            if !is_wanted.contains(&true) {
                 continue;
             }
+            let is_wanted = |at: u32| is_wanted.get(at as usize).copied().unwrap_or(false);
             let is_needed = needed(forest, |at, _| is_wanted(at));
             walked.add(self.descend(forest, &is_needed, false, &|made, walked| {
                 if is_wanted(made.at)
@@ -192,6 +196,27 @@ impl History<'_> {
             }));
         }
         walked
+    }
+
+    /// These objects and all that are stored as deltas of them, in whatever pack.
+    pub(super) fn with_deltas(&self, ids: &HashSet<Id>) -> HashSet<Id> {
+        let mut all = ids.clone();
+        loop {
+            let before = all.len();
+            for forest in &self.forests {
+                let Some(pack) = self.objects.store.packs.get(forest.pack) else {
+                    continue;
+                };
+                let id = |at: u32| forest.node(at).and_then(|node| id_at(pack, node.position));
+                let below = below(forest, |at| id(at).is_some_and(|id| all.contains(&id)));
+                let found = (0..).zip(below).filter(|(_, is_below)| *is_below);
+                all.extend(found.filter_map(|(at, _)| id(at)));
+            }
+            // one pack may have as a base what is a delta in another
+            if self.forests.len() < 2 || all.len() == before {
+                return all;
+            }
+        }
     }
 
     fn scan(
@@ -287,7 +312,7 @@ impl History<'_> {
 }
 
 /// Which entries are one of these or hang on one.
-pub(super) fn below(forest: &Forest, is_one: impl Fn(u32) -> bool) -> Vec<bool> {
+fn below(forest: &Forest, is_one: impl Fn(u32) -> bool) -> Vec<bool> {
     let mut below = vec![false; forest.nodes.len()];
     let mut open: Vec<u32> = (0..NONE)
         .zip(&forest.nodes)

@@ -75,12 +75,17 @@ fn id(number: u32) -> [u8; 20] {
 
 /// Puts a pack with these entries into a repository; the first has the id of number 0, and so on.
 fn plant(repo: &Repo, entries: &[Entry]) {
+    plant_from(repo, 0, entries);
+}
+
+/// The same, from another number on, which names the pack too.
+fn plant_from(repo: &Repo, first: u32, entries: &[Entry]) {
     let mut pack = b"PACK\0\0\0\x02".to_vec();
     pack.extend(u32::try_from(entries.len()).unwrap().to_be_bytes());
     let mut index = vec![0; 1024];
-    for (number, entry) in entries.iter().enumerate() {
+    for (number, entry) in (first..).zip(entries) {
         index.extend(u32::try_from(pack.len()).unwrap().to_be_bytes());
-        index.extend(id(u32::try_from(number).unwrap()));
+        index.extend(id(number));
         let low = u8::try_from(entry.size & 15).unwrap() | entry.kind << 4;
         if entry.size > 15 {
             pack.push(low | 0x80);
@@ -97,7 +102,7 @@ fn plant(repo: &Repo, entries: &[Entry]) {
         count.copy_from_slice(&u32::try_from(entries.len()).unwrap().to_be_bytes());
     }
     index.extend([0; 40]);
-    let path = repo.at(".git/objects/pack/pack-1.pack");
+    let path = repo.at(&format!(".git/objects/pack/pack-{first}.pack"));
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(&path, pack).unwrap();
     fs::write(path.with_extension("idx"), index).unwrap();
@@ -194,6 +199,27 @@ fn chains_may_be_as_long_as_they_like() {
         "by itself it is refused"
     );
     assert_eq!(read(&repo, 5000), None);
+}
+
+#[test]
+fn carriers_are_followed_from_pack_to_pack() {
+    let repo = Repo::new();
+    let same = |base| Entry::delta_of(id(base), vec![10, 10, 0x90, 10]);
+    plant(&repo, &[Entry::blob(b"the secret"), same(0)]);
+    plant_from(&repo, 1, &[Entry::blob(b"the secret"), same(1)]);
+    let objects = repo.objects();
+    let history = objects.history(&Scanned::default(), |_| {}).unwrap();
+    assert_eq!(history.walked().pieces, 3);
+    let ids: HashSet<Id> = [Id::of_bytes(&id(0)).unwrap()].into();
+    let found = Collector::default();
+    assert_eq!(history.carriers(&ids, |piece| found.visit(piece)).pieces, 3);
+    assert!(
+        found
+            .all()
+            .iter()
+            .all(|seen| seen.is_whole && seen.text == "the secret")
+    );
+    assert!(history.scanned(&ids).is_empty());
 }
 
 #[test]
