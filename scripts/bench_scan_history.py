@@ -27,115 +27,126 @@ WORDS = (
 ).split()
 
 
-class Project:
-    """The files as they are now, and how they change."""
-
-    def __init__(self, seed):
-        self.random = random.Random(seed)
-        self.files = {}
-
-    def line(self):
-        pick = self.random.choice
-        shape = self.random.randrange(5)
-        if shape == 0:
-            return f"    let {pick(WORDS)}_{pick(WORDS)} = {pick(WORDS)}.{pick(WORDS)}({self.random.randrange(1000)});"
-        if shape == 1:
-            return f"    if {pick(WORDS)} > {pick(WORDS)}.{pick(WORDS)}() {{ return {pick(WORDS)}; }}"
-        if shape == 2:
-            return f"// the {pick(WORDS)} of a {pick(WORDS)} is the {pick(WORDS)} of its {pick(WORDS)}"
-        if shape == 3:
-            return f'    {pick(WORDS)}: "{pick(WORDS)}-{pick(WORDS)} {pick(WORDS)}",'
-        return f"fn {pick(WORDS)}_{pick(WORDS)}({pick(WORDS)}: {pick(WORDS).title()}) -> {pick(WORDS).title()} {{"
-
-    def locked(self):
-        name, number = self.random.choice(WORDS), self.random.randrange
-        return f'{{ name = "{name}", version = "{number(9)}.{number(40)}.{number(9)}", size = {number(10**6)} }},'
-
-    def create(self):
-        pick = self.random.choice
-        path = f"crates/{pick(WORDS)}/src/{pick(WORDS)}/{pick(WORDS)}_{pick(WORDS)}.rs"
-        lines = min(2000, int(self.random.lognormvariate(5.0, 0.9)) + 5)
-        self.files[path] = [self.line() for _ in range(lines)]
-        return path
-
-    def create_long(self, number):
-        path = f"locks/{WORDS[number]}.lock"
-        self.files[path] = [self.locked() for _ in range(3000 + 400 * number)]
-        return path
-
-    def edit(self, path):
-        lines = self.files[path]
-        new = self.locked if path.endswith(".lock") else self.line
-        at = self.random.randrange(len(lines))
-        removed = self.random.randrange(4)
-        lines[at : at + removed] = [new() for _ in range(1 + self.random.randrange(5))]
-
-    def remove(self, path):
-        del self.files[path]
+LONG_FILES = 6
+FIRST_FILES = 300
 
 
-def history(project, commits, write):
+def line(chance):
+    """A line of an invented programming language."""
+    pick = chance.choice
+    shape = chance.randrange(5)
+    if shape == 0:
+        return f"    let {pick(WORDS)}_{pick(WORDS)} = {pick(WORDS)}.{pick(WORDS)}({chance.randrange(1000)});"
+    if shape == 1:
+        return f"    if {pick(WORDS)} > {pick(WORDS)}.{pick(WORDS)}() {{ return {pick(WORDS)}; }}"
+    if shape == 2:
+        return f"// the {pick(WORDS)} of a {pick(WORDS)} is the {pick(WORDS)} of its {pick(WORDS)}"
+    if shape == 3:
+        return f'    {pick(WORDS)}: "{pick(WORDS)}-{pick(WORDS)} {pick(WORDS)}",'
+    return f"fn {pick(WORDS)}_{pick(WORDS)}({pick(WORDS)}: {pick(WORDS).title()}) {{"
+
+
+def locked(chance):
+    """A line of a long generated file."""
+    version = ".".join(str(chance.randrange(40)) for _ in range(3))
+    digest = f"{chance.getrandbits(128):032x}"
+    return f'{{ name = "{chance.choice(WORDS)}", version = "{version}", hash = "md5:{digest}" }},'
+
+
+def plan(chance, commits):
+    """For each file its path and the commits that write it; for each commit the files, and those
+    that it removes."""
+    paths = [f"locks/{WORDS[number]}.lock" for number in range(LONG_FILES)]
+    writes = [[0] for _ in paths]
+    changes = [[] for _ in range(commits)]
+    alive = []
+
+    def create(commit):
+        pick = chance.choice
+        paths.append(f"crates/{pick(WORDS)}/src/{pick(WORDS)}/{pick(WORDS)}_{pick(WORDS)}_{len(paths)}.rs")
+        writes.append([commit])
+        alive.append(len(paths) - 1)
+        changes[commit].append((alive[-1], True))
+
+    changes[0].extend((number, True) for number in range(LONG_FILES))
+    for _ in range(FIRST_FILES):
+        create(0)
+    for commit in range(1, commits):
+        if commit % 20 == 19:
+            continue
+        touched = set(chance.sample(alive, 1 + chance.randrange(4)))
+        if chance.random() < 0.35:
+            touched.add(chance.randrange(LONG_FILES))
+        if chance.random() < 0.02:
+            gone = alive.pop(chance.randrange(len(alive)))
+            touched.discard(gone)
+            changes[commit].append((gone, False))
+        for file in sorted(touched):
+            writes[file].append(commit)
+            changes[commit].append((file, True))
+        if chance.random() < 0.12:
+            create(commit)
+    return paths, writes, changes
+
+
+def blobs(seed, paths, writes, write):
+    """Writes every version of every file; gives the mark of each by file and commit. Versions of a
+    file follow each other, so that fast-import stores them as deltas."""
+    marks = {}
+    for file, path in enumerate(paths):
+        chance = random.Random(seed * 1_000_003 + file)
+        new = locked if path.endswith(".lock") else line
+        if new is locked:
+            count = 3000 + 400 * file
+        else:
+            count = min(2000, int(chance.lognormvariate(5.0, 0.9)) + 5)
+        lines = [new(chance) for _ in range(count)]
+        for version, commit in enumerate(writes[file]):
+            if version:
+                at = chance.randrange(len(lines))
+                removed = chance.randrange(4)
+                lines[at : at + removed] = [new(chance) for _ in range(1 + chance.randrange(5))]
+            marks[file, commit] = len(marks) + 1
+            content = ("\n".join(lines) + "\n").encode()
+            write(b"blob\nmark :%d\ndata %d\n%s\n" % (len(marks), len(content), content))
+    return marks
+
+
+def history(seed, commits, write):
     """Writes the commands of `git fast-import`."""
-    mark = 0
-    tip = None
-    side = None
-    long_files = []
+    chance = random.Random(seed)
+    paths, writes, changes = plan(chance, commits)
+    marks = blobs(seed, paths, writes, write)
+    mark = len(marks)
 
-    def blob(path):
+    def commit(number, branch, parents):
         nonlocal mark
         mark += 1
-        content = ("\n".join(project.files[path]) + "\n").encode()
-        write(b"blob\nmark :%d\ndata %d\n" % (mark, len(content)) + content + b"\n")
-        return mark
-
-    def commit(number, branch, parents, changes):
-        nonlocal mark
-        mark += 1
-        message = f"{project.line().strip()}\n".encode()
+        message = f"{line(chance).strip()}\n".encode()
         who = b"Ana Example <ana@example.com> %d +0000" % (1_500_000_000 + number * 600)
         write(b"commit refs/heads/%s\nmark :%d\n" % (branch, mark))
         write(b"author %s\ncommitter %s\ndata %d\n%s" % (who, who, len(message), message))
         for at, parent in enumerate(parents):
             write(b"%s :%d\n" % (b"merge" if at else b"from", parent))
-        for path, content in changes:
-            change = b"D %s\n" if content is None else b"M 100644 :%d %%s\n" % content
-            write(change % path.encode())
+        for file, is_there in changes[number]:
+            if is_there:
+                write(b"M 100644 :%d %s\n" % (marks[file, number], paths[file].encode()))
+            else:
+                write(b"D %s\n" % paths[file].encode())
         write(b"\n")
         return mark
 
+    tip = None
+    side = None
     for number in range(commits):
-        changes = {}
-        if number == 0:
-            long_files = [project.create_long(n) for n in range(6)]
-            for path in [*long_files, *(project.create() for _ in range(300))]:
-                changes[path] = blob(path)
-        elif tip and side and number % 20 == 19:
-            tip = commit(number, b"main", [tip, side], [])
+        if number % 20 == 19 and side:
+            tip = commit(number, b"main", [tip, side])
             side = None
             continue
-        else:
-            paths = sorted(path for path in project.files if not path.endswith(".lock"))
-            for _ in range(1 + project.random.randrange(4)):
-                path = project.random.choice(paths)
-                project.edit(path)
-                changes[path] = blob(path)
-            if project.random.random() < 0.35:
-                path = project.random.choice(long_files)
-                project.edit(path)
-                changes[path] = blob(path)
-            if project.random.random() < 0.12:
-                path = project.create()
-                changes[path] = blob(path)
-            if project.random.random() < 0.02:
-                path = project.random.choice(paths)
-                project.remove(path)
-                changes[path] = None
-        if tip and number % 20 == 17:
-            side = commit(number, b"side", [tip], sorted(changes.items()))
+        if number % 20 == 17:
             # the trunk gets the same, so that the merge is a plain one
-            tip = commit(number, b"main", [tip], sorted(changes.items()))
-        else:
-            tip = commit(number, b"main", [tip] if tip else [], sorted(changes.items()))
+            side = commit(number, b"side", [tip])
+        tip = commit(number, b"main", [tip] if tip else [])
 
 
 def main():
@@ -149,14 +160,14 @@ def main():
     importer = subprocess.Popen(
         ["git", "-C", directory, "fast-import", "--quiet", "--depth=50"], stdin=subprocess.PIPE
     )
-    history(Project(options.seed), options.commits, importer.stdin.write)
+    history(options.seed, options.commits, importer.stdin.write)
     importer.stdin.close()
     if importer.wait() != 0:
         raise SystemExit("git fast-import failed")
     git = ["git", "-C", directory]
     subprocess.run([*git, "branch", "-q", "-D", "side"], check=False)
     subprocess.run([*git, "reflog", "expire", "--expire=now", "--all"], check=True)
-    subprocess.run([*git, "repack", "-q", "-a", "-d", "-f", "--depth=50", "--window=10"], check=True)
+    subprocess.run([*git, "repack", "-q", "-a", "-d", "--depth=50", "--window=10"], check=True)
     subprocess.run([*git, "reset", "-q", "--hard"], check=True)
 
 

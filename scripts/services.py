@@ -23,7 +23,12 @@ import urllib.request
 BESIDE = pathlib.Path(sys.executable).parent
 
 
+HERE = pathlib.Path(__file__).resolve().parent
+
+
 def program(name):
+    if name.endswith(".py"):
+        return str(HERE / name)
     beside = BESIDE / name
     return str(beside) if beside.exists() else shutil.which(name)
 
@@ -62,8 +67,9 @@ class Service:
             return None, {}
         port = free_port()
         log = open(directory / f"{self.name}.log", "wb")
+        interpreter = [sys.executable] if path.endswith(".py") else []
         process = subprocess.Popen(
-            [path, *self.arguments(port, directory)],
+            [*interpreter, path, *self.arguments(port, directory)],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=directory, start_new_session=True,
         )
         return process, self.variables(port, directory) | {"ready": f"http://127.0.0.1:{port}{self.ready}"}
@@ -76,6 +82,38 @@ SERVICES = [
         lambda port, _: ["-H", "127.0.0.1", "-p", str(port)],
         lambda port, _: {"MVX_TEST_AWS": f"http://127.0.0.1:{port}"},
         "/moto-api/",
+    ),
+    # Google Cloud: KMS
+    Service(
+        "drongo",
+        lambda port, _: ["server", "--host", "127.0.0.1", "-p", str(port)],
+        lambda port, _: {"MVX_TEST_GCP": f"http://127.0.0.1:{port}"},
+        "/drongo/health",
+    ),
+    # Vault: OpenBao, in memory; the tests make engines, policies and tokens of their own with this one
+    Service(
+        "bao",
+        lambda port, _: [
+            "server", "-dev", "-dev-root-token-id=root", "-dev-no-store-token",
+            f"-dev-listen-address=127.0.0.1:{port}",
+        ],
+        lambda port, _: {"MVX_TEST_VAULT": f"http://127.0.0.1:{port}"},
+        "/v1/sys/health",
+    ),
+    # Azure: Key Vault and a login, our own
+    Service(
+        "azure.py",
+        lambda port, _: [str(port)],
+        lambda port, _: {"MVX_TEST_AZURE": f"http://127.0.0.1:{port}"},
+    ),
+    # TLS before those two, with names that are not theirs
+    Service(
+        "tls_proxy.py",
+        lambda port, directory: [str(port), str(directory)],
+        lambda port, directory: {
+            "MVX_TEST_PROXY": f"http://127.0.0.1:{port}",
+            "MVX_TEST_CA": str(directory / "ca.pem"),
+        },
     ),
 ]
 

@@ -16,7 +16,12 @@ use std::path::{Path, PathBuf};
 use crate::io::IoError;
 
 /// The variables whose text is a private key: no program that mvx starts needs them.
-pub const PRIVATE_KEYS: [&str; 2] = ["MVX_AGE_KEY", "SOPS_AGE_KEY"];
+pub const PRIVATE_KEYS: [&str; 4] = [
+    "MVX_AGE_KEY",
+    "SOPS_AGE_KEY",
+    "MVX_PGP_KEY",
+    "MVX_PGP_PASSPHRASE",
+];
 
 /// Every variable that mvx reads, with what it means.
 pub const VARIABLES: &[(&str, &str)] = &[
@@ -46,6 +51,51 @@ pub const VARIABLES: &[(&str, &str)] = &[
         "kinds of keys in the order in which they are tried, such as `kms,age`",
     ),
     (
+        "VAULT_ADDR",
+        "the Vault or OpenBao server that is given the token; others are asked about first",
+    ),
+    ("BAO_ADDR", "as VAULT_ADDR; a second server"),
+    (
+        "SOPS_HC_VAULT_ALLOWLIST",
+        "more such servers, separated by commas, whole addresses; `none` forbids all, `all` names none",
+    ),
+    (
+        "VAULT_TOKEN",
+        "the token for Vault, else ~/.vault-token holds it",
+    ),
+    (
+        "BAO_TOKEN",
+        "as VAULT_TOKEN; first for the server of BAO_ADDR",
+    ),
+    ("VAULT_NAMESPACE", "the namespace in Vault"),
+    ("BAO_NAMESPACE", "as VAULT_NAMESPACE"),
+    (
+        "VAULT_CACERT",
+        "a file of certificate authorities that are believed beside the system's",
+    ),
+    ("VAULT_CAPATH", "a directory of them"),
+    ("BAO_CACERT", "as VAULT_CACERT"),
+    ("BAO_CAPATH", "as VAULT_CAPATH"),
+    (
+        "VAULT_SKIP_VERIFY",
+        "not honoured: certificates are always checked, and an error says so",
+    ),
+    ("BAO_SKIP_VERIFY", "not honoured either"),
+    (
+        "SOPS_GPG_EXEC",
+        "the gpg that is started; else the one on PATH",
+    ),
+    ("GNUPGHOME", "where gpg keeps its keys; else ~/.gnupg"),
+    (
+        "GPG_TTY",
+        "the terminal on which gpg asks; else the one that mvx runs on",
+    ),
+    (
+        "MVX_PGP_KEY",
+        "a private PGP key with armour, for CI: gpg's own keys stay untouched",
+    ),
+    ("MVX_PGP_PASSPHRASE", "the passphrase of MVX_PGP_KEY"),
+    (
         "HTTPS_PROXY",
         "the proxy for https addresses; also as https_proxy",
     ),
@@ -61,10 +111,119 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ),
     ("no_proxy", "as NO_PROXY"),
     (
+        "AWS_ACCESS_KEY_ID",
+        "a key for AWS, with AWS_SECRET_ACCESS_KEY",
+    ),
+    ("AWS_SECRET_ACCESS_KEY", "its secret half"),
+    ("AWS_SESSION_TOKEN", "what belongs to a key for a while"),
+    ("AWS_PROFILE", "the profile of the AWS configuration"),
+    (
+        "AWS_REGION",
+        "the region of single sign-on and roles; a key's own region is in its ARN",
+    ),
+    (
+        "AWS_CONFIG_FILE",
+        "the AWS configuration; else ~/.aws/config",
+    ),
+    (
+        "AWS_SHARED_CREDENTIALS_FILE",
+        "the AWS credentials; else ~/.aws/credentials",
+    ),
+    (
+        "AWS_WEB_IDENTITY_TOKEN_FILE",
+        "a token that AWS_ROLE_ARN is assumed with, in CI and in pods",
+    ),
+    ("AWS_ROLE_ARN", "the role that is assumed with it"),
+    (
+        "AWS_ROLE_SESSION_NAME",
+        "the name of that session; else mvx@HOST",
+    ),
+    (
+        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+        "where a container gets its credentials; set by ECS",
+    ),
+    ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "the same; set by EKS"),
+    (
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+        "what a container shows there",
+    ),
+    ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "a file with it"),
+    (
+        "AWS_EC2_METADATA_DISABLED",
+        "`true`: the machine itself is not asked for credentials",
+    ),
+    (
+        "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+        "where the machine is asked for credentials",
+    ),
+    (
+        "AWS_ENDPOINT_URL",
+        "where AWS is asked, in place of its own addresses",
+    ),
+    ("AWS_ENDPOINT_URL_KMS", "the same for KMS alone"),
+    (
+        "AWS_ENDPOINT_URL_STS",
+        "the same for STS alone, where roles are assumed",
+    ),
+    (
         "SSL_CERT_FILE",
         "the certificate authorities that are believed, in place of the system's",
     ),
     ("SSL_CERT_DIR", "a directory of them"),
+    (
+        "AZURE_TENANT_ID",
+        "the tenant in which mvx logs in to Azure, as AZURE_CLIENT_ID",
+    ),
+    (
+        "AZURE_CLIENT_ID",
+        "the application, or the managed identity where there are several",
+    ),
+    ("AZURE_CLIENT_SECRET", "the application's secret"),
+    (
+        "AZURE_FEDERATED_TOKEN_FILE",
+        "a token of another issuer in place of the secret: workload identity",
+    ),
+    (
+        "AZURE_CLIENT_CERTIFICATE_PATH",
+        "not supported: mvx says so where nothing else is set",
+    ),
+    (
+        "AZURE_AUTHORITY_HOST",
+        "another one of Azure's own login hosts",
+    ),
+    (
+        "IDENTITY_ENDPOINT",
+        "where App Service, Functions and Container Apps give their managed identity's tokens",
+    ),
+    ("IDENTITY_HEADER", "what is shown there"),
+    (
+        "GOOGLE_CREDENTIALS",
+        "credentials for Google Cloud: their JSON, or a file of it",
+    ),
+    (
+        "GOOGLE_OAUTH_ACCESS_TOKEN",
+        "an access token in their place",
+    ),
+    (
+        "GOOGLE_APPLICATION_CREDENTIALS",
+        "a file of them; else gcloud's own, else the machine's service account",
+    ),
+    (
+        "GOOGLE_CLOUD_QUOTA_PROJECT",
+        "the project that is charged for what a user does",
+    ),
+    (
+        "CLOUDSDK_CONFIG",
+        "the directory of gcloud's own credentials",
+    ),
+    (
+        "GCE_METADATA_HOST",
+        "the host of the metadata service, in place of Google's own",
+    ),
+    (
+        "SOPS_GCP_KMS_ENDPOINT",
+        "where Cloud KMS is asked, in place of Google's own address",
+    ),
     ("SOPS_EDITOR", "the editor of `mvx edit`"),
     ("VISUAL", "the editor where SOPS_EDITOR is not set"),
     ("EDITOR", "the editor where neither of these is set"),

@@ -1,7 +1,7 @@
 //! Requests over HTTP, one at a time: no redirects, no retries, no runtime.
 //!
 //! Certificates are checked against the system's own authorities, or those of `SSL_CERT_FILE` and
-//! `SSL_CERT_DIR`, as Go's programs do. `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` are honoured;
+//! `SSL_CERT_DIR`, as Go's programs do, and those of `VAULT_CACERT` beside them. `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` are honoured;
 //! requests to this machine never take a proxy. Nothing here logs, and no error holds a header, a
 //! body, or more of a URL than its host.
 
@@ -215,7 +215,7 @@ pub struct Client {
 impl Client {
     /// Reads the certificate authorities and the proxies' addresses, and connects to nothing.
     pub fn new(environment: &Environment) -> Result<Self, HttpError> {
-        let (roots, no_tls) = match authorities() {
+        let (roots, no_tls) = match authorities(environment) {
             Ok(roots) => (roots, None),
             Err(error) => (RootCerts::new_with_certs(&[]), Some(error)),
         };
@@ -323,9 +323,18 @@ pub fn is_this_machine(host: &str) -> bool {
             .is_ok_and(|address| address.is_loopback())
 }
 
-/// The authorities whose certificates are believed.
-fn authorities() -> Result<RootCerts, HttpError> {
-    let found = rustls_native_certs::load_native_certs();
+/// The authorities whose certificates are believed: the system's, and those of Vault's variables,
+/// which its own programs read.
+fn authorities(environment: &Environment) -> Result<RootCerts, HttpError> {
+    let mut found = rustls_native_certs::load_native_certs();
+    let first =
+        |names: [&'static str; 2]| names.into_iter().find_map(|name| environment.path(name));
+    let file = first(["VAULT_CACERT", "BAO_CACERT"]);
+    let directory = first(["VAULT_CAPATH", "BAO_CAPATH"]);
+    if file.is_some() || directory.is_some() {
+        let more = rustls_native_certs::load_certs_from_paths(file, directory);
+        found.certs.extend(more.certs);
+    }
     if found.certs.is_empty() {
         let why = found.errors.first().map_or_else(
             || "this system has none; SSL_CERT_FILE names a file of them".to_owned(),

@@ -28,6 +28,7 @@ mod stale;
 pub mod stamps;
 pub mod start;
 pub mod stdio;
+pub mod sweep;
 pub mod syslog;
 pub mod terminal;
 pub mod walk;

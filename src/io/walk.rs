@@ -77,7 +77,8 @@ fn walk(directory: &Path, ignored: Ignored) -> Walk {
         .build()
 }
 
-fn unreadable(directory: &Path, error: ignore::Error) -> IoError {
+/// Why something could not be walked.
+pub(super) fn unreadable(directory: &Path, error: ignore::Error) -> IoError {
     let path = path_of(&error).unwrap_or(directory).to_owned();
     let source = error
         .into_io_error()
@@ -85,7 +86,8 @@ fn unreadable(directory: &Path, error: ignore::Error) -> IoError {
     IoError::read(path, source)
 }
 
-fn path_of(error: &ignore::Error) -> Option<&Path> {
+/// What an error is about.
+pub(super) fn path_of(error: &ignore::Error) -> Option<&Path> {
     match error {
         ignore::Error::WithPath { path, .. } => Some(path),
         ignore::Error::WithDepth { err, .. } | ignore::Error::WithLineNumber { err, .. } => {

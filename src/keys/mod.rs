@@ -7,16 +7,24 @@
 //! [`machine::Machine`], everything it asks of a person through [`prompt::Prompt`].
 
 pub mod age;
+pub mod aws_kms;
+pub mod azure_kv;
+mod bearer;
 pub mod believed;
 pub mod diagnose;
+pub mod gcp_kms;
 pub mod keyring;
 pub mod machine;
+mod once;
 pub mod open;
+pub mod pgp;
 pub mod prompt;
 mod race;
 pub mod remote;
 pub mod shamir;
+pub mod signing;
 pub mod system;
+pub mod vault;
 
 #[cfg(test)]
 pub(crate) mod contract;

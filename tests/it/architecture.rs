@@ -62,10 +62,15 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("ignore", &["io", "rules", "scan"]),
     ("qrcodegen", &["app"]),
     ("regex_automata", &["scan"]),
+    ("reqsign_aws_v4", &["keys"]),
+    ("reqsign_core", &["keys"]),
+    ("reqsign_google", &["keys"]),
     ("rpassword", &["io"]),
     ("rustix", &["io"]),
+    ("rustls", &["io"]),
     ("signal_hook", &["io"]),
     ("tempfile", &["io"]),
+    ("ureq", &["io"]),
 ];
 
 /// Lines a file may have, tests included.

@@ -150,20 +150,16 @@ impl<'a> Descent<'a> {
     }
 
     fn make_root(&mut self, node: &Node) -> Result<(Type, Vec<u8>), Problem> {
-        match node.shape {
-            Shape::Known(kind) => {
-                let mut bytes = self.pool.pop().unwrap_or_default();
-                self.inflate(node, &mut bytes)?;
-                Ok((kind, bytes))
-            }
-            _ => {
-                let pack = self.forest.pack;
-                let object = self
-                    .store
-                    .read_packed(pack, node.offset, &mut self.reader)?;
-                Ok((object.0, object.1.to_vec()))
-            }
+        if let Shape::Known(kind) = node.shape {
+            let mut bytes = self.pool.pop().unwrap_or_default();
+            self.inflate(node, &mut bytes)?;
+            return Ok((kind, bytes));
         }
+        let pack = self.forest.pack;
+        let object = self
+            .store
+            .read_packed(pack, node.offset, &mut self.reader)?;
+        Ok((object.0, object.1.to_vec()))
     }
 
     fn make_delta(&mut self, node: &Node, base: &[u8], bytes: &mut Vec<u8>) -> Result<(), Problem> {

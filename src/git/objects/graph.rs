@@ -166,13 +166,15 @@ struct Gatherer<'a> {
 impl History<'_> {
     /// Reads all commits and trees.
     pub(super) fn graph(&self, wanted: &HashSet<Id>) -> Graph {
-        let (loose_trees, ids) = self.tree_ids();
+        let ids = self.tree_ids();
+        let count = ids.len();
         let gatherer = Gatherer {
             history: self,
             trees: Table::of(&ids, self.objects.place.hash.len_in_bytes()),
             wanted,
             may_be_wanted: first_bytes(wanted),
         };
+        drop(ids);
         let parts: Mutex<Vec<Part>> = Mutex::new(Vec::new());
         let take = || {
             parts
@@ -212,7 +214,7 @@ impl History<'_> {
         }
         walked.add(
             self.objects
-                .on_all_cores(&loose_trees, |id, reader, walked| {
+                .on_all_cores(&self.loose, |id, reader, walked| {
                     match self.objects.store.read(id, reader) {
                         Ok((kind, bytes)) => {
                             let mut part = take();
@@ -224,11 +226,11 @@ impl History<'_> {
                 }),
         );
         let parts = parts.into_inner().unwrap_or_default();
-        join(parts, ids.len(), &gatherer.trees, walked)
+        join(parts, count, &gatherer.trees, walked)
     }
 
-    /// The objects with a file of their own that may be trees or commits, and the ids of all trees.
-    fn tree_ids(&self) -> (Vec<Id>, Vec<Id>) {
+    /// The ids of all trees, and of objects that may be trees.
+    fn tree_ids(&self) -> Vec<Id> {
         let mut ids = Vec::new();
         for (forest, repeated) in self.forests.iter().zip(&self.repeated) {
             let Some(pack) = self.objects.store.packs.get(forest.pack) else {
@@ -243,7 +245,7 @@ impl History<'_> {
         }
         // what they are is known when they are read
         ids.extend_from_slice(&self.loose);
-        (self.loose.clone(), ids)
+        ids
     }
 }
 

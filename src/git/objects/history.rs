@@ -41,12 +41,11 @@ impl Objects {
         let mut walked = Walked::default();
         let mut forests = Vec::new();
         for (number, pack) in self.store.packs.iter().enumerate() {
-            match Forest::grow(number, pack) {
-                Ok(forest) => forests.push(forest),
-                Err(_) => {
-                    let problem = Problem::Corrupt("a pack that cannot be read");
-                    walked.problem(None, Some(&pack.path), problem);
-                }
+            if let Ok(forest) = Forest::grow(number, pack) {
+                forests.push(forest);
+            } else {
+                let problem = Problem::Corrupt("a pack that cannot be read");
+                walked.problem(None, Some(&pack.path), problem);
             }
         }
         let mut history = History {
@@ -166,33 +165,58 @@ impl History<'_> {
 
     /// Hands out, whole, the blobs that are stored as deltas of these, directly or not: all others
     /// in which what was found in these may stand too. Older versions are among them, mostly, and so
-    /// are those that can be reached if these cannot. Each comes once.
+    /// are those that can be reached if these cannot. Each comes once; so do these, if packed.
     pub fn carriers(&self, ids: &HashSet<Id>, visit: impl Fn(&Piece<'_>) + Sync) -> Walked {
         let mut walked = Walked::default();
-        for forest in &self.forests {
+        let ids = self.with_deltas(ids);
+        for (forest, repeated) in self.forests.iter().zip(&self.repeated) {
             let Some(pack) = self.objects.store.packs.get(forest.pack) else {
                 continue;
             };
-            let is_one = |at: u32| {
-                let id = forest.node(at).and_then(|node| id_at(pack, node.position));
-                id.is_some_and(|id| ids.contains(&id))
-            };
-            let below = below(forest, is_one);
-            let is_wanted = |at: u32| below.get(at as usize).copied().unwrap_or(false);
-            if !below.contains(&true) {
+            let is_wanted: Vec<bool> = forest
+                .nodes
+                .iter()
+                .map(|node| {
+                    let id = id_at(pack, node.position);
+                    id.is_some_and(|id| ids.contains(&id)) && !repeated.contains(&node.position)
+                })
+                .collect();
+            if !is_wanted.contains(&true) {
                 continue;
             }
+            let is_wanted = |at: u32| is_wanted.get(at as usize).copied().unwrap_or(false);
             let is_needed = needed(forest, |at, _| is_wanted(at));
             walked.add(self.descend(forest, &is_needed, false, &|made, walked| {
-                if let Some(id) = id_at(pack, made.node.position)
-                    && is_wanted(made.at)
+                if is_wanted(made.at)
                     && made.kind == Type::Blob
+                    && let Some(id) = id_at(pack, made.node.position)
                 {
                     hand_out(id, made.kind, made.bytes, None, walked, &visit);
                 }
             }));
         }
         walked
+    }
+
+    /// These objects and all that are stored as deltas of them, in whatever pack.
+    pub(super) fn with_deltas(&self, ids: &HashSet<Id>) -> HashSet<Id> {
+        let mut all = ids.clone();
+        loop {
+            let before = all.len();
+            for forest in &self.forests {
+                let Some(pack) = self.objects.store.packs.get(forest.pack) else {
+                    continue;
+                };
+                let id = |at: u32| forest.node(at).and_then(|node| id_at(pack, node.position));
+                let below = below(forest, |at| id(at).is_some_and(|id| all.contains(&id)));
+                let found = (0..).zip(below).filter(|(_, is_below)| *is_below);
+                all.extend(found.filter_map(|(at, _)| id(at)));
+            }
+            // one pack may have as a base what is a delta in another
+            if self.forests.len() < 2 || all.len() == before {
+                return all;
+            }
+        }
     }
 
     fn scan(
@@ -212,10 +236,10 @@ impl History<'_> {
             if node.shape == Shape::Known(Type::Tree) || repeated.contains(&node.position) {
                 continue;
             }
-            let id = id_at(pack, node.position);
+            let id = || id_at(pack, node.position);
             if node.shape == Shape::Broken {
-                broken.problem(id, None, Problem::Corrupt("a delta without a base"));
-            } else if !scanned.is_empty() && id.is_some_and(|id| scanned.has(&id)) {
+                broken.problem(id(), None, Problem::Corrupt("a delta without a base"));
+            } else if !scanned.is_empty() && id().is_some_and(|id| scanned.has(&id)) {
                 known += 1;
             } else {
                 *wanted = true;
@@ -224,8 +248,8 @@ impl History<'_> {
         let is_wanted = |at: u32| is_wanted.get(at as usize).copied().unwrap_or(false);
         let is_needed = needed(forest, |at, _| is_wanted(at));
         let mut walked = self.descend(forest, &is_needed, true, &|made, walked| {
-            if let Some(id) = id_at(pack, made.node.position)
-                && is_wanted(made.at)
+            if is_wanted(made.at)
+                && let Some(id) = id_at(pack, made.node.position)
             {
                 hand_out(id, made.kind, made.bytes, made.new, walked, visit);
             }
@@ -288,7 +312,7 @@ impl History<'_> {
 }
 
 /// Which entries are one of these or hang on one.
-pub(super) fn below(forest: &Forest, is_one: impl Fn(u32) -> bool) -> Vec<bool> {
+fn below(forest: &Forest, is_one: impl Fn(u32) -> bool) -> Vec<bool> {
     let mut below = vec![false; forest.nodes.len()];
     let mut open: Vec<u32> = (0..NONE)
         .zip(&forest.nodes)

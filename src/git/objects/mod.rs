@@ -15,6 +15,8 @@ mod forest;
 mod graph;
 mod hand_out;
 mod history;
+#[cfg(test)]
+mod hostile;
 mod id;
 mod index;
 mod parts;

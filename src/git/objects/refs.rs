@@ -19,18 +19,18 @@ const IN_PROGRESS: [&str; 5] = [
 ];
 
 /// Every ref with what it points to, sorted by name: branches, tags, remotes, notes, the stash and
-/// all else below `refs/`; the `HEAD`s of all work trees, and what is in progress.
+/// all else below `refs/`; the `HEAD`s of all work trees, their own refs, and what is in progress.
 pub(super) fn all(place: &Place) -> Result<BTreeMap<String, Id>, ObjectsError> {
     let mut found = packed(place)?;
-    loose(&place.common, &mut found)?;
+    loose(&place.common, "", &mut found)?;
     if place.git != place.common {
-        loose(&place.git, &mut found)?;
+        loose(&place.git, "", &mut found)?;
     }
     heads(place, &place.git, "", &mut found)?;
     for tree in disk::list(&place.common.join("worktrees"))? {
         let prefix = format!("worktrees/{}/", tree.name);
         heads(place, &tree.path, &prefix, &mut found)?;
-        loose(&tree.path, &mut found)?;
+        loose(&tree.path, &prefix, &mut found)?;
     }
     if place.git != place.common {
         heads(place, &place.common, "main-worktree/", &mut found)?;
@@ -103,9 +103,13 @@ fn line_of_packed(line: &[u8]) -> Option<(String, Id)> {
     Some((name.trim_end().to_owned(), id))
 }
 
-/// The refs below a git directory that have a file each.
-fn loose(directory: &Path, found: &mut BTreeMap<String, Id>) -> Result<(), ObjectsError> {
-    let mut open = vec![(directory.join("refs"), "refs".to_owned())];
+/// The refs below a git directory that have a file each, with this before their names.
+fn loose(
+    directory: &Path,
+    prefix: &str,
+    found: &mut BTreeMap<String, Id>,
+) -> Result<(), ObjectsError> {
+    let mut open = vec![(directory.join("refs"), format!("{prefix}refs"))];
     while let Some((directory, prefix)) = open.pop() {
         for entry in disk::list(&directory)? {
             let name = format!("{prefix}/{}", entry.name);

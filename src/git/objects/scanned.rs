@@ -4,12 +4,12 @@
 //! have to make about 2^76 blobs.
 
 use std::collections::HashSet;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
 use super::forest::{Shape, id_at};
-use super::history::below;
 use super::store::Type;
 use super::{History, Id, Objects, disk};
 use crate::io::IoError;
@@ -91,11 +91,11 @@ impl Objects {
     pub fn scanned_path(&self, state_directory: &Path) -> PathBuf {
         let common = disk::canonical(&self.place.common);
         let digest = Sha256::digest(common.as_os_str().as_encoded_bytes());
-        let name: String = digest
-            .iter()
-            .take(16)
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let mut name = String::new();
+        for byte in digest.iter().take(16) {
+            // writing into a text cannot fail
+            let _written = write!(name, "{byte:02x}");
+        }
         state_directory.join("scan").join(name)
     }
 }
@@ -112,25 +112,9 @@ impl History<'_> {
         }
         let mut unsure: HashSet<Id> = with_findings.clone();
         unsure.extend(walked.problems.iter().filter_map(|(id, _, _)| *id));
-        let mut tainted: HashSet<Id> = HashSet::new();
-        for forest in &self.forests {
-            let Some(pack) = self.objects.store.packs.get(forest.pack) else {
-                continue;
-            };
-            let id = |at: u32| {
-                let node = forest.node(at)?;
-                id_at(pack, node.position)
-            };
-            let below = below(forest, |at| id(at).is_some_and(|id| unsure.contains(&id)));
-            for (at, is_below) in (0..).zip(&below) {
-                if *is_below {
-                    tainted.extend(id(at));
-                }
-            }
-        }
+        let unsure = self.with_deltas(&unsure);
         let mut keep = |id: Id| {
-            if !tainted.contains(&id)
-                && !unsure.contains(&id)
+            if !unsure.contains(&id)
                 && let Some(prefix) = id.as_bytes().first_chunk::<KEPT>()
             {
                 prefixes.push(*prefix);

@@ -1,6 +1,7 @@
 //! What the next commit would bring.
 
 use std::ops::Range;
+use std::path::PathBuf;
 
 use super::hand_out::{Wanted, path_of};
 use super::index::{self, CachedTree, Entry};
@@ -31,6 +32,17 @@ impl Objects {
     ) -> Result<Walked, ObjectsError> {
         let id = self.revision(revision)?;
         self.against(Some(id), &visit)
+    }
+
+    /// The paths of all files in the index, from the root: what is tracked, although an ignore rule
+    /// may name it.
+    pub fn tracked(&self) -> Result<Vec<PathBuf>, ObjectsError> {
+        let index = index::read(&self.place)?;
+        let entries = index.entries.iter();
+        let files = entries.filter(|entry| Mode::of(entry.mode) == Mode::Blob);
+        let mut paths: Vec<PathBuf> = files.map(|entry| path_of(&entry.path)).collect();
+        paths.dedup();
+        Ok(paths)
     }
 
     fn against(

@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use super::super::testing::{Collector, Repo, texts};
+use super::super::testing::{Collector, Repo, empty_directory, texts};
 use super::super::{Problem, Walked};
 use crate::git::objects::{Objects, ObjectsError};
 use crate::io::env::Environment;
@@ -296,7 +296,7 @@ fn the_variables_of_hooks_are_followed() {
     let objects = repo.objects_in(&repo.at(""), &[("GIT_INDEX_FILE", "its-index")]);
     assert_eq!(staged_in(&objects).0, texts(&[("a.txt", "this")]));
     // from elsewhere
-    let outside = tempfile::tempdir().unwrap();
+    let outside = empty_directory();
     let git_dir = repo.at(".git").display().to_string();
     let root = repo.at("").display().to_string();
     let objects = repo.objects_in(
@@ -391,8 +391,20 @@ fn against_another_commit_all_since_it_is_handed_out() {
 }
 
 #[test]
+fn what_is_tracked_is_known_although_it_is_ignored() {
+    let repo = Repo::new();
+    repo.write(".gitignore", "*.env");
+    repo.stage("tracked.env", "1");
+    repo.write("other.env", "2");
+    repo.write("later", "3");
+    repo.git(&["add", "-N", "later"]);
+    let tracked = repo.objects().tracked().unwrap();
+    assert_eq!(tracked, [Path::new("later"), Path::new("tracked.env")]);
+}
+
+#[test]
 fn where_there_is_no_repository_is_an_error() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = empty_directory();
     let open = |directory: &Path| Objects::open(directory, &Environment::of([("HOME", "/")]), 1);
     assert!(matches!(
         open(directory.path()),

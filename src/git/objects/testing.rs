@@ -1,6 +1,8 @@
 //! Repositories that the real git makes, for tests.
 
+use std::fmt::Write as _;
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
@@ -99,6 +101,33 @@ impl Repo {
         self.git(&["rev-parse", "HEAD"])
     }
 
+    /// Makes commits on the branch `main`, each with these files changed, a minute apart.
+    pub(crate) fn import(&self, commits: &[&[(&str, &str)]]) {
+        let mut stream = String::new();
+        for (minute, files) in commits.iter().enumerate() {
+            let time = 1_000_000_000 + minute * 60;
+            write!(
+                stream,
+                "commit refs/heads/main\ncommitter Ana <ana@example.com> {time} +0000\ndata 1\n{}\n",
+                minute % 10
+            )
+            .unwrap();
+            for (path, text) in *files {
+                write!(stream, "M 644 inline {path}\ndata {}\n{text}\n", text.len()).unwrap();
+            }
+        }
+        let mut command = self.command(&self.at, &["fast-import", "--quiet"]);
+        let mut import = command.stdin(Stdio::piped()).spawn().unwrap();
+        import
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(stream.as_bytes())
+            .unwrap();
+        assert!(import.wait().unwrap().success());
+        self.git(&["-c", "transfer.unpackLimit=100000", "reset", "-q", "--hard"]);
+    }
+
     /// Writes, stages and commits one file.
     pub(crate) fn commit(&self, minute: u64, path: &str, content: impl AsRef<[u8]>) -> String {
         self.stage(path, content);
@@ -136,6 +165,11 @@ impl Repo {
         files.sort();
         files
     }
+}
+
+/// A directory with nothing in it.
+pub(crate) fn empty_directory() -> tempfile::TempDir {
+    tempfile::tempdir().unwrap()
 }
 
 /// A piece as tests compare it: path, text, bases.

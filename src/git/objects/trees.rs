@@ -12,6 +12,10 @@ const TAG_DEPTH: usize = 16;
 /// How deep directories may be nested; git's own limit is 2048 or 4096.
 const DEEPEST: usize = 4096;
 
+/// How many entries of trees are looked at for one comparison. A few trees can make up more paths
+/// than there are atoms; git's largest known repositories have a tenth of this.
+const MOST_ENTRIES: usize = if cfg!(test) { 20_000 } else { 5_000_000 };
+
 /// A blob that is new at its path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct New {
@@ -101,6 +105,7 @@ impl Store {
         found: &mut Difference,
     ) {
         let mut open = vec![(tree, before.to_vec(), path.to_vec(), 0)];
+        let mut entries = 0;
         while let Some((tree, before, path, depth)) = open.pop() {
             if before.contains(&tree) {
                 continue;
@@ -122,6 +127,12 @@ impl Store {
                 .iter()
                 .filter_map(|tree| self.names(tree, reader).ok())
                 .collect();
+            entries += now.len();
+            if entries > MOST_ENTRIES {
+                let problem = Problem::Corrupt("more paths than can be looked at");
+                found.problems.push((tree, path, problem));
+                return;
+            }
             let mut names: Vec<_> = now.iter().collect();
             names.sort_unstable_by_key(|(name, _)| *name);
             for (name, &(mode, id)) in names {
