@@ -74,7 +74,10 @@ fn commands_that_succeed() {
         let scans = "for f in text json sarif csv junit github gitlab; do mvx scan --no-ignore --fail-on low --format $f; done; true";
         run(scans, Nothing);
         run("mvx scan --stdin < new; mvx scan rules list", Nothing);
-        run("mvx scan baseline create --force; rm -f .mvx-baseline", Nothing);
+        run(
+            "mvx scan baseline create --force; rm -f .mvx-baseline",
+            Nothing,
+        );
         run("mvx git install && mvx git uninstall", Nothing);
         run("mvx git hook pre-commit; true", Nothing);
         run(

@@ -148,7 +148,8 @@ impl App<'_> {
         if let Some(secrets) = &secrets {
             findings.retain(|finding| {
                 let is_in_it = finding.place.path.as_deref() == Some(Path::new(SECRETS_BASELINE));
-                let is_hash = |(_, hash): (&str, &str)| hash.as_bytes() == finding.secret.as_bytes();
+                let is_hash =
+                    |(_, hash): (&str, &str)| hash.as_bytes() == finding.secret.as_bytes();
                 !(is_in_it && secrets.entries().any(is_hash))
             });
         }
