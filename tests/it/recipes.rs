@@ -552,6 +552,36 @@ fn direnv() {
     project.was_deployed();
 }
 
+#[test]
+fn scanning() {
+    let pages = blocks("scan.md");
+    let [(_, github), (_, gitlab)] = pages.as_slice() else {
+        panic!("{pages:?}");
+    };
+    let project = Project::whole();
+    crate::scan::run(&project.repo, "git config user.name A; git config user.email a@b");
+    project.repo.commit();
+    let leak = format!("token = \"{}\"\n", crate::scan::token(1));
+    project.repo.write("a.py", leak);
+    project.repo.commit();
+    let ids = project.repo.shell("git rev-parse HEAD~1 HEAD");
+    let ids: Vec<&str> = ids.stdout().lines().collect();
+    let github = yaml(github)["jobs"]["scan"]["steps"][1]["run"].clone();
+    let gitlab = yaml(gitlab)["secret_detection"]["script"][0].clone();
+    for (script, names) in [
+        (github, ["BASE", "HEAD"]),
+        (gitlab, ["CI_MERGE_REQUEST_DIFF_BASE_SHA", "CI_COMMIT_SHA"]),
+    ] {
+        let environment = names.iter().zip(&ids);
+        let environment = environment.map(|(name, id)| ((*name).into(), (*id).into()));
+        let outcome = project.bash(script.as_str().unwrap(), &environment.collect());
+        assert_eq!(outcome.code(), Some(1), "{outcome}");
+        let written = fs::read_to_string(project.path("gl-secret-detection-report.json"));
+        let said = outcome.stdout().to_owned() + &written.unwrap_or_default();
+        assert!(said.contains("a.py") && !said.contains(&crate::scan::token(1)), "{said}");
+    }
+}
+
 /// A page that nothing runs would go stale.
 #[test]
 fn every_page_is_run() {
