@@ -18,6 +18,12 @@ const REMEMBERED: usize = 24 << 20;
 /// The largest base that is remembered.
 const LARGEST_REMEMBERED: usize = 1 << 20;
 
+/// The largest base that is remembered although only what is made of it was wanted.
+const LARGEST_PART: usize = 16 << 10;
+
+/// The number of a pack, and an offset in it.
+type Place = (usize, u64);
+
 /// What an object is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Type {
@@ -73,7 +79,9 @@ pub(super) struct Reader {
     pub(super) limit: u64,
     inflate: Inflate,
     scratch: Vec<u8>,
-    lately: HashMap<(usize, u64), Object>,
+    held: Vec<u8>,
+    out: Vec<u8>,
+    lately: HashMap<Place, Object>,
     lately_bytes: usize,
     last_pack: usize,
 }
@@ -85,15 +93,24 @@ impl Reader {
             limit,
             inflate: Inflate::default(),
             scratch: Vec::new(),
+            held: Vec::new(),
+            out: Vec::new(),
             lately: HashMap::new(),
             lately_bytes: 0,
             last_pack: 0,
         }
     }
 
-    fn remember(&mut self, key: (usize, u64), object: &Object) {
+    /// Remembers what was made on the way to what is wanted, if it is small.
+    fn remember_part(&mut self, at: Place, wanted: Place, kind: Type, bytes: &[u8]) {
+        if at != wanted && bytes.len() <= LARGEST_PART {
+            self.remember(at, &(kind, bytes.into()));
+        }
+    }
+
+    fn remember(&mut self, key: Place, object: &Object) {
         let length = object.1.len();
-        if length > LARGEST_REMEMBERED {
+        if length > LARGEST_REMEMBERED || self.lately.contains_key(&key) {
             return;
         }
         if self.lately_bytes + length > REMEMBERED {
@@ -202,11 +219,16 @@ impl Store {
         offset: u64,
         reader: &mut Reader,
     ) -> Result<Object, Problem> {
+        let wanted = (number, offset);
         let mut chain = Vec::new();
-        let mut at = (number, offset);
-        let mut object = loop {
-            if let Some(object) = reader.lately.get(&at) {
-                break object.clone();
+        let mut at = wanted;
+        // what the next delta is applied to: one that is shared, or else what these bytes are
+        let mut shared = None;
+        let mut held = std::mem::take(&mut reader.held);
+        let kind = loop {
+            if let Some((kind, bytes)) = reader.lately.get(&at) {
+                shared = Some(bytes.clone());
+                break *kind;
             }
             if chain.len() == LONGEST_CHAIN {
                 return Err(Problem::Corrupt("a chain of deltas without an end"));
@@ -228,35 +250,41 @@ impl Store {
                     Some(Found::Loose(bytes)) => {
                         chain.push((at, entry));
                         let (kind, bytes) = inflate_loose(&bytes, reader)?;
-                        break (kind, bytes.into());
+                        shared = Some(bytes.into());
+                        break kind;
                     }
                     None => return Err(Problem::Missing),
                 },
                 header => {
-                    let bytes = inflate(data, &entry, reader, &mut Vec::new())?;
-                    let object = (type_of(header)?, bytes.into());
-                    reader.remember(at, &object);
-                    break object;
+                    let kind = type_of(header)?;
+                    reader.inflate_entry(data, &entry, &mut held)?;
+                    reader.remember_part(at, wanted, kind, &held);
+                    break kind;
                 }
             };
             chain.push((at, entry));
             at = base;
         };
+        let mut out = std::mem::take(&mut reader.out);
         while let Some((at, entry)) = chain.pop() {
-            let data = self.data(at.0)?;
-            let mut scratch = std::mem::take(&mut reader.scratch);
-            let inflated = inflate(data, &entry, reader, &mut scratch);
-            let applied = inflated.and_then(|bytes| {
-                let delta = delta::parse(&bytes)?;
-                reader.check(delta.result)?;
-                let mut out = Vec::new();
-                delta.apply(&object.1, &mut out)?;
-                reader.scratch = bytes;
-                Ok(out)
-            })?;
-            object.1 = applied.into();
-            reader.remember(at, &object);
+            let mut bytes = std::mem::take(&mut reader.scratch);
+            reader.inflate_entry(self.data(at.0)?, &entry, &mut bytes)?;
+            let delta = delta::parse(&bytes)?;
+            reader.check(delta.result)?;
+            delta.apply(shared.as_deref().unwrap_or(&held), &mut out)?;
+            reader.scratch = bytes;
+            shared = None;
+            std::mem::swap(&mut held, &mut out);
+            reader.remember_part(at, wanted, kind, &held);
         }
+        let object = match shared {
+            Some(bytes) => (kind, bytes),
+            None => (kind, Arc::from(held.as_slice())),
+        };
+        if held.capacity() + out.capacity() <= REMEMBERED {
+            (reader.held, reader.out) = (held, out);
+        }
+        reader.remember(wanted, &object);
         Ok(object)
     }
 
@@ -320,18 +348,6 @@ impl Reader {
             Err(BROKEN)
         }
     }
-}
-
-/// Inflates a pack's entry: an object, or a delta. Takes and gives a buffer.
-fn inflate(
-    data: &gix_pack::data::File,
-    entry: &gix_pack::data::Entry,
-    reader: &mut Reader,
-    buffer: &mut Vec<u8>,
-) -> Result<Vec<u8>, Problem> {
-    let mut out = std::mem::take(buffer);
-    reader.inflate_entry(data, entry, &mut out)?;
-    Ok(out)
 }
 
 /// The type of an entry that is no delta.
