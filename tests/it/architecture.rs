@@ -43,7 +43,6 @@ const CAPABILITIES: &[&str] = &["git", "import", "keys", "ledger", "render", "ru
 const LIBRARIES: &[(&str, &[&str])] = &[
     ("age", &["keys"]),
     ("aes_gcm", &["sops"]),
-    ("aho_corasick", &["scan"]),
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
     ("clap_mangen", &["cli"]),
