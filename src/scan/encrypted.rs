@@ -200,7 +200,7 @@ fn armour(text: &[u8], begin: &[u8], end: &[u8]) -> Option<usize> {
     }
 }
 
-/// `vault:v1:…` of the transit engine of Vault and OpenBao.
+/// `vault:v1:…` of Vault's transit engine.
 fn vault(text: &[u8]) -> Option<usize> {
     let rest = text.strip_prefix(b"vault:v")?;
     let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();

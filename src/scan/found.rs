@@ -199,8 +199,6 @@ pub enum Limit {
     Findings,
     /// What is encoded in it is more than a small multiple of its size.
     Decoding,
-    /// The rules have more literals than an automaton holds.
-    Literals,
     /// The regex of this rule is too large to be compiled.
     Rule(RuleNumber),
 }

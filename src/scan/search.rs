@@ -136,14 +136,11 @@ impl<'s> Search<'s> {
         let first = self.candidates.len();
         for area in areas {
             self.scratch.work_mut().literals += (area.end - area.start) as u64;
-            let complete = scanner.literals.find(text, area.clone(), |uses, span| {
+            scanner.literals.find(text, area.clone(), |uses, span| {
                 for purpose in uses {
                     self.note(text, *purpose, &span);
                 }
             });
-            if !complete {
-                self.incomplete = Some(Limit::Literals);
-            }
         }
         while let Some(rule) = self.scratch.open.pop() {
             self.close(rule);
@@ -185,10 +182,10 @@ impl<'s> Search<'s> {
                 }
                 // what stands in clear beside it was found before
                 let touches = is_touched(&found.context, &decoded);
-                let decoder = spliced
+                let encoding = spliced
                     .decoder(&found.span)
                     .or(spliced.decoder(&found.context));
-                found.decoded_by.splice(0..0, decoder);
+                found.decoded_by.splice(0..0, encoding);
                 found.span = spliced.source(&found.span);
                 found.context = spliced.source(&found.context);
                 touches

@@ -44,7 +44,6 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("age", &["keys"]),
     ("aes_gcm", &["sops"]),
     ("argon2", &["scan"]),
-    ("aho_corasick", &["scan"]),
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
     ("clap_mangen", &["cli"]),

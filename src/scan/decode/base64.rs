@@ -17,15 +17,13 @@ const HEAD: usize = 12;
 /// What each character stands for; 64 for those that stand for nothing.
 const VALUES: [u8; 256] = values();
 
+#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
 const fn values() -> [u8; 256] {
     let mut values = [64; 256];
     let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut number = 0_u8;
     while number < 64 {
-        #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
-        {
-            values[alphabet[number as usize] as usize] = number;
-        }
+        values[alphabet[number as usize] as usize] = number;
         number += 1;
     }
     values[b'-' as usize] = 62;

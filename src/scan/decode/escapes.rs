@@ -13,31 +13,33 @@ const FAR: usize = 4096;
 /// Fewer escapes hide nothing: a lone `%20` is not worth another scan.
 const FEWEST: usize = 2;
 
-/// The word around the `%` or `\` at `at`, none of it before `floor`, with its escapes decoded.
-pub(super) fn around(text: &[u8], at: usize, floor: usize) -> Option<Run> {
-    let mark = *text.get(at)?;
-    one(mark, text.get(at..)?)?;
-    let span = word(text, at, floor);
+/// The word around the `%` or `\` at `at`, none of it before `floor`, if that begins an escape.
+pub(super) fn around(text: &[u8], at: usize, floor: usize) -> Option<Range<usize>> {
+    one(*text.get(at)?, text.get(at..)?)?;
+    Some(word(text, at, floor))
+}
+
+/// A word with its escapes decoded, those that begin with `mark`, if it is text then.
+pub(super) fn decode(text: &[u8], span: Range<usize>, mark: u8) -> Option<Run> {
     let word = text.get(span.clone())?;
     let mut plain = Zeroizing::new(Vec::with_capacity(word.len()));
     let mut rest = word;
     let mut escapes = 0;
     while let [first, behind @ ..] = rest {
-        match (*first == mark).then(|| one(mark, rest)).flatten() {
-            Some((c, length)) => {
-                escapes += 1;
-                match c {
-                    Decoded::Byte(byte) => plain.push(byte),
-                    Decoded::Char(c) => {
-                        plain.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
-                    }
+        if *first == mark
+            && let Some((c, length)) = one(mark, rest)
+        {
+            escapes += 1;
+            match c {
+                Decoded::Byte(byte) => plain.push(byte),
+                Decoded::Char(c) => {
+                    plain.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
                 }
-                rest = rest.get(length..).unwrap_or_default();
             }
-            None => {
-                plain.push(*first);
-                rest = behind;
-            }
+            rest = rest.get(length..).unwrap_or_default();
+        } else {
+            plain.push(*first);
+            rest = behind;
         }
     }
     if escapes < FEWEST || !is_text(&plain) {
@@ -105,7 +107,8 @@ mod tests {
 
     fn read(text: &str) -> Option<(String, String)> {
         let at = text.find(['%', '\\']).unwrap();
-        let run = around(text.as_bytes(), at, 0)?;
+        let word = around(text.as_bytes(), at, 0)?;
+        let run = decode(text.as_bytes(), word, text.as_bytes()[at])?;
         let plain = String::from_utf8(run.plain.to_vec()).unwrap();
         Some((text[run.span].into(), plain))
     }

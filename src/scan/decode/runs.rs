@@ -67,9 +67,12 @@ impl<'a> Runs<'a> {
         None
     }
 
-    fn next_mark(&self, from: usize) -> usize {
-        let rest = self.text.get(from..self.area.end).unwrap_or_default();
-        memchr2(b'%', b'\\', rest).map_or(self.area.end, |at| from + at)
+    /// Looks for the next `%` or `\` from a place on, unless it is known.
+    fn seek_mark(&mut self, from: usize) {
+        if self.mark < from {
+            let rest = self.text.get(from..self.area.end).unwrap_or_default();
+            self.mark = memchr2(b'%', b'\\', rest).map_or(self.area.end, |at| from + at);
+        }
     }
 
     /// The run of characters around the block at `at`.
@@ -174,7 +177,7 @@ impl Iterator for Runs<'_> {
                 if let Some(run) = self.decode(span) {
                     self.at = self.at.max(run.span.end);
                     self.floor = run.span.end;
-                    self.mark = self.next_mark(self.at.min(self.area.end));
+                    self.seek_mark(self.at);
                     return Some(run);
                 }
                 continue;
@@ -182,20 +185,27 @@ impl Iterator for Runs<'_> {
             if self.mark < self.area.end {
                 let mark = self.mark;
                 self.at = self.at.max(mark);
-                if let Some(run) = escapes::around(self.text, mark, self.floor)
-                    && !self.is_skipped(&run.span)
-                {
-                    self.at = run.span.end;
-                    self.floor = run.span.end;
-                    self.mark = self.next_mark(self.at.min(self.area.end));
-                    return Some(run);
+                if let Some(word) = escapes::around(self.text, mark, self.floor) {
+                    let kind = self.text.get(mark).copied().unwrap_or_default();
+                    let end = word.end;
+                    let run = escapes::decode(self.text, word, kind);
+                    if let Some(run) = run.filter(|run| !self.is_skipped(&run.span)) {
+                        self.at = end;
+                        self.floor = end;
+                        self.seek_mark(end);
+                        return Some(run);
+                    }
+                    // no text: neither is what begins with another escape of the same word
+                    self.seek_mark(end.max(mark + 1));
+                    continue;
                 }
-                self.mark = self.next_mark(mark + 1);
+                self.seek_mark(mark + 1);
                 continue;
             }
             self.area = self.areas.next()?.clone();
             self.at = self.area.start.max(self.floor);
-            self.mark = self.next_mark(self.at.min(self.area.end));
+            self.mark = 0;
+            self.seek_mark(self.at.max(1));
         }
     }
 }
@@ -206,5 +216,5 @@ impl Iterator for Runs<'_> {
 fn has_separator(block: [u8; BLOCK]) -> bool {
     const EACH: u64 = u64::MAX / 255;
     let word = u64::from_le_bytes(block);
-    word.wrapping_sub(EACH * b'+' as u64) & !word & (EACH * 128) != 0
+    word.wrapping_sub(EACH * u64::from(b'+')) & !word & (EACH * 128) != 0
 }

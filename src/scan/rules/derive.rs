@@ -80,9 +80,12 @@ pub(super) fn derive(rule: &Rule, hir: &Hir) -> Derived {
 fn least(set: Set, bounded: bool) -> Set {
     let others = set.clone();
     let is_needed = |text: &Vec<u8>| {
-        let inside = |other: &Vec<u8>| match bounded {
-            true => text.starts_with(other),
-            false => holds(text, other),
+        let inside = |other: &Vec<u8>| {
+            if bounded {
+                text.starts_with(other)
+            } else {
+                holds(text, other)
+            }
         };
         !others.iter().any(|other| other != text && inside(other))
     };
