@@ -559,7 +559,10 @@ fn scanning() {
         panic!("{pages:?}");
     };
     let project = Project::whole();
-    crate::scan::run(&project.repo, "git config user.name A; git config user.email a@b");
+    crate::scan::run(
+        &project.repo,
+        "git config user.name A; git config user.email a@b",
+    );
     project.repo.commit();
     let leak = format!("token = \"{}\"\n", crate::scan::token(1));
     project.repo.write("a.py", leak);
@@ -578,7 +581,10 @@ fn scanning() {
         assert_eq!(outcome.code(), Some(1), "{outcome}");
         let written = fs::read_to_string(project.path("gl-secret-detection-report.json"));
         let said = outcome.stdout().to_owned() + &written.unwrap_or_default();
-        assert!(said.contains("a.py") && !said.contains(&crate::scan::token(1)), "{said}");
+        assert!(
+            said.contains("a.py") && !said.contains(&crate::scan::token(1)),
+            "{said}"
+        );
     }
 }
 

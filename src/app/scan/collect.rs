@@ -223,9 +223,12 @@ impl<'a> Collector<'a> {
             if found.hits.is_empty() {
                 break;
             }
+            let Some(bytes) = base.bytes() else {
+                continue;
+            };
             let input = Input {
                 path,
-                bytes: base.bytes,
+                bytes: &bytes,
                 ranges: None,
             };
             let old = self.scanner.scan(scratch, &input);
@@ -245,7 +248,6 @@ impl<'a> Collector<'a> {
         };
         match limit {
             Limit::Findings => format!("{name}: holds too many findings to list them all"),
-            Limit::Literals => format!("{name}: the rules look for too many words to be used"),
             Limit::Decoding => format!("{name}: what is encoded in it was not decoded to the end"),
             Limit::Rule(rule) => format!(
                 "{name}: the regex of rule `{}` is too large to be used",

@@ -45,13 +45,8 @@ impl App<'_> {
                 history.carriers(&found, &visit);
             }
             let found = probe.ids();
-            // what is missing is found among the trees; where all were seen before, it was then
-            let is_sure = !known.is_empty() && !walked.is_partial && !walked.is_shallow;
-            let settled = if found.is_empty() && is_sure {
-                Settled::default()
-            } else {
-                history.settle(&found)?
-            };
+            // what is missing is found among the trees
+            let settled = history.settle(&found)?;
             let missing = &settled.walked;
             walked.problem_count += missing.problem_count;
             walked.problems.extend(missing.problems.iter().cloned());

@@ -49,7 +49,7 @@ impl Coverage {
         self.is_to_be_sealed(&full)
             && !bytes.trim_ascii().is_empty()
             && !is_sealed_text(path, bytes)
-            && !bases.iter().any(|base| base.bytes == bytes)
+            && !bases.iter().any(|base| Some(base.id) == at.id)
     }
 
     fn is_to_be_sealed(&mut self, path: &Path) -> bool {

@@ -1,5 +1,6 @@
 //! Handing blobs out on all cores.
 
+use std::cell::RefCell;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -41,14 +42,19 @@ impl Objects {
                 Err(problem) => return walked.problem(Some(id), Some(path), problem),
             };
             // a base that cannot be read suppresses nothing
-            let bases: Vec<_> = wanted
+            let reader = RefCell::new(reader);
+            let read = |id: &Id| {
+                let (_, bytes) = self.store.read(id, &mut reader.borrow_mut()).ok()?;
+                Some(bytes.to_vec())
+            };
+            let bases: Vec<Base<'_>> = wanted
                 .bases
                 .iter()
-                .filter_map(|(from, id)| Some((*from, self.store.read(id, reader).ok()?.1)))
-                .collect();
-            let bases: Vec<Base<'_>> = bases
-                .iter()
-                .map(|(from, bytes)| Base { from: *from, bytes })
+                .map(|(from, id)| Base {
+                    from: *from,
+                    id: *id,
+                    read: &read,
+                })
                 .collect();
             walked.pieces += 1;
             walked.bytes += bytes.len() as u64;

@@ -191,8 +191,17 @@ pub struct Piece<'a> {
 pub struct Base<'a> {
     /// Where it was found.
     pub from: From,
-    /// Its bytes.
-    pub bytes: &'a [u8],
+    /// The blob's id.
+    pub id: Id,
+    /// Reads it: most pieces hold nothing, and nobody asks for what they were before.
+    read: &'a dyn Fn(&Id) -> Option<Vec<u8>>,
+}
+
+impl Base<'_> {
+    /// Its bytes; `None` where it cannot be read.
+    pub fn bytes(&self) -> Option<Vec<u8>> {
+        (self.read)(&self.id)
+    }
 }
 
 /// Where an older version was found.

@@ -200,7 +200,7 @@ impl Collector {
                 From::Merged => "merged",
                 From::Renamed => "renamed",
             };
-            (from.to_owned(), text(base.bytes))
+            (from.to_owned(), text(&base.bytes().unwrap()))
         });
         self.0.lock().unwrap().push(Seen {
             path: piece
