@@ -154,7 +154,7 @@ fn same(text: &str, value: &Value) -> bool {
 fn end_of_list(text: &str, key: &str) -> Option<(usize, usize)> {
     let mut lines = Lines::of(text);
     lines.find(|line| line.indent == 0 && line.is_key(key))?;
-    let first = lines.find(|line| line.is_content())?;
+    let first = lines.find(Line::is_content)?;
     if !first.text.trim_start().starts_with('-') {
         return None;
     }

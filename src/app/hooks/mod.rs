@@ -156,7 +156,7 @@ impl App<'_> {
 
     fn install(&self, place: &HookPlace, hook: Hook) -> Result<Done, Failure> {
         if let Some(path) = husky(place, hook) {
-            return self.into_script(&path, hook);
+            return self.write_script(&path, hook);
         }
         let path = place.directory.join(hook.name());
         let current = bytes(&path)?;
@@ -164,7 +164,7 @@ impl App<'_> {
         let root = place.root.as_deref();
         if let Some(config) = lefthook(root)?.filter(|_| author != Some(Author::Mvx)) {
             let installed = author == Some(Author::Lefthook);
-            return self.into_lefthook(config, hook, installed);
+            return self.configure_lefthook(&config, hook, installed);
         }
         match author {
             None => {
@@ -187,7 +187,7 @@ impl App<'_> {
                 if bytes(&legacy)?.is_some_and(|text| script::author(&text) == Author::Mvx) {
                     return Ok(self.done(hook, &legacy, Outcome::Unchanged));
                 }
-                self.into_pre_commit(root, &path, hook)
+                self.configure_pre_commit(root, &path, hook)
             }
             Some(Author::Lefthook) => {
                 // its configuration is in a form that mvx does not edit, or gone
@@ -268,7 +268,7 @@ impl App<'_> {
 
     /// Into a shell script of husky's user, at its end: what stands before may change what is
     /// committed.
-    fn into_script(&self, path: &Path, hook: Hook) -> Result<Done, Failure> {
+    fn write_script(&self, path: &Path, hook: Hook) -> Result<Done, Failure> {
         let old = text(path)?;
         if old
             .as_ref()
@@ -288,10 +288,15 @@ impl App<'_> {
         Ok(self.done(hook, path, Outcome::Added))
     }
 
-    fn into_lefthook(&self, config: PathBuf, hook: Hook, installed: bool) -> Result<Done, Failure> {
+    fn configure_lefthook(
+        &self,
+        config: &Path,
+        hook: Hook,
+        installed: bool,
+    ) -> Result<Done, Failure> {
         let install = "`lefthook install` puts lefthook's own hooks in place".to_owned();
-        let done = self.into_config(
-            &config,
+        let done = self.configure(
+            config,
             hook,
             managers::is_in_lefthook,
             managers::into_lefthook,
@@ -300,7 +305,7 @@ impl App<'_> {
         Ok(if installed { done } else { done.hint(install) })
     }
 
-    fn into_pre_commit(
+    fn configure_pre_commit(
         &self,
         root: Option<&Path>,
         path: &Path,
@@ -316,7 +321,7 @@ impl App<'_> {
                 "the hook is pre-commit's or prek's, whose configuration was not found: add this to it",
             ));
         };
-        self.into_config(
+        self.configure(
             &config,
             hook,
             managers::is_in_pre_commit,
@@ -325,7 +330,7 @@ impl App<'_> {
         )
     }
 
-    fn into_config(
+    fn configure(
         &self,
         config: &Path,
         hook: Hook,

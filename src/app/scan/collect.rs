@@ -101,14 +101,14 @@ impl<'a> Collector<'a> {
                     _ => piece.commit.or(Some(piece.id)),
                 },
             };
-            self.look(at, piece.bytes, piece.ranges, piece.bases);
+            self.look(&at, piece.bytes, piece.ranges, piece.bases);
         }
     }
 
     /// Scans one piece. What its bases hold as well is not reported.
     pub(super) fn look(
         &self,
-        at: At,
+        at: &At,
         bytes: &[u8],
         ranges: Option<&[std::ops::Range<usize>]>,
         bases: &[Base<'_>],
@@ -134,7 +134,7 @@ impl<'a> Collector<'a> {
                 .fetch_add(found.encrypted.total() as u64, Ordering::Relaxed);
         }
         let committed = self.without_bases(&mut found, &mut bench.scratch, path.as_deref(), bases);
-        let unsealed = bench.coverage.is_unsealed(&at, bytes, bases);
+        let unsealed = bench.coverage.is_unsealed(at, bytes, bases);
         self.benches_mut().push(bench);
         if found.hits.is_empty() && !unsealed && found.incomplete.is_none() && committed == 0 {
             return;
@@ -142,7 +142,7 @@ impl<'a> Collector<'a> {
         let mut collected = lock(&self.collected);
         collected.committed += committed;
         if let Some(limit) = found.incomplete {
-            let why = self.limit(&at, limit);
+            let why = self.limit(at, limit);
             collected.incomplete.push(why);
         }
         if unsealed {

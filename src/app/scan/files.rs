@@ -1,54 +1,44 @@
 //! Files of the work tree, or anywhere.
 
+use std::collections::HashSet;
 use std::num::NonZero;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use super::MOST_BYTES;
 use super::collect::{At, Collector};
-use crate::app::App;
 use crate::error::{Exit, Failure};
 use crate::io::file::{self, Kind};
 use crate::io::walk::{self, Ignored};
 use crate::scan::finding::Source;
 
-impl App<'_> {
-    /// The files that the arguments mean: those that are named, and all below directories, but for
-    /// what git ignores.
-    pub(super) fn files_to_scan(
-        &self,
-        paths: &[PathBuf],
-        ignored: bool,
-    ) -> Result<Vec<PathBuf>, Failure> {
-        let here = [PathBuf::from(".")];
-        let paths = if paths.is_empty() { &here } else { paths };
-        let ignored = if ignored {
-            Ignored::OwnToo
-        } else {
-            Ignored::Skipped
-        };
-        let mut found = Vec::new();
-        for path in paths {
-            match file::kind(path)? {
-                Some(Kind::Directory) => found.extend(walk::files(path, ignored)?),
-                Some(_) => found.push(path.clone()),
-                None => {
-                    return Err(Failure::new(
-                        Exit::IO,
-                        "not-found",
-                        "there is no such file or directory",
-                    )
-                    .at(path.display()));
-                }
+/// The files that the arguments mean: those that are named, and all below directories, but for what
+/// git ignores.
+pub(super) fn named(paths: &[PathBuf], ignored: bool) -> Result<Vec<PathBuf>, Failure> {
+    let here = [PathBuf::from(".")];
+    let paths = if paths.is_empty() { &here } else { paths };
+    let ignored = if ignored {
+        Ignored::OwnToo
+    } else {
+        Ignored::Skipped
+    };
+    let mut found = Vec::new();
+    for path in paths {
+        match file::kind(path)? {
+            Some(Kind::Directory) => found.extend(walk::files(path, ignored)?),
+            Some(_) => found.push(path.clone()),
+            None => {
+                let message = "there is no such file or directory";
+                return Err(Failure::new(Exit::IO, "not-found", message).at(path.display()));
             }
         }
-        if paths.len() > 1 {
-            let mut seen = std::collections::HashSet::new();
-            found.retain(|path| seen.insert(path.clone()));
-        }
-        Ok(found)
     }
+    if paths.len() > 1 {
+        let mut seen = HashSet::new();
+        found.retain(|path| seen.insert(path.clone()));
+    }
+    Ok(found)
 }
 
 /// Scans files on all cores.
@@ -73,7 +63,7 @@ pub(super) fn scan(files: &[PathBuf], collector: &Collector<'_>) {
     });
 }
 
-fn one(path: &PathBuf, collector: &Collector<'_>) {
+fn one(path: &Path, collector: &Collector<'_>) {
     let limit = usize::try_from(MOST_BYTES).unwrap_or(usize::MAX);
     match file::read(path, limit) {
         Ok(bytes) => {
@@ -83,7 +73,7 @@ fn one(path: &PathBuf, collector: &Collector<'_>) {
                 path: Some(path.to_owned()),
                 ..At::default()
             };
-            collector.look(at, bytes.as_bytes(), None, &[]);
+            collector.look(&at, bytes.as_bytes(), None, &[]);
         }
         Err(error) => collector.not_scanned(format!("{}: {}", path.display(), error.reason())),
     }

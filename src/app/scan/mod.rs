@@ -186,7 +186,7 @@ impl App<'_> {
         let objects = || Objects::open(self.directory(), self.environment(), MOST_BYTES);
         match what {
             What::Paths { paths, ignored } => {
-                let files = self.files_to_scan(paths, *ignored)?;
+                let files = files::named(paths, *ignored)?;
                 attended(collector, seen, || files::scan(&files, collector));
                 Ok(Walked::default())
             }
@@ -198,7 +198,7 @@ impl App<'_> {
                     path: name.clone(),
                     ..At::default()
                 };
-                collector.look(at, bytes.as_bytes(), None, &[]);
+                collector.look(&at, bytes.as_bytes(), None, &[]);
                 Ok(Walked::default())
             }
             What::Staged => {

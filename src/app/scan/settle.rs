@@ -156,7 +156,7 @@ impl App<'_> {
         let mut used: HashSet<usize> = HashSet::new();
         let mut hashes: HashSet<(String, String)> = HashSet::new();
         findings.retain(|finding| {
-            let Some(path) = self.from_root(&root, &finding.place) else {
+            let Some(path) = self.path_from(&root, &finding.place) else {
                 return true;
             };
             let at = foreign::At {
@@ -210,7 +210,7 @@ impl App<'_> {
     }
 
     /// A finding's path from the root, as other tools write it.
-    fn from_root(&self, root: &Path, place: &Place) -> Option<String> {
+    fn path_from(&self, root: &Path, place: &Place) -> Option<String> {
         let path = place.path.as_ref()?;
         let path = match place.source {
             Source::File | Source::Stdin => {

@@ -109,10 +109,9 @@ fn tell(context: &Context, change: &Change) -> Result<(), Failure> {
         change.removed
     );
     if change.stale > 0 {
-        text += &format!(
-            "; {} nothing any more: `mvx scan baseline prune` removes what is gone",
-            many(change.stale, "entry finds", "entries find")
-        );
+        text += "; ";
+        text += &many(change.stale, "entry finds", "entries find");
+        text += " nothing any more: `mvx scan baseline prune` removes what is gone";
     }
     context.ui.note(&text);
     Ok(())

@@ -60,13 +60,11 @@ fn show(context: &Context, outcome: &Outcome, wanted: &Wanted) -> Result<(), Fai
     } else {
         report::render(wanted.format, &report)
     };
-    match &wanted.output {
-        Some(path) => Ok(write::write(path, text.as_bytes(), Access::Shared).at(path.display())?),
-        None => {
-            context.ui.answer(text.as_bytes())?;
-            context.ui.flush()
-        }
+    if let Some(path) = &wanted.output {
+        return write::write(path, text.as_bytes(), Access::Shared).at(path.display());
     }
+    context.ui.answer(text.as_bytes())?;
+    context.ui.flush()
 }
 
 /// What was scanned, in one line: `14 files, 3.2 MB`.
@@ -79,7 +77,9 @@ fn scanned(outcome: &Outcome) -> String {
         report::bytes(scanned.bytes)
     );
     if scanned.known > 0 {
-        text += &format!(", {} known from before", scanned.known);
+        text += ", ";
+        text += &scanned.known.to_string();
+        text += " known from before";
     }
     text
 }
