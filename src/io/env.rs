@@ -111,6 +111,63 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ),
     ("SSL_CERT_DIR", "a directory of them"),
     (
+        "AWS_ACCESS_KEY_ID",
+        "the access key for AWS; comes before AWS_PROFILE",
+    ),
+    ("AWS_SECRET_ACCESS_KEY", "its secret"),
+    ("AWS_SESSION_TOKEN", "its session, where it has one"),
+    (
+        "AWS_PROFILE",
+        "the profile of ~/.aws/config that says who asks AWS; a file's own `aws_profile` comes first",
+    ),
+    ("AWS_DEFAULT_PROFILE", "as AWS_PROFILE, after it"),
+    ("AWS_CONFIG_FILE", "in place of ~/.aws/config"),
+    (
+        "AWS_SHARED_CREDENTIALS_FILE",
+        "in place of ~/.aws/credentials",
+    ),
+    ("AWS_ROLE_ARN", "the role for AWS_WEB_IDENTITY_TOKEN_FILE"),
+    (
+        "AWS_ROLE_SESSION_NAME",
+        "what that session is called in the logs of AWS; else mvx@HOST",
+    ),
+    (
+        "AWS_WEB_IDENTITY_TOKEN_FILE",
+        "a file with a token that AWS trades for credentials: EKS, CI",
+    ),
+    (
+        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+        "where ECS gives a container's credentials",
+    ),
+    (
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+        "the same, for EKS and others",
+    ),
+    ("AWS_CONTAINER_AUTHORIZATION_TOKEN", "what is shown there"),
+    (
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+        "a file that holds it; comes before it",
+    ),
+    (
+        "AWS_EC2_METADATA_DISABLED",
+        "`true` keeps mvx from asking whether this is a virtual machine of AWS",
+    ),
+    ("AWS_EC2_METADATA_SERVICE_ENDPOINT", "where that is asked"),
+    (
+        "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE",
+        "`IPv6` asks over IPv6",
+    ),
+    (
+        "AWS_ENDPOINT_URL",
+        "where all of AWS is asked, in place of Amazon's own addresses",
+    ),
+    ("AWS_ENDPOINT_URL_KMS", "the same for KMS alone"),
+    (
+        "AWS_ENDPOINT_URL_STS",
+        "the same for STS alone, where roles are assumed",
+    ),
+    ("AWS_ENDPOINT_URL_SSO", "the same for single sign-on alone"),
+    (
         "AZURE_TENANT_ID",
         "the tenant in which mvx logs in to Azure, as AZURE_CLIENT_ID",
     ),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::keys::age::AgeKeys;
+use crate::keys::aws_kms::AwsKms;
 use crate::keys::azure_kv::AzureKv;
 use crate::keys::remote::Services;
 use crate::keys::vault::VaultKeys;
@@ -22,6 +23,7 @@ impl Keyring {
         let vault = Arc::new(VaultKeys::new(Arc::clone(services)));
         let providers: Vec<Arc<dyn KeyProvider>> = vec![
             Arc::clone(&age) as Arc<dyn KeyProvider>,
+            Arc::new(AwsKms::new(Arc::clone(services))),
             Arc::new(AzureKv::new(Arc::clone(services))),
             Arc::clone(&vault) as Arc<dyn KeyProvider>,
         ];

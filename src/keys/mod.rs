@@ -7,6 +7,7 @@
 //! [`machine::Machine`], everything it asks of a person through [`prompt::Prompt`].
 
 pub mod age;
+pub mod aws_kms;
 pub mod azure_kv;
 pub mod believed;
 pub mod diagnose;

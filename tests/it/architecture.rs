@@ -56,8 +56,11 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("hmac", &["sops"]),
     ("ignore", &["io", "rules", "scan"]),
     ("qrcodegen", &["app"]),
+    ("quick_xml", &["keys"]),
+    ("reqsign_aws_v4", &["keys"]),
     ("rpassword", &["io"]),
     ("rustix", &["io"]),
+    ("sha1", &["keys"]),
     ("signal_hook", &["io"]),
     ("tempfile", &["io"]),
 ];
