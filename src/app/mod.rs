@@ -13,6 +13,7 @@ pub mod encrypt;
 pub mod entries;
 pub mod env;
 pub mod files;
+pub mod groups;
 pub mod import;
 pub mod init;
 pub mod inventory;
@@ -165,6 +166,13 @@ impl<'a> App<'a> {
             let services = Arc::new(Services::new(machine, prompt, own));
             Arc::new(Keyring::new(age, &services))
         })
+    }
+
+    /// Puts away what a key provider keeps for this run alone.
+    fn close_keys(&self) {
+        if let Some(keyring) = self.keyring.get() {
+            keyring.close();
+        }
     }
 
     /// This machine's age and SSH identities.

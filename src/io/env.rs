@@ -85,6 +85,11 @@ pub const VARIABLES: &[(&str, &str)] = &[
         "SOPS_GPG_EXEC",
         "the gpg that is started; else the one on PATH",
     ),
+    ("GNUPGHOME", "where gpg keeps its keys; else ~/.gnupg"),
+    (
+        "GPG_TTY",
+        "the terminal on which gpg asks; else the one that mvx runs on",
+    ),
     (
         "MVX_PGP_KEY",
         "a private PGP key with armour, for CI: gpg's own keys stay untouched",
@@ -193,6 +198,34 @@ pub const VARIABLES: &[(&str, &str)] = &[
         "where App Service, Functions and Container Apps give their managed identity's tokens",
     ),
     ("IDENTITY_HEADER", "what is shown there"),
+    (
+        "GOOGLE_CREDENTIALS",
+        "credentials for Google Cloud: their JSON, or a file of it",
+    ),
+    (
+        "GOOGLE_OAUTH_ACCESS_TOKEN",
+        "an access token in their place",
+    ),
+    (
+        "GOOGLE_APPLICATION_CREDENTIALS",
+        "a file of them; else gcloud's own, else the machine's service account",
+    ),
+    (
+        "GOOGLE_CLOUD_QUOTA_PROJECT",
+        "the project that is charged for what a user does",
+    ),
+    (
+        "CLOUDSDK_CONFIG",
+        "the directory of gcloud's own credentials",
+    ),
+    (
+        "GCE_METADATA_HOST",
+        "the host of the metadata service, in place of Google's own",
+    ),
+    (
+        "SOPS_GCP_KMS_ENDPOINT",
+        "where Cloud KMS is asked, in place of Google's own address",
+    ),
     ("SOPS_EDITOR", "the editor of `mvx edit`"),
     ("VISUAL", "the editor where SOPS_EDITOR is not set"),
     ("EDITOR", "the editor where neither of these is set"),

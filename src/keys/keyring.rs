@@ -5,6 +5,8 @@ use std::sync::Arc;
 use crate::keys::age::AgeKeys;
 use crate::keys::aws_kms::AwsKms;
 use crate::keys::azure_kv::AzureKv;
+use crate::keys::gcp_kms::GcpKms;
+use crate::keys::pgp::PgpKeys;
 use crate::keys::remote::Services;
 use crate::keys::vault::VaultKeys;
 use crate::keys::{KeyProvider, Kind, Report, Target, WrapError, Wrapped};
@@ -13,6 +15,7 @@ use crate::keys::{KeyProvider, Kind, Report, Target, WrapError, Wrapped};
 /// nothing: a provider looks at the machine when it is first asked.
 pub struct Keyring {
     age: Arc<AgeKeys>,
+    pgp: Arc<PgpKeys>,
     vault: Arc<VaultKeys>,
     providers: Vec<Arc<dyn KeyProvider>>,
 }
@@ -20,15 +23,19 @@ pub struct Keyring {
 impl Keyring {
     /// The providers for these services, beside the age and SSH identities.
     pub fn new(age: Arc<AgeKeys>, services: &Arc<Services>) -> Self {
+        let pgp = Arc::new(PgpKeys::new(Arc::clone(&services.machine)));
         let vault = Arc::new(VaultKeys::new(Arc::clone(services)));
         let providers: Vec<Arc<dyn KeyProvider>> = vec![
             Arc::clone(&age) as Arc<dyn KeyProvider>,
             Arc::new(AwsKms::new(Arc::clone(services))),
+            Arc::clone(&pgp) as Arc<dyn KeyProvider>,
             Arc::new(AzureKv::new(Arc::clone(services))),
+            Arc::new(GcpKms::new(Arc::clone(services))),
             Arc::clone(&vault) as Arc<dyn KeyProvider>,
         ];
         Self {
             age,
+            pgp,
             vault,
             providers,
         }
@@ -42,6 +49,12 @@ impl Keyring {
     /// The transit keys of Vault and `OpenBao`.
     pub fn vault(&self) -> &VaultKeys {
         &self.vault
+    }
+
+    /// Puts away what must not outlive this process, for one that is about to become another
+    /// program.
+    pub fn close(&self) {
+        self.pgp.close();
     }
 
     /// All of them.

@@ -9,12 +9,15 @@
 pub mod age;
 pub mod aws_kms;
 pub mod azure_kv;
+mod bearer;
 pub mod believed;
 pub mod diagnose;
+pub mod gcp_kms;
 pub mod keyring;
 pub mod machine;
 mod once;
 pub mod open;
+pub mod pgp;
 pub mod prompt;
 mod race;
 pub mod remote;

@@ -58,11 +58,15 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("qrcodegen", &["app"]),
     ("quick_xml", &["keys"]),
     ("reqsign_aws_v4", &["keys"]),
+    ("reqsign_core", &["keys"]),
+    ("reqsign_google", &["keys"]),
     ("rpassword", &["io"]),
     ("rustix", &["io"]),
+    ("rustls", &["io"]),
     ("sha1", &["keys"]),
     ("signal_hook", &["io"]),
     ("tempfile", &["io"]),
+    ("ureq", &["io"]),
 ];
 
 /// Lines a file may have, tests included.

@@ -79,12 +79,7 @@ impl Profiles {
 
     /// Says that there is no such profile, and which there are.
     pub(super) fn missing(&self, name: &str) -> Refusal {
-        let known: Vec<String> = self
-            .profiles
-            .keys()
-            .take(8)
-            .map(|name| said(name))
-            .collect();
+        let known: Vec<String> = self.named.keys().take(8).map(|name| said(name)).collect();
         let refusal = Refusal::new(
             Reason::NoCredentials,
             format!("this machine has no AWS profile `{}`", said(name)),

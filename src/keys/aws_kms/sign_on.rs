@@ -168,10 +168,7 @@ fn cached(services: &Services, key: &str) -> Cached {
     };
     // Older programs wrote `2026-11-22T09:30:00UTC`.
     let until = token.expires_at.replace("UTC", "Z").parse::<Timestamp>();
-    let sound = token
-        .access_token
-        .bytes()
-        .all(|byte| byte.is_ascii_graphic());
+    let sound = token.text.bytes().all(|byte| byte.is_ascii_graphic());
     if until.is_ok_and(|until| until > clock::now()) && sound {
         return Cached::Valid(Zeroizing::new(token.text.into_owned()));
     }

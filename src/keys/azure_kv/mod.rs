@@ -27,7 +27,7 @@ use crate::io::http::{Request, Response};
 use crate::keys::azure_kv::challenge::Challenge;
 use crate::keys::azure_kv::key::KeyId;
 use crate::keys::azure_kv::refusal::Operation;
-use crate::keys::azure_kv::token::Tokens;
+use crate::keys::bearer::Tokens;
 use crate::keys::once::Once;
 use crate::keys::remote::{Memory, Reason, Refusal, Services};
 use crate::keys::{Effort, KeyProvider, Kind, Report, Target, Unwrapped, WrapError, Wrapped};
@@ -89,7 +89,7 @@ impl AzureKv {
     }
 
     fn current(&self, id: &KeyId) -> Result<KeyId, Refusal> {
-        let response = self.ask(id, Operation::Get, |_| Request::new("GET", id.url("")))?;
+        let response = self.ask(id, Operation::Get, || Request::new("GET", id.url("")))?;
         let bundle: Bundle<'_> =
             serde_json::from_slice(response.body.as_bytes()).map_err(|_| garbage(id))?;
         if bundle.attributes.enabled == Some(false) {
@@ -110,7 +110,7 @@ impl AzureKv {
         operation: Operation,
         value: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, Refusal> {
-        let response = self.ask(id, operation, |_| {
+        let response = self.ask(id, operation, || {
             Request::new("POST", id.url(operation.name()))
                 .header("content-type", "application/json")
                 .body(body(value))
@@ -126,19 +126,14 @@ impl AzureKv {
         &self,
         id: &KeyId,
         operation: Operation,
-        request: impl Fn(&KeyId) -> Request,
+        request: impl Fn() -> Request,
     ) -> Result<Response, Refusal> {
         let challenge = self.challenges.value(&id.host, || self.challenge(id))?;
-        let mut token = self.tokens.of(&self.services, &challenge)?;
-        let mut response = self.services.send(&token.on(request(id)))?;
-        if response.status == 401 && token.was_accepted() {
-            self.tokens.forget(&challenge, &token);
-            token = self.tokens.of(&self.services, &challenge)?;
-            response = self.services.send(&token.on(request(id)))?;
-        }
-        if response.status != 401 {
-            token.accept();
-        }
+        let response = self.tokens.send(
+            &token::name(&challenge),
+            || token::find(&self.services, &challenge),
+            |token| self.services.send(&token.on(request())),
+        )?;
         if response.is_success() {
             return Ok(response);
         }

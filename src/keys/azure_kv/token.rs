@@ -9,8 +9,6 @@
 
 use std::ffi::OsString;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -19,73 +17,13 @@ use zeroize::Zeroizing;
 use crate::io::http::{HttpError, Request, Response};
 use crate::keys::azure_kv::challenge::{Challenge, is_tenant};
 use crate::keys::azure_kv::refusal;
+use crate::keys::bearer::Token;
 use crate::keys::machine::{CommandError, Platform, Program};
-use crate::keys::once::Once;
 use crate::keys::remote::{Reason, Refusal, Services};
 use crate::secret::Cleartext;
 
-/// A token, for an `Authorization` header.
-#[derive(Clone)]
-pub(super) struct Token(Arc<Inner>);
-
-struct Inner {
-    text: Zeroizing<String>,
-    accepted: AtomicBool,
-}
-
-impl Token {
-    fn new(text: &str) -> Result<Self, Refusal> {
-        let sound = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
-        if !sound {
-            return Err(Refusal::new(
-                Reason::Garbage,
-                "what came as a token is none",
-            ));
-        }
-        Ok(Self(Arc::new(Inner {
-            text: Zeroizing::new(text.to_owned()),
-            accepted: AtomicBool::new(false),
-        })))
-    }
-
-    /// The request with this token.
-    pub(super) fn on(&self, request: Request) -> Request {
-        let text = self.0.text.as_str();
-        request.header("authorization", ["Bearer ", text].concat())
-    }
-
-    /// Notes that a vault took it.
-    pub(super) fn accept(&self) {
-        self.0.accepted.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether a vault took it before: if it does not any more, it has expired.
-    pub(super) fn was_accepted(&self) -> bool {
-        self.0.accepted.load(Ordering::Relaxed)
-    }
-
-    fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
-    }
-}
-
-/// The tokens of a run: one for each tenant and cloud.
-#[derive(Default)]
-pub(super) struct Tokens(Once<Token>);
-
-impl Tokens {
-    /// The token that a vault's challenge asks for.
-    pub(super) fn of(&self, services: &Services, challenge: &Challenge) -> Result<Token, Refusal> {
-        self.0.value(&name(challenge), || find(services, challenge))
-    }
-
-    /// Forgets a token that has expired.
-    pub(super) fn forget(&self, challenge: &Challenge, token: &Token) {
-        self.0.forget(&name(challenge), |known| known.is(token));
-    }
-}
-
-fn name(challenge: &Challenge) -> String {
+/// What tokens for this challenge are remembered by: one for each tenant and cloud.
+pub(super) fn name(challenge: &Challenge) -> String {
     format!(
         "{} {} {}",
         challenge.login, challenge.tenant, challenge.domain
@@ -101,7 +39,8 @@ const AZ: Duration = Duration::from_secs(30);
 /// The metadata service of Azure's virtual machines.
 const METADATA: &str = "http://169.254.169.254/metadata/identity/oauth2/token";
 
-fn find(services: &Services, challenge: &Challenge) -> Result<Token, Refusal> {
+/// The token that a vault's challenge asks for.
+pub(super) fn find(services: &Services, challenge: &Challenge) -> Result<Token, Refusal> {
     let ask = Ask {
         services,
         challenge,

@@ -20,7 +20,7 @@ fn challenge() -> Challenge {
 fn asked(machine: FakeMachine) -> Vec<String> {
     let azure = Azure::new();
     let services = azure.services(machine);
-    let token = Tokens::default().of(&services, &challenge()).unwrap();
+    let token = find(&services, &challenge()).unwrap();
     let request = token.on(Request::new("GET", "https://x"));
     assert_eq!(request.headers[0].1.as_str(), "Bearer token-1");
     azure.asked()
@@ -28,7 +28,7 @@ fn asked(machine: FakeMachine) -> Vec<String> {
 
 fn refused(machine: FakeMachine) -> Refusal {
     let azure = Azure::new();
-    let refusal = Tokens::default().of(&azure.services(machine), &challenge());
+    let refusal = find(&azure.services(machine), &challenge());
     refusal.err().unwrap()
 }
 
@@ -130,7 +130,7 @@ fn with_az(code: i32, stdout: &'static str, stderr: &'static str) -> FakeMachine
 }
 
 fn of_az(machine: FakeMachine) -> Result<Token, Refusal> {
-    Tokens::default().of(&services(machine), &challenge())
+    find(&services(machine), &challenge())
 }
 
 #[test]
