@@ -34,6 +34,14 @@ impl DataKey {
     pub fn expose(&self) -> &[u8; 32] {
         self.0.expose_secret()
     }
+
+    /// Another copy of the same secret, which is wiped by itself.
+    #[must_use]
+    pub fn duplicate(&self) -> Self {
+        let mut key = SecretBox::new(Box::new([0u8; 32]));
+        key.expose_secret_mut().copy_from_slice(self.expose());
+        Self(key)
+    }
 }
 
 impl PartialEq for DataKey {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::app::files::{
     already_there, directory_is_there, is_same_file, is_sealed_name, sealed_name, shell_word,
 };
+use crate::app::groups::Shape;
 use crate::app::large::{THRESHOLD, Watch, is_still};
 use crate::app::policy::{Policy, format_of};
 use crate::app::{App, READ_LIMIT, SystemRandomness, many, now, recipients};
@@ -345,7 +346,8 @@ fn metadata_for(format: Format, policy: &Policy, key: &NewKey) -> Metadata {
     // sops ignores selectors for binary files, and so names none in them.
     let selector =
         (format != Format::Binary).then(|| (policy.selector.field(), policy.selector.pattern()));
-    Metadata::new(&key.groups, None, selector, policy.mac_only_encrypted)
+    let threshold = Shape::new(key.groups.len(), policy.threshold).threshold();
+    Metadata::new(&key.groups, threshold, selector, policy.mac_only_encrypted)
 }
 
 /// Whom a policy names, each once.

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::app::App;
 use crate::app::files::Wanted;
+use crate::app::groups::Shape;
 use crate::app::load::Sealed;
 use crate::document::{Body, Kind};
 use crate::error::Failure;
@@ -21,6 +22,8 @@ pub struct FileEntry {
     pub environment: Option<String>,
     /// Who can open it.
     pub recipients: Vec<Reader>,
+    /// Its key groups.
+    pub shape: Shape,
     /// When it was last changed, by its own account.
     pub last_modified: String,
     /// Its secrets and clear values.
@@ -107,6 +110,7 @@ impl App<'_> {
                 .as_ref()
                 .and_then(|policy| policy.environment.clone()),
             recipients,
+            shape: Shape::new(groups.len(), sealed.metadata.threshold()?),
             last_modified: sealed.metadata.last_modified().unwrap_or_default().into(),
             keys: rows(sealed),
         })

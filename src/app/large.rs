@@ -105,7 +105,7 @@ impl App<'_> {
         };
         // Should it go the other way after all, nobody is asked for a key twice.
         self.known_keys.get_or_init(Default::default);
-        let key = self.data_key(&file.sealed)?.0;
+        let key = self.data_key(&file.sealed)?.key;
         let has_seal = file.sealed.metadata.seal().is_some();
         if !has_seal && !self.never_had_a_seal(path, &key, format)? {
             return Ok(None);

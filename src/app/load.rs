@@ -13,7 +13,7 @@ use crate::app::{App, READ_LIMIT, SystemRandomness, now};
 use crate::document::Tree;
 use crate::error::{At as _, Exit, Failure};
 use crate::io::{IoError, file};
-use crate::keys::open::{OpenFailure, list, unwrap_groups};
+use crate::keys::open::{OpenFailure, Opened as Unwrapped, Share, list, unwrap_groups};
 use crate::keys::{Wrapped, short};
 use crate::secret::{Cleartext, DataKey};
 use crate::sops::change::Open;
@@ -50,6 +50,8 @@ pub struct OpenFile {
     pub opened: Opened,
     /// Whose entries opened it.
     pub opened_by: Vec<String>,
+    /// What was in the entries of key groups on the way to its data key.
+    pub shares: Vec<Share>,
     /// Envelopes in it that do not open: none, unless it is there to be repaired.
     pub closed: Vec<Cleartext>,
 }
@@ -93,7 +95,8 @@ impl App<'_> {
     /// Opens a sealed file: finds its data key, decrypts its values, compares its MAC and its seal.
     pub fn open_sealed(&self, sealed: Sealed) -> Result<OpenFile, Failure> {
         let name = sealed.name.clone();
-        let (key, opened_by) = self.data_key(&sealed)?;
+        let unwrapped = self.data_key(&sealed)?;
+        let key = unwrapped.key;
         let opened = open(&sealed.tree, &sealed.metadata, &key, Check::Required).at(&name)?;
         if !sealed.metadata.version().is_ok_and(is_readable) {
             let warning = format!("{name}: sops refuses this file over its `version`");
@@ -110,7 +113,8 @@ impl App<'_> {
             sealed,
             key,
             opened,
-            opened_by,
+            opened_by: unwrapped.recipients,
+            shares: unwrapped.shares,
             closed: Vec::new(),
         };
         self.trust(&file)?;
@@ -120,14 +124,14 @@ impl App<'_> {
     /// A file's data key, and whose entries opened it.
     pub(super) fn data_key(&self, sealed: &Sealed) -> Result<Unwrapped, Failure> {
         let name = &sealed.name;
-        let (key, opened_by) = self.unwrap_key(name, &sealed.metadata).at(name)?;
-        for recipient in &opened_by {
+        let unwrapped = self.unwrap_key(name, &sealed.metadata).at(name)?;
+        for recipient in &unwrapped.recipients {
             self.detail(1, || {
                 let by = self.name_of(Path::new(name), recipient);
                 format!("{name}: opened by the identity of {by}")
             });
         }
-        Ok((key, opened_by))
+        Ok(unwrapped)
     }
 
     /// Unwraps a file's data key with what this machine holds.
@@ -155,9 +159,9 @@ impl App<'_> {
         match outcome {
             Ok(found) => {
                 if let Some(known) = known {
-                    known.add(&groups, &found.key, &found.recipients);
+                    known.add(&groups, &found);
                 }
-                Ok((found.key, found.recipients))
+                Ok(found)
             }
             Err(OpenFailure::NoIdentity(tried)) => {
                 let sealed_for = self.sealed_for(Path::new(name), &groups);
@@ -211,27 +215,25 @@ pub struct KnownKeys {
     keys: Mutex<HashMap<[u8; 32], Unwrapped>>,
 }
 
-/// A data key and whose entries opened it.
-pub(super) type Unwrapped = (DataKey, Vec<String>);
-
 impl KnownKeys {
     fn find(&self, groups: &[Vec<Wrapped>]) -> Option<Unwrapped> {
         let keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
-        let (key, recipients) = keys.get(&Self::name(groups))?;
-        Some((DataKey::from_bytes(key.expose())?, recipients.clone()))
+        keys.get(&Self::name(groups)).map(Unwrapped::duplicate)
     }
 
-    fn add(&self, groups: &[Vec<Wrapped>], key: &DataKey, recipients: &[String]) {
+    fn add(&self, groups: &[Vec<Wrapped>], found: &Unwrapped) {
         let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(key) = DataKey::from_bytes(key.expose()) {
-            keys.insert(Self::name(groups), (key, recipients.to_vec()));
-        }
+        keys.insert(Self::name(groups), found.duplicate());
     }
 
     fn name(groups: &[Vec<Wrapped>]) -> [u8; 32] {
         let mut hash = Sha256::new();
-        for entry in groups.iter().flatten() {
-            for text in [&entry.recipient, &entry.enc] {
+        for group in groups {
+            hash.update(group.len().to_be_bytes());
+            for text in group
+                .iter()
+                .flat_map(|entry| [&entry.recipient, &entry.enc])
+            {
                 hash.update(text.len().to_be_bytes());
                 hash.update(text);
             }

@@ -13,6 +13,7 @@ pub mod encrypt;
 pub mod entries;
 pub mod env;
 pub mod files;
+pub mod groups;
 pub mod import;
 pub mod init;
 pub mod inventory;

@@ -7,13 +7,15 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use crate::app::App;
+use crate::app::groups::{Regrouping, Shape};
 use crate::app::inventory::Reader;
-use crate::app::readers::{Difference, is_for};
+use crate::app::readers::is_for;
 use crate::app::recipients::{is_same_key, name};
 use crate::error::Failure;
 use crate::io::clock;
+use crate::keys::short;
 use crate::rules::{RecipientSpec, Rules};
-use crate::sops::metadata::KeyEntry;
+use crate::sops::metadata::{KeyEntry, Metadata};
 
 /// One who can open files, or is meant to.
 pub struct Person {
@@ -45,6 +47,20 @@ pub struct Drift {
     pub surplus: Vec<Reader>,
     /// Whom the rule names and who cannot open it yet.
     pub missing: Vec<String>,
+    /// Whom the rule has in another key group.
+    pub moved: Vec<String>,
+    /// Its key groups and those of its rule, where these are not the same.
+    pub groups: Option<(Shape, Shape)>,
+}
+
+/// Files whose data key is split between the same groups.
+pub struct Split {
+    /// How many groups there are, and how many it takes.
+    pub shape: Shape,
+    /// Whom each holds, as the rules call them.
+    pub groups: Vec<Vec<String>>,
+    /// The files.
+    pub files: Vec<PathBuf>,
 }
 
 /// Everyone, and every file that is not as the rules say.
@@ -52,6 +68,8 @@ pub struct Drift {
 pub struct People {
     /// The registers' people, in their order, and behind them those who stand in files only.
     pub people: Vec<Person>,
+    /// Key groups, each with the files that have them.
+    pub splits: Vec<Split>,
     /// Files that are not as the rules say.
     pub drift: Vec<Drift>,
     /// How many files were looked at.
@@ -123,12 +141,12 @@ impl App<'_> {
         for entry in entries.iter().flatten() {
             people.reads(path, entry, origin, rules.as_deref());
         }
+        self.add_split(path, &sealed.metadata, &entries, people)?;
         if let Some(policy) = self.policy_if_any(path)? {
-            let entries: Vec<KeyEntry> = entries.concat();
-            let difference = Difference::between(&entries, policy.recipients());
-            if !difference.is_none() {
+            let regrouping = Regrouping::of(&sealed.metadata, &policy)?;
+            if !regrouping.is_none() {
                 let mut surplus: Vec<Reader> = Vec::new();
-                for entry in &difference.surplus {
+                for entry in regrouping.leavers() {
                     let id = entry.recipient();
                     // One key may be in several key groups.
                     if !surplus.iter().any(|known| known.id == id) {
@@ -143,9 +161,44 @@ impl App<'_> {
                 people.drift.push(Drift {
                     file: path.into(),
                     surplus,
-                    missing: difference.missing.iter().map(name).collect(),
+                    missing: regrouping.newcomers().map(name).collect(),
+                    moved: regrouping.movers().map(name).collect(),
+                    groups: regrouping.shapes(),
                 });
             }
+        }
+        Ok(())
+    }
+
+    /// Notes between whom a file's data key is split.
+    fn add_split(
+        &self,
+        path: &Path,
+        metadata: &Metadata,
+        groups: &[Vec<KeyEntry>],
+        people: &mut People,
+    ) -> Result<(), Failure> {
+        if groups.len() < 2 {
+            return Ok(());
+        }
+        let shape = Shape::new(groups.len(), metadata.threshold()?);
+        let called = |entry: &KeyEntry| {
+            let key = entry.recipient();
+            let name = self.register_name(path, &key);
+            name.unwrap_or_else(|| short(&key))
+        };
+        let groups = groups
+            .iter()
+            .map(|group| group.iter().map(called).collect());
+        let groups: Vec<Vec<String>> = groups.collect();
+        let mut known = people.splits.iter_mut();
+        match known.find(|split| split.shape == shape && split.groups == groups) {
+            Some(split) => split.files.push(path.into()),
+            None => people.splits.push(Split {
+                shape,
+                groups,
+                files: vec![path.into()],
+            }),
         }
         Ok(())
     }

@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use crate::app::App;
+use crate::app::groups::Shape;
 use crate::app::policy::Policy;
+use crate::app::readers::distinct;
 use crate::error::{Exit, Failure};
 use crate::keys::age::Recipient;
 use crate::rules::RecipientSpec;
@@ -13,32 +15,12 @@ use crate::sops::metadata::KeyEntry;
 impl App<'_> {
     /// The metadata entries that give `key` to everybody whom the policy names.
     pub fn wrap(&self, key: &DataKey, policy: &Policy) -> Result<Vec<Vec<KeyEntry>>, Failure> {
-        if policy.groups.len() > 1 || policy.threshold.is_some_and(|threshold| threshold > 1) {
-            return Err(Failure::new(
-                Exit::RULES,
-                "key-groups",
-                "files with several key groups are opened and kept, but not made by this version",
-            )
-            .hint("name one group in `recipients`, or seal the file with sops"));
-        }
-        let mut groups = Vec::new();
-        for group in &policy.groups {
-            let mut entries: Vec<KeyEntry> = Vec::new();
-            for recipient in group {
-                if entries
-                    .iter()
-                    .all(|entry| entry.recipient() != recipient.value)
-                {
-                    entries.push(self.wrap_for(key.expose(), recipient)?);
-                }
-            }
-            groups.push(entries);
-        }
-        if groups.iter().all(Vec::is_empty) {
+        if policy.recipients().next().is_none() {
             return Err(Failure::new(Exit::RULES, "no-recipients", "nobody is named who could open the file")
                 .hint("`mvx init` writes rules with your own key; `recipients` in a [[files]] table names more"));
         }
-        Ok(groups)
+        let groups: Vec<_> = policy.groups.iter().map(distinct).collect();
+        self.wrap_groups(key, &groups, Shape::new(groups.len(), policy.threshold))
     }
 
     /// Warns where nobody on this machine can open what was just sealed: it may be meant so, and

@@ -95,7 +95,8 @@ impl App<'_> {
 
     fn as_far_as_it_opens(&self, path: &Path, format: Option<Format>) -> Result<Broken, Failure> {
         let sealed = self.read_sealed(path, format)?;
-        let (key, opened_by) = self.unwrap_key(&sealed.name, &sealed.metadata)?;
+        let unwrapped = self.unwrap_key(&sealed.name, &sealed.metadata)?;
+        let key = unwrapped.key;
         let survey = survey(&sealed.tree, &sealed.metadata, &key)?;
         let faults = survey.paths(&sealed.tree);
         let closed = closed_envelopes(&sealed.tree, &survey);
@@ -103,7 +104,8 @@ impl App<'_> {
             sealed,
             key,
             opened: survey.opened,
-            opened_by,
+            opened_by: unwrapped.recipients,
+            shares: unwrapped.shares,
             closed,
         };
         Ok(Broken {

@@ -9,8 +9,9 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::app::entries::kind;
 use crate::app::files::shell_word;
+use crate::app::groups::{Regrouping, Shape};
 use crate::app::load::{OpenFile, Sealed};
-use crate::app::readers::{Difference, distinct, is_for};
+use crate::app::readers::distinct;
 use crate::app::recipients::is_same_key;
 use crate::app::whom::Readers;
 use crate::app::{App, SystemRandomness, inventory, now, recipients};
@@ -33,7 +34,7 @@ pub struct Request<'a> {
     /// Whether every file gets a new data key, and not only those that somebody can no longer
     /// open.
     pub new_keys: bool,
-    /// Recipients that are given up because this version cannot wrap for them, by name or key.
+    /// Recipients that are given up because they cannot be wrapped for, by name or key.
     pub drop: &'a [String],
     /// Whether the files are only compared with the rules: nothing is opened.
     pub compare_only: bool,
@@ -72,6 +73,10 @@ pub struct Change {
     pub added: Vec<Party>,
     /// Whose entry goes.
     pub removed: Vec<Party>,
+    /// Who goes from one of its key groups to another.
+    pub moved: Vec<Party>,
+    /// Its key groups before and after, where they become others.
+    pub groups: Option<(Shape, Shape)>,
     /// Whether it gets a new data key.
     pub new_key: bool,
     /// Whether somebody holds an identity here that opens it afterwards.
@@ -83,8 +88,9 @@ pub struct Change {
 impl Change {
     /// Whether this gives and takes what a plan said: somebody may have agreed to that alone.
     fn is_what_was_shown(&self, planned: &Self) -> bool {
-        (&self.added, &self.removed, self.new_key)
-            == (&planned.added, &planned.removed, planned.new_key)
+        (&self.added, &self.removed, &self.moved)
+            == (&planned.added, &planned.removed, &planned.moved)
+            && (self.groups, self.new_key) == (planned.groups, planned.new_key)
     }
 }
 
@@ -139,8 +145,7 @@ enum Step {
 struct Ready {
     change: Change,
     file: OpenFile,
-    difference: Difference,
-    wanted: Vec<RecipientSpec>,
+    regrouping: Regrouping,
 }
 
 impl Request<'_> {
@@ -215,8 +220,7 @@ impl App<'_> {
         let Ready {
             change,
             file,
-            difference,
-            wanted,
+            regrouping,
         } = *ready;
         if !change.is_what_was_shown(planned) {
             let message = "it or its rule changed meanwhile; it was not written";
@@ -226,7 +230,8 @@ impl App<'_> {
         let mut random = SystemRandomness::default();
         let new_key = change.new_key.then(random::data_key).transpose()?;
         let key = new_key.as_ref().unwrap_or(&file.key);
-        let group = self.group(key, &difference, &wanted, change.new_key)?;
+        let groups = self.regroup(key, &regrouping, (&file.shares, change.new_key))?;
+        let recipients = (groups.as_slice(), regrouping.after.threshold());
         let mut sealer = Sealer {
             store: file.store(),
             key,
@@ -234,9 +239,9 @@ impl App<'_> {
             random: &mut random,
         };
         let text = if change.new_key {
-            sealer.rekey(file.view(), &group)
+            sealer.rekey(file.view(), recipients)
         } else {
-            sealer.rewrap(file.view(), &group)
+            sealer.rewrap(file.view(), recipients)
         };
         let text = text.at(path.display())?;
         let old = file.sealed.original.as_bytes();
@@ -249,9 +254,10 @@ impl App<'_> {
         file::is_replaceable(path)?;
         let sealed = self.read_sealed(path, None)?;
         let groups = sealed.metadata.groups().at(path.display())?;
-        let (wanted, threshold) = match self.readers_of(path, &groups, request)? {
+        let threshold = sealed.metadata.threshold().at(path.display())?;
+        let (wanted, needed) = match self.readers_of(path, &groups, request)? {
             Readers::Named(policy) => (policy.groups, policy.threshold),
-            Readers::Vouched(specs) => (vec![specs], None),
+            Readers::Vouched(specs) => (specs, threshold),
             Readers::Unknown => {
                 let mut entries = groups.iter().flatten();
                 let reads = entries.any(|entry| request.is_about(&entry.recipient()));
@@ -282,39 +288,36 @@ impl App<'_> {
                 return Ok(Step::Nothing);
             }
         }
-        let ([entries], [wanted]) = (groups.as_slice(), wanted.as_slice()) else {
-            let same = groups.len() == wanted.len()
-                && sealed.metadata.threshold()? == threshold
-                && (groups.iter().zip(&wanted))
-                    .all(|(entries, wanted)| Difference::between(entries, wanted).is_none());
-            if same && former.is_empty() && !request.new_keys {
-                return Ok(Step::Nothing);
-            }
-            return Err(key_groups().at(path.display()));
-        };
-        let wanted = self.without_given_up(wanted, request, trial);
+        let wanted = self.without_given_up(&wanted, request, trial);
         let wanted = wanted.at(path.display())?;
-        let difference = Difference::between(entries, &wanted);
-        if difference.is_none() && former.is_empty() && !request.new_keys {
+        let regrouping = Regrouping::between(
+            (&groups, Shape::new(groups.len(), threshold)),
+            (&wanted, Shape::new(wanted.len(), needed)),
+        );
+        if regrouping.is_none() && former.is_empty() && !request.new_keys {
             return Ok(Step::Nothing);
         }
-        let change = self.change(path, &sealed, (&difference, &former), &wanted, request);
+        let change = self.change(path, &sealed, (&regrouping, &former), request);
         if request.compare_only {
             return Ok(Step::Differs(Box::new(change)));
         }
-        for spec in &wanted {
-            let stays = || difference.kept.iter().any(|entry| is_for(spec, entry));
-            if change.new_key || !stays() {
+        let anew = change.new_key || !regrouping.only_grows();
+        for spec in regrouping.wanted() {
+            if anew || regrouping.is_new(spec) {
                 self.reach(spec, trial).at(path.display())?;
             }
         }
         let file = self.open_sealed(sealed)?;
         self.must_be_vouched(path, &file)?;
+        if !regrouping.entries_stay(&file.shares) {
+            for spec in regrouping.wanted() {
+                self.reach(spec, trial).at(path.display())?;
+            }
+        }
         Ok(Step::Ready(Box::new(Ready {
             change,
             file,
-            difference,
-            wanted,
+            regrouping,
         })))
     }
 
@@ -323,11 +326,10 @@ impl App<'_> {
         &self,
         path: &Path,
         sealed: &Sealed,
-        (difference, former): (&Difference, &[String]),
-        wanted: &[RecipientSpec],
+        (regrouping, former): (&Regrouping, &[String]),
         request: &Request<'_>,
     ) -> Change {
-        let takes_access = difference.takes_access() || !former.is_empty();
+        let takes_entries = regrouping.takes_entries() || !former.is_empty();
         let party = |key: String| {
             let mut former = request.former.iter();
             let former = former.find(|(_, known)| is_same_key(known, &key));
@@ -341,57 +343,26 @@ impl App<'_> {
             let own = request.soon_own;
             own.is_some_and(|own| is_same_key(own, &spec.value))
         };
-        let surplus = difference.surplus.iter();
-        let surplus = surplus.filter(|gone| !difference.has(gone));
-        let surplus = surplus.map(KeyEntry::recipient);
-        let gone = surplus.chain(former.iter().cloned());
-        let mut removed: Vec<Party> = gone.map(party).collect();
-        removed.dedup();
-        let added = difference.missing.iter().map(|spec| Party {
+        let leavers = regrouping.leavers().map(KeyEntry::recipient);
+        let gone = leavers.chain(former.iter().cloned());
+        let named = |spec: &RecipientSpec| Party {
             name: spec.name.clone(),
             key: spec.value.clone(),
-        });
+        };
         Change {
             file: path.into(),
-            added: added.collect(),
-            removed: if takes_access { removed } else { Vec::new() },
-            new_key: request.new_keys || takes_access,
-            stays_open: wanted.iter().any(soon_own) || self.opens_any(wanted),
-            secrets: if takes_access {
+            added: once(regrouping.newcomers().map(named)),
+            removed: once(gone.map(party)),
+            moved: once(regrouping.movers().map(named)),
+            groups: regrouping.shapes(),
+            new_key: request.new_keys || takes_entries || regrouping.takes_access(),
+            stays_open: regrouping.wanted().any(soon_own) || self.opens_any(regrouping.wanted()),
+            secrets: if takes_entries {
                 inventory::secrets(sealed)
             } else {
                 Vec::new()
             },
         }
-    }
-
-    /// The entries of a rewritten file: those that stay, in their order, then new ones.
-    fn group(
-        &self,
-        key: &DataKey,
-        difference: &Difference,
-        wanted: &[RecipientSpec],
-        new_key: bool,
-    ) -> Result<Vec<KeyEntry>, Failure> {
-        let mut group = Vec::new();
-        for entry in &difference.kept {
-            let spec = wanted.iter().find(|spec| is_for(spec, entry));
-            group.push(match spec {
-                Some(spec) if new_key => self.wrap_for(key.expose(), spec)?,
-                _ => entry.clone(),
-            });
-        }
-        for spec in &difference.missing {
-            group.push(self.wrap_for(key.expose(), spec)?);
-        }
-        if group.is_empty() {
-            return Err(Failure::new(
-                Exit::RULES,
-                "no-recipients",
-                "nobody would be left who could open it",
-            ));
-        }
-        Ok(group)
     }
 
     /// Fails where a recipient cannot be wrapped for: its kind is not known to this version, or its
@@ -412,27 +383,50 @@ impl App<'_> {
     /// would be a file that is not as the rules say, and nobody would know why.
     fn without_given_up(
         &self,
-        wanted: &[RecipientSpec],
+        wanted: &[Vec<RecipientSpec>],
         request: &Request<'_>,
         trial: &Trial,
-    ) -> Result<Vec<RecipientSpec>, Failure> {
-        let mut left = Vec::new();
-        for spec in distinct(wanted) {
-            let given_up = request.drop.iter().any(|dropped| {
-                spec.name.as_ref() == Some(dropped) || is_same_key(dropped, &spec.value)
-            });
-            if !given_up {
-                left.push(spec.clone());
-            } else if self.reach(spec, trial).is_ok() {
-                let name = recipients::name(spec);
-                let message =
-                    format!("`{name}` can be wrapped for, and is not given up by `--drop`");
-                return Err(Failure::new(Exit::USAGE, "reachable", message)
-                    .hint("`mvx recipients remove NAME` takes it from the rules and the files"));
+    ) -> Result<Vec<Vec<RecipientSpec>>, Failure> {
+        let mut groups = Vec::new();
+        for group in wanted {
+            let mut left = Vec::new();
+            for spec in distinct(group) {
+                let given_up = request.drop.iter().any(|dropped| {
+                    spec.name.as_ref() == Some(dropped) || is_same_key(dropped, &spec.value)
+                });
+                if !given_up {
+                    left.push(spec.clone());
+                } else if self.reach(spec, trial).is_ok() {
+                    let name = recipients::name(spec);
+                    let message =
+                        format!("`{name}` can be wrapped for, and is not given up by `--drop`");
+                    return Err(Failure::new(Exit::USAGE, "reachable", message).hint(
+                        "`mvx recipients remove NAME` takes it from the rules and the files",
+                    ));
+                }
             }
+            if left.is_empty() {
+                let who = match wanted.len() {
+                    1 => "nobody would be left who could open it",
+                    _ => "nobody would be left in one of its key groups",
+                };
+                return Err(Failure::new(Exit::RULES, "no-recipients", who));
+            }
+            groups.push(left);
         }
-        Ok(left)
+        Ok(groups)
     }
+}
+
+/// Each of them once, in their order.
+fn once(parties: impl Iterator<Item = Party>) -> Vec<Party> {
+    let mut distinct: Vec<Party> = Vec::new();
+    for party in parties {
+        if !distinct.contains(&party) {
+            distinct.push(party);
+        }
+    }
+    distinct
 }
 
 /// Recipients that were wrapped for, on nothing.
@@ -461,10 +455,4 @@ pub(super) fn unreachable(name: &str, kind: &str) -> Failure {
         "`mvx rekey --drop {} FILE` goes on without it",
         shell_word(Path::new(name))
     ))
-}
-
-pub(super) fn key_groups() -> Failure {
-    let message = "files with several key groups are opened and kept, but not made by this version";
-    Failure::new(Exit::RULES, "key-groups", message)
-        .hint("`sops updatekeys FILE` and `sops rotate -i FILE` rewrite it")
 }

@@ -37,13 +37,15 @@ impl App<'_> {
     pub fn look_at_seal(&self, path: &Path, format: Option<Format>) -> Result<SealReport, Failure> {
         let sealed = self.read_sealed(path, format)?;
         let name = sealed.name.clone();
-        let (key, opened_by) = self.unwrap_key(&name, &sealed.metadata).at(&name)?;
+        let unwrapped = self.unwrap_key(&name, &sealed.metadata).at(&name)?;
+        let key = unwrapped.key;
         let opened = open(&sealed.tree, &sealed.metadata, &key, Check::Mac).at(&name)?;
         let file = OpenFile {
             sealed,
             key,
             opened,
-            opened_by,
+            opened_by: unwrapped.recipients,
+            shares: unwrapped.shares,
             closed: Vec::new(),
         };
         let mut report = SealReport {

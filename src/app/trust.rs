@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use crate::app::files::{STDIN, shell_word};
+use crate::app::groups::Regrouping;
 use crate::app::load::{OpenFile, Sealed, parse_sealed};
 use crate::app::{App, many};
 use crate::error::{At as _, Exit, Failure};
@@ -13,7 +14,7 @@ use crate::io::file;
 use crate::keys::short;
 use crate::rules::SOPS_FILE;
 use crate::secret::DataKey;
-use crate::sops::difference::{Change, Difference, Version, What, differences};
+use crate::sops::difference::{Change, Difference, KEY_GROUPS, Version, What, differences};
 use crate::sops::open::{Check, Opened, open};
 use crate::sops::signet::SealState;
 use crate::stores::Format;
@@ -254,11 +255,11 @@ impl App<'_> {
             let good = opened.seal == SealState::Valid || wanted == Wanted::Any;
             good.then_some(opened)
         };
-        let same = key.and_then(|key| Some((DataKey::from_bytes(key.expose())?, opens(key)?)));
+        let same = key.and_then(|key| Some((key.duplicate(), opens(key)?)));
         let found = match same {
             Some(found) => Some(found),
             None => match self.unwrap_key(&name, &sealed.metadata) {
-                Ok((key, _)) => opens(&key).map(|opened| (key, opened)),
+                Ok(unwrapped) => opens(&unwrapped.key).map(|opened| (unwrapped.key, opened)),
                 Err(_) => return Search::Closed,
             },
         };
@@ -286,7 +287,17 @@ impl App<'_> {
         let (old, new) = (good.version(), file.version());
         let mut found = differences(old, new, good.key == file.key)?;
         let policy = self.policy_if_any(path).unwrap_or_default();
+        let ruled = policy.as_ref().is_some_and(|policy| {
+            Regrouping::of(&file.sealed.metadata, policy).is_ok_and(|found| found.is_none())
+        });
         for one in &mut found {
+            // who is in which group, and how many of them it takes
+            if matches!(
+                &one.change,
+                Change::RecipientChanged(..) | Change::Structure(KEY_GROUPS)
+            ) {
+                one.vouched |= ruled;
+            }
             if let Change::RecipientAdded(_, recipient) = &one.change {
                 let names = |spec: &crate::rules::RecipientSpec| {
                     crate::app::recipients::is_same_key(&spec.value, recipient)

@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::app::load::OpenFile;
 use crate::app::readers::{field, is_for};
 use crate::app::recipients::is_same_key;
-use crate::app::rewrite::{Request, key_groups, unreachable};
+use crate::app::rewrite::{Request, unreachable};
 use crate::error::{At as _, Exit, Failure};
 use crate::keys::short;
 use crate::rules::{Dialect, Extras, Policy, RecipientKind, RecipientSpec};
@@ -19,7 +19,7 @@ pub(super) enum Readers {
     /// Those whom its rule names.
     Named(Box<Policy>),
     /// Those who can read it now, if its seal is valid.
-    Vouched(Vec<RecipientSpec>),
+    Vouched(Vec<Vec<RecipientSpec>>),
     /// Nobody can tell.
     Unknown,
 }
@@ -43,14 +43,13 @@ impl App<'_> {
             return Ok(Readers::Unknown);
         }
         // Its seal is looked at when it is opened, `must_be_vouched`.
-        Ok(match groups {
-            [entries] => {
-                let specs = vouched(entries, request.drop).at(path.display())?;
-                self.must_be_registered(path, &specs)?;
-                Readers::Vouched(specs)
-            }
-            _ => return Err(key_groups().at(path.display())),
-        })
+        let mut readers = Vec::new();
+        for entries in groups {
+            let specs = vouched(entries, request.drop).at(path.display())?;
+            self.must_be_registered(path, &specs)?;
+            readers.push(specs);
+        }
+        Ok(Readers::Vouched(readers))
     }
 
     /// Fails where a register of names does not know one of those in a file that no rule covers: it

@@ -52,7 +52,7 @@ const SHAPES: &[(&str, &str)] = &[
     ),
     (
         "ls",
-        r#"{"files": [{"file": "a.enc.yaml", "format": "yaml", "environment": "dev", "last_modified": "2026-11-22T09:30:00Z", "recipients": [{"name": "ana", "kind": "age", "id": "age1…", "group": null}], "keys": [{"key": "db.port", "type": "int", "encrypted": true}]}]}"#,
+        r#"{"files": [{"file": "a.enc.yaml", "format": "yaml", "environment": "dev", "last_modified": "2026-11-22T09:30:00Z", "recipients": [{"name": "ana", "kind": "age", "id": "age1…", "group": null}], "groups": {"groups": 1, "needed": 1}, "keys": [{"key": "db.port", "type": "int", "encrypted": true}]}]}"#,
     ),
     (
         "seal show, seal accept",
@@ -97,11 +97,11 @@ const SHAPES: &[(&str, &str)] = &[
     ("keys public", r#"{"public_keys": ["age1…"]}"#),
     (
         "keys rotate",
-        r#"{"name": "ana", "old": "age1…", "new": "age1…", "key_file": "keys.txt", "backup": "keys.old-2026-11-22.txt", "finished": true, "still_needed": ["d.enc.yaml"], "needed_on_branches": [{"branch": "feature", "files": ["e.enc.yaml"]}], "written": [{"file": "a.enc.yaml", "added": [{"name": "carol", "key": "age1…"}], "removed": [{"name": null, "key": "age1…"}], "new_key": true}], "unchanged": 2, "uncovered": ["b.enc.yaml"], "left": [{"file": "c.enc.yaml", "code": "no-identity", "message": "…"}]}"#,
+        r#"{"name": "ana", "old": "age1…", "new": "age1…", "key_file": "keys.txt", "backup": "keys.old-2026-11-22.txt", "finished": true, "still_needed": ["d.enc.yaml"], "needed_on_branches": [{"branch": "feature", "files": ["e.enc.yaml"]}], "written": [{"file": "a.enc.yaml", "added": [{"name": "carol", "key": "age1…"}], "removed": [{"name": null, "key": "age1…"}], "moved": [{"name": "ana", "key": "age1…"}], "groups": {"before": {"groups": 2, "needed": 2}, "after": {"groups": 3, "needed": 2}}, "new_key": true}], "unchanged": 2, "uncovered": ["b.enc.yaml"], "left": [{"file": "c.enc.yaml", "code": "no-identity", "message": "…"}]}"#,
     ),
     (
         "recipients list",
-        r#"{"recipients": [{"name": "ana", "kind": "age", "key": "age1…", "owner": "ana@example.com", "expires": "2027-01-31", "expired": false, "groups": ["team"], "rules": ".sops-rules.toml", "files": ["a.enc.yaml"]}], "drift": [{"file": "a.enc.yaml", "surplus": [{"name": null, "kind": "age", "key": "age1…"}], "missing": ["bob"]}]}"#,
+        r#"{"recipients": [{"name": "ana", "kind": "age", "key": "age1…", "owner": "ana@example.com", "expires": "2027-01-31", "expired": false, "groups": ["team"], "rules": ".sops-rules.toml", "files": ["a.enc.yaml"]}], "key_groups": [{"needed": 2, "groups": [["ana", "bob"], ["carol"]], "files": ["a.enc.yaml"]}], "drift": [{"file": "a.enc.yaml", "surplus": [{"name": null, "kind": "age", "key": "age1…"}], "missing": ["bob"], "moved": ["ana"], "groups": {"before": {"groups": 2, "needed": 2}, "after": {"groups": 3, "needed": 2}}}]}"#,
     ),
     (
         "doctor",
@@ -117,19 +117,19 @@ const SHAPES: &[(&str, &str)] = &[
     ),
     (
         "recipients sync",
-        r#"{"written": [{"file": "a.enc.yaml", "added": [{"name": "carol", "key": "age1…"}], "removed": [{"name": null, "key": "age1…"}], "new_key": true}], "unchanged": 2, "uncovered": ["b.enc.yaml"], "left": [{"file": "c.enc.yaml", "code": "no-identity", "message": "…"}]}"#,
+        r#"{"written": [{"file": "a.enc.yaml", "added": [{"name": "carol", "key": "age1…"}], "removed": [{"name": null, "key": "age1…"}], "moved": [{"name": "ana", "key": "age1…"}], "groups": {"before": {"groups": 2, "needed": 2}, "after": {"groups": 3, "needed": 2}}, "new_key": true}], "unchanged": 2, "uncovered": ["b.enc.yaml"], "left": [{"file": "c.enc.yaml", "code": "no-identity", "message": "…"}]}"#,
     ),
     (
         "recipients sync --check, --dry-run",
-        r#"{"would_write": [{"file": "a.enc.yaml", "added": [{"name": "carol", "key": "age1…"}], "removed": [{"name": null, "key": "age1…"}], "new_key": true}], "unchanged": 2, "uncovered": ["b.enc.yaml"], "left": [{"file": "c.enc.yaml", "code": "no-identity", "message": "…"}]}"#,
+        r#"{"would_write": [{"file": "a.enc.yaml", "added": [{"name": "carol", "key": "age1…"}], "removed": [{"name": null, "key": "age1…"}], "moved": [{"name": "ana", "key": "age1…"}], "groups": {"before": {"groups": 2, "needed": 2}, "after": {"groups": 3, "needed": 2}}, "new_key": true}], "unchanged": 2, "uncovered": ["b.enc.yaml"], "left": [{"file": "c.enc.yaml", "code": "no-identity", "message": "…"}]}"#,
     ),
     (
         "recipients add",
-        r#"{"rules": ".sops-rules.toml", "name": "carol", "key": "age1…", "written": [{"file": "a.enc.yaml", "added": [{"name": "carol", "key": "age1…"}], "removed": [{"name": null, "key": "age1…"}], "new_key": true}], "unchanged": 2, "uncovered": ["b.enc.yaml"], "left": [{"file": "c.enc.yaml", "code": "no-identity", "message": "…"}]}"#,
+        r#"{"rules": ".sops-rules.toml", "name": "carol", "key": "age1…", "written": [{"file": "a.enc.yaml", "added": [{"name": "carol", "key": "age1…"}], "removed": [{"name": null, "key": "age1…"}], "moved": [{"name": "ana", "key": "age1…"}], "groups": {"before": {"groups": 2, "needed": 2}, "after": {"groups": 3, "needed": 2}}, "new_key": true}], "unchanged": 2, "uncovered": ["b.enc.yaml"], "left": [{"file": "c.enc.yaml", "code": "no-identity", "message": "…"}]}"#,
     ),
     (
         "recipients remove",
-        r#"{"rules": ".sops-rules.toml", "name": "carol", "key": "age1…", "groups_removed": ["guests"], "to_change": [{"file": "a.enc.yaml", "keys": ["db.port"]}], "open_still": ["d.enc.yaml"], "written": [{"file": "a.enc.yaml", "added": [{"name": "carol", "key": "age1…"}], "removed": [{"name": null, "key": "age1…"}], "new_key": true}], "unchanged": 2, "uncovered": ["b.enc.yaml"], "left": [{"file": "c.enc.yaml", "code": "no-identity", "message": "…"}]}"#,
+        r#"{"rules": ".sops-rules.toml", "name": "carol", "key": "age1…", "groups_removed": ["guests"], "to_change": [{"file": "a.enc.yaml", "keys": ["db.port"]}], "open_still": ["d.enc.yaml"], "written": [{"file": "a.enc.yaml", "added": [{"name": "carol", "key": "age1…"}], "removed": [{"name": null, "key": "age1…"}], "moved": [{"name": "ana", "key": "age1…"}], "groups": {"before": {"groups": 2, "needed": 2}, "after": {"groups": 3, "needed": 2}}, "new_key": true}], "unchanged": 2, "uncovered": ["b.enc.yaml"], "left": [{"file": "c.enc.yaml", "code": "no-identity", "message": "…"}]}"#,
     ),
     (
         "recipients request",
@@ -137,7 +137,7 @@ const SHAPES: &[(&str, &str)] = &[
     ),
     (
         "rekey",
-        r#"{"written": [{"file": "a.enc.yaml", "added": [{"name": "carol", "key": "age1…"}], "removed": [{"name": null, "key": "age1…"}], "new_key": true}], "unchanged": 2, "uncovered": ["b.enc.yaml"], "left": [{"file": "c.enc.yaml", "code": "no-identity", "message": "…"}]}"#,
+        r#"{"written": [{"file": "a.enc.yaml", "added": [{"name": "carol", "key": "age1…"}], "removed": [{"name": null, "key": "age1…"}], "moved": [{"name": "ana", "key": "age1…"}], "groups": {"before": {"groups": 2, "needed": 2}, "after": {"groups": 3, "needed": 2}}, "new_key": true}], "unchanged": 2, "uncovered": ["b.enc.yaml"], "left": [{"file": "c.enc.yaml", "code": "no-identity", "message": "…"}]}"#,
     ),
     (
         "keys recovery",

@@ -8,6 +8,7 @@ use super::ui::Table;
 use super::{Context, FormatArg};
 use crate::app::inventory::{FileEntry, Reader};
 use crate::cli::json::in_json;
+use crate::cli::rewriting::shape_json;
 use crate::error::{Exit, Failure};
 use crate::keys::open::list;
 use crate::keys::short;
@@ -76,8 +77,10 @@ fn about(file: &FileEntry) -> String {
     let several = file.recipients.iter().any(|reader| reader.group.is_some());
     let readers = file.recipients.iter().map(reader).collect();
     let conjunction = if several { "with" } else { "and" };
+    let shape = several.then(|| file.shape.to_string());
     let parts = environment
         .chain([format!("for {}", list(readers, conjunction))])
+        .chain(shape)
         .chain([format!("changed {}", file.last_modified)]);
     parts.collect::<Vec<_>>().join(", ")
 }
@@ -109,6 +112,7 @@ fn entry_json(file: &FileEntry) -> serde_json::Value {
         "environment": file.environment,
         "last_modified": file.last_modified,
         "recipients": recipients,
+        "groups": shape_json(file.shape),
         "keys": keys,
     })
 }

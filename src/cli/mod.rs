@@ -225,7 +225,7 @@ enum Command {
     ///
     /// Every file is opened before the first one is written, and each result is opened again. The
     /// new key is wrapped for whom the rules name; where no rule covers a file, for those in it, if
-    /// mvx's seal on it is valid. A recipient that this version cannot wrap for is refused, unless
+    /// mvx's seal on it is valid. A recipient that cannot be wrapped for is refused, unless
     /// --drop names it.
     ///
     /// Values stay as they are: who has read them knows them still. `mvx set` changes a value.

@@ -18,7 +18,7 @@ pub(super) struct Rekey {
     /// Files or directories; the whole repository when left out
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Leave out a recipient that this version cannot wrap for; repeatable
+    /// Leave out a recipient that cannot be wrapped for; repeatable
     #[arg(long, value_name = "NAME")]
     drop: Vec<String>,
     #[command(flatten)]

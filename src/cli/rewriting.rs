@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::Context;
 use crate::app::files::shell_word;
+use crate::app::groups::Shape;
 use crate::app::rewrite::{Blocked, Change, Done, Party, Plan, Request};
 use crate::app::{App, many};
 use crate::cli::json::in_json;
@@ -234,7 +235,7 @@ fn listed(blocked: &[Blocked], message: String) -> Failure {
     let mut told: Vec<&str> = Vec::new();
     for one in blocked {
         // These name the way out for this very file.
-        let own = ["recipient-kind", "key-groups", "not-vouched", "reachable"];
+        let own = ["recipient-kind", "not-vouched", "reachable"];
         if own.contains(&one.failure.code) && !told.contains(&one.failure.code) {
             told.push(one.failure.code);
             for hint in &one.failure.hints {
@@ -280,6 +281,12 @@ fn describe(change: &Change, add: &str, remove: &str) -> String {
     }
     if !change.removed.is_empty() {
         parts.push(format!("{remove} {}", list(&change.removed)));
+    }
+    if !change.moved.is_empty() {
+        parts.push(format!("{} in another group", list(&change.moved)));
+    }
+    if let Some((before, after)) = change.groups {
+        parts.push(format!("{after} instead of {before}"));
     }
     if change.new_key {
         parts.push("new data key".into());
@@ -363,10 +370,24 @@ fn changes_json(changes: &[Change]) -> Value {
             "file": in_json(&change.file),
             "added": parties(&change.added),
             "removed": parties(&change.removed),
+            "moved": parties(&change.moved),
+            "groups": shapes_json(change.groups),
             "new_key": change.new_key,
         })
     });
     changes.collect()
+}
+
+/// How many key groups a file has, and how many it takes.
+pub(super) fn shape_json(shape: Shape) -> Value {
+    json!({ "groups": shape.groups, "needed": shape.needed })
+}
+
+/// Key groups that become others.
+pub(super) fn shapes_json(shapes: Option<(Shape, Shape)>) -> Value {
+    let json =
+        |(before, after)| json!({ "before": shape_json(before), "after": shape_json(after) });
+    shapes.map_or(Value::Null, json)
 }
 
 fn left_json(blocked: &[Blocked]) -> Value {

@@ -18,6 +18,32 @@ pub struct Opened {
     pub key: DataKey,
     /// The recipients whose entries opened: one, or one for each key group that was needed.
     pub recipients: Vec<String>,
+    /// What those of key groups held; none where the file has one group, which holds the key.
+    pub shares: Vec<Share>,
+}
+
+/// A key group's share of a data key, as its entries hold it.
+pub struct Share {
+    /// The group's place in the file, from 0.
+    pub group: usize,
+    /// The share, [`SHARE_LEN`] bytes.
+    pub bytes: Zeroizing<Vec<u8>>,
+}
+
+impl Opened {
+    /// Another copy of the same secrets, which is wiped by itself.
+    #[must_use]
+    pub fn duplicate(&self) -> Self {
+        let shares = self.shares.iter().map(|share| Share {
+            group: share.group,
+            bytes: share.bytes.clone(),
+        });
+        Self {
+            key: self.key.duplicate(),
+            recipients: self.recipients.clone(),
+            shares: shares.collect(),
+        }
+    }
 }
 
 /// In which order the entries of a file are tried.
@@ -89,7 +115,11 @@ pub fn unwrap_any(
     for (recipient, bytes) in search.opened() {
         recipients.push(recipient.to_owned());
         if let Some(key) = DataKey::from_bytes(bytes) {
-            return Ok(Opened { key, recipients });
+            return Ok(Opened {
+                key,
+                recipients,
+                shares: Vec::new(),
+            });
         }
     }
     Err(OpenFailure::NoIdentity(search.failure(1)))
@@ -118,15 +148,26 @@ pub fn unwrap_groups(
         order,
     );
     search.run(needed);
-    let (recipients, shares): (Vec<_>, Vec<_>) = search
-        .opened()
-        .map(|(recipient, bytes)| (recipient.to_owned(), bytes))
-        .unzip();
-    if shares.len() < needed {
+    if search.opened().count() < needed {
         return Err(OpenFailure::NoIdentity(search.failure(needed)));
     }
-    let key = shamir::combine(&shares)?;
-    Ok(Opened { key, recipients })
+    let (mut recipients, mut shares) = (Vec::new(), Vec::new());
+    for (place, group) in search.groups.into_iter().enumerate() {
+        if let Some((recipient, bytes)) = group.opened {
+            recipients.push(recipient.to_owned());
+            shares.push(Share {
+                group: place,
+                bytes,
+            });
+        }
+    }
+    let points: Vec<&[u8]> = shares.iter().map(|share| share.bytes.as_slice()).collect();
+    let key = shamir::combine(&points)?;
+    Ok(Opened {
+        key,
+        recipients,
+        shares,
+    })
 }
 
 /// The data key could not be opened.

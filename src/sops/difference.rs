@@ -63,6 +63,9 @@ pub enum Change {
     DataKey,
 }
 
+/// What [`Change::Structure`] calls the number of key groups that it takes.
+pub const KEY_GROUPS: &str = "key groups";
+
 /// What an entry is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum What {
@@ -348,7 +351,7 @@ fn compare_recipients(
         }
     }
     if old.threshold()? != new.threshold()? {
-        add(Change::Structure("key groups"), false);
+        add(Change::Structure(KEY_GROUPS), false);
     }
     Ok(())
 }

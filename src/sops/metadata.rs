@@ -156,30 +156,40 @@ impl Metadata {
         }
     }
 
-    /// Replaces the recipients of a file with one key group. Lists keep their place among the other
-    /// fields, which stay.
-    pub fn replace_recipients(&mut self, group: &[KeyEntry]) {
-        let mut new = lists(group);
-        // A single group needs none of them, and without top-level lists it stood in there.
+    /// Replaces the recipients of a file: one key group, or several of which `threshold` are needed.
+    /// Lists keep their place among the other fields, which stay.
+    pub fn replace_recipients(&mut self, groups: &[Vec<KeyEntry>], threshold: Option<usize>) {
+        let (mut new, several) = match groups {
+            [group] => (lists(group), false),
+            groups => {
+                let groups = groups.iter().map(|group| Meta::Map(lists(group))).collect();
+                (vec![("key_groups".into(), Meta::List(groups))], true)
+            }
+        };
+        if let Some(number) = threshold.filter(|_| several) {
+            let number = i64::try_from(number).unwrap_or(i64::MAX);
+            new.push(("shamir_threshold".into(), Meta::Int(number)));
+        }
+        // A single group needs no threshold, and without top-level lists it had one.
         let in_groups = entries(&self.fields).is_ok_and(|entries| entries.is_empty());
         self.fields.retain_mut(|(name, value)| {
-            if name == "key_groups" {
-                return false;
-            }
-            if !is_key_list(name, value) {
-                return !(in_groups && name == "shamir_threshold");
+            let of_groups = name == "key_groups" || name == "shamir_threshold";
+            if !of_groups && !is_key_list(name, value) {
+                return true;
             }
             match new.iter().position(|(kind, _)| kind == name) {
                 Some(at) => {
                     *value = new.swap_remove(at).1;
                     true
                 }
+                None if name == "shamir_threshold" => !several && !in_groups,
+                None if name == "key_groups" => false,
                 // sops 3.12 and older write empty lists.
                 None => *value == Meta::Null || *value == Meta::List(Vec::new()),
             }
         });
-        for (kind, list) in new {
-            self.set(&kind, list);
+        for (name, value) in new {
+            self.set(&name, value);
         }
     }
 

@@ -17,9 +17,14 @@ use crate::sops::signet;
 impl Sealer<'_> {
     /// The text with these recipients, whose entries wrap the data key that it has, which is this
     /// sealer's. Values, MAC and time stay to the byte; the seal is set anew.
-    pub fn rewrap(&mut self, file: Open<'_>, group: &[KeyEntry]) -> Result<Cleartext, SealError> {
+    /// `threshold` is how many of the groups are needed, where there are several.
+    pub fn rewrap(
+        &mut self,
+        file: Open<'_>,
+        (groups, threshold): (&[Vec<KeyEntry>], Option<usize>),
+    ) -> Result<Cleartext, SealError> {
         let mut metadata = metadata_of(file.tree)?;
-        metadata.replace_recipients(group);
+        metadata.replace_recipients(groups, threshold);
         metadata.mend_version();
         let blank = signet::blank(self.random)?;
         metadata.set(SEAL, Meta::Str(blank.clone()));
@@ -41,9 +46,13 @@ impl Sealer<'_> {
 
     /// The text under this sealer's key, which is a new one, with these recipients: every value and
     /// comment is encrypted anew in its place. The layout stays.
-    pub fn rekey(&mut self, file: Open<'_>, group: &[KeyEntry]) -> Result<Cleartext, SealError> {
+    pub fn rekey(
+        &mut self,
+        file: Open<'_>,
+        (groups, threshold): (&[Vec<KeyEntry>], Option<usize>),
+    ) -> Result<Cleartext, SealError> {
         let mut metadata = metadata_of(file.tree)?;
-        metadata.replace_recipients(group);
+        metadata.replace_recipients(groups, threshold);
         let cipher = Cipher::new(self.key);
         let mut mac = Mac::new(metadata.mac_only_encrypted()?);
         let mut edits = Vec::new();
@@ -129,13 +138,14 @@ fn holds(tree: &Tree, wanted: &Metadata) -> Result<bool, SealError> {
     Ok(true)
 }
 
-/// The recipients of a text, the fields of each sorted: file types order them differently.
-fn in_any_order(metadata: &Metadata) -> Result<Vec<Vec<KeyEntry>>, SealError> {
+/// The recipients of a text and how many groups it takes, the fields of each entry sorted: file
+/// types order them differently.
+fn in_any_order(metadata: &Metadata) -> Result<(Vec<Vec<KeyEntry>>, Option<usize>), SealError> {
     let mut groups = metadata.groups()?;
     for entry in groups.iter_mut().flatten() {
         entry.fields.sort_by(|a, b| a.0.cmp(&b.0));
     }
-    Ok(groups)
+    Ok((groups, metadata.threshold()?))
 }
 
 /// Whether two opened texts hold the same entries, values and comments in the same order.

@@ -7,12 +7,11 @@ use super::repository::over;
 use super::{Checks, FileCheckup};
 use crate::app::App;
 use crate::app::files::plain_name;
+use crate::app::groups::Regrouping;
 use crate::app::load::Sealed;
-use crate::app::readers::{Difference, is_for};
 use crate::app::recipients::name;
 use crate::keys::open::list;
 use crate::rules::{Policy, Rules};
-use crate::sops::metadata::KeyEntry;
 use crate::sops::open::selector_of;
 use crate::stores::Format;
 
@@ -135,16 +134,19 @@ impl App<'_> {
         let Some(sealed) = sealed else {
             return;
         };
-        let entries = sealed.metadata.groups().unwrap_or_default().concat();
-        let difference = Difference::between(&entries, policy.recipients());
-        told.missing = difference.missing.iter().map(name).collect();
-        let named = |entry: &&KeyEntry| policy.recipients().any(|spec| is_for(spec, entry));
-        let (twice, extra): (Vec<_>, Vec<_>) = difference.surplus.iter().partition(named);
-        told.extra = extra
-            .iter()
+        // what is wrong with its entries is told with the recipients
+        let Ok(regrouping) = Regrouping::of(&sealed.metadata, policy) else {
+            return;
+        };
+        told.missing = regrouping.newcomers().map(name).collect();
+        told.extra = regrouping
+            .leavers()
             .map(|entry| self.name_of(path, &entry.recipient()))
             .collect();
-        if !twice.is_empty() {
+        let moved: Vec<String> = regrouping.movers().map(name).collect();
+        let regrouped = !moved.is_empty() || regrouping.shapes().is_some();
+        let same = told.missing.is_empty() && told.extra.is_empty() && !regrouped;
+        if same && !regrouping.is_none() {
             let text = "a recipient stands there more than once";
             let hint = "`mvx recipients sync FILE` makes one of them";
             checks.note("twice", text, [hint.to_owned()]);
@@ -166,7 +168,15 @@ impl App<'_> {
                 sync(),
             );
         }
-        if told.missing.is_empty() && told.extra.is_empty() {
+        if !moved.is_empty() {
+            let text = format!("the rules have {} in another key group", list(moved, "and"));
+            checks.problem("moved", text, sync());
+        }
+        if let Some((before, after)) = regrouping.shapes() {
+            let text = format!("it is sealed for {before}, and the rules say {after}");
+            checks.problem("groups", text, sync());
+        }
+        if same {
             checks.ok(
                 "recipients",
                 "it is sealed for exactly those whom the rules name",

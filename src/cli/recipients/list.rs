@@ -5,11 +5,13 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use crate::app::many;
-use crate::app::people::{Drift, People, Person};
+use crate::app::people::{Drift, People, Person, Split};
 use crate::cli::Context;
 use crate::cli::json::in_json;
+use crate::cli::rewriting::shapes_json;
 use crate::cli::ui::Table;
 use crate::error::{Exit, Failure};
+use crate::keys::open::list;
 use crate::keys::short;
 
 #[derive(clap::Args)]
@@ -52,9 +54,10 @@ impl List {
                 })
                 .collect();
             let drift: Vec<_> = people.drift.iter().map(drift_json).collect();
+            let splits: Vec<_> = people.splits.iter().map(split_json).collect();
             context
                 .ui
-                .json(&json!({ "recipients": recipients, "drift": drift }))?;
+                .json(&json!({ "recipients": recipients, "key_groups": splits, "drift": drift }))?;
         } else {
             self.print(context, &people)?;
         }
@@ -94,6 +97,24 @@ impl List {
             ]);
         }
         context.ui.table(&table)?;
+        for split in &people.splits {
+            context.ui.answer(b"\n")?;
+            let files = match split.files.as_slice() {
+                [only] => only.display().to_string(),
+                files => many(files.len(), "file", "files"),
+            };
+            context
+                .ui
+                .heading(&format!("{files}: {} needed", split.shape))?;
+            let mut table = Table::new(["", ""]).indented();
+            for (number, group) in (1..).zip(&split.groups) {
+                table.row([
+                    format!("group {number}").as_str(),
+                    &list(group.clone(), "or"),
+                ]);
+            }
+            context.ui.table(&table)?;
+        }
         for drift in &people.drift {
             context.ui.answer(b"\n")?;
             context.ui.heading(&drift.file.display().to_string())?;
@@ -111,6 +132,16 @@ impl List {
                     name.as_str(),
                     "is named by the rules, and cannot open it yet",
                 ]);
+            }
+            for name in &drift.moved {
+                table.row([name.as_str(), "is in another group by the rules"]);
+            }
+            if let Some((before, after)) = drift.groups {
+                let (has, rules) = (
+                    before.to_string(),
+                    format!("is what it has; the rules say {after}"),
+                );
+                table.row([has.as_str(), &rules]);
             }
             context.ui.table(&table)?;
         }
@@ -139,5 +170,19 @@ fn drift_json(drift: &Drift) -> serde_json::Value {
         .iter()
         .map(|reader| json!({ "name": reader.name, "kind": reader.kind, "key": reader.id }))
         .collect();
-    json!({ "file": in_json(&drift.file), "surplus": surplus, "missing": drift.missing })
+    json!({
+        "file": in_json(&drift.file),
+        "surplus": surplus,
+        "missing": drift.missing,
+        "moved": drift.moved,
+        "groups": shapes_json(drift.groups),
+    })
+}
+
+fn split_json(split: &Split) -> serde_json::Value {
+    json!({
+        "needed": split.shape.needed,
+        "groups": split.groups,
+        "files": in_json(&split.files),
+    })
 }

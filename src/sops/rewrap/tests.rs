@@ -87,7 +87,7 @@ impl File {
     fn rewrapped(&self, names: &[&str]) -> Self {
         let (tree, opened) = (self.tree(), self.opened_with(&self.key).unwrap());
         let text = sealer(self.format, &self.key, NOW, &mut Counter(2))
-            .rewrap(self.view(&tree, &opened), &people(names))
+            .rewrap(self.view(&tree, &opened), (&[people(names)], None))
             .unwrap();
         Self {
             format: self.format,
@@ -99,7 +99,7 @@ impl File {
     fn rekeyed(&self, names: &[&str]) -> Self {
         let (tree, opened) = (self.tree(), self.opened_with(&self.key).unwrap());
         let text = sealer(self.format, &key(2), NOW, &mut Counter(3))
-            .rekey(self.view(&tree, &opened), &people(names))
+            .rekey(self.view(&tree, &opened), (&[people(names)], None))
             .unwrap();
         Self {
             format: self.format,
@@ -353,13 +353,16 @@ fn recipients_of_other_kinds_come_and_go() {
         None,
         false,
     );
-    metadata.replace_recipients(&[entry("moon_kms", "id"), KeyEntry::age("age1a", "x")]);
+    metadata.replace_recipients(
+        &[vec![entry("moon_kms", "id"), KeyEntry::age("age1a", "x")]],
+        None,
+    );
     let kinds = |metadata: &Metadata| -> Vec<String> {
         let groups = metadata.groups().unwrap();
         groups[0].iter().map(|entry| entry.kind.clone()).collect()
     };
     assert_eq!(kinds(&metadata), ["age", "moon_kms"]);
-    metadata.replace_recipients(&people(&["ana"]));
+    metadata.replace_recipients(&[people(&["ana"])], None);
     assert_eq!(kinds(&metadata), ["age"]);
 }
 
@@ -371,7 +374,7 @@ fn one_group_among_key_groups_becomes_the_only_one() {
     let groups = Meta::List(vec![Meta::Map(vec![("age".into(), list)])]);
     metadata.set("key_groups", groups);
     metadata.set("shamir_threshold", Meta::Int(1));
-    metadata.replace_recipients(&people(&["bob"]));
+    metadata.replace_recipients(&[people(&["bob"])], None);
     assert_eq!(metadata.threshold().unwrap(), None);
     assert!(
         metadata

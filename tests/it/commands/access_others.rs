@@ -65,22 +65,28 @@ fn key_groups_and_keys_of_other_kinds_are_left_to_those_who_know_them() {
     backup  pgp   85D77543B3D624B63CEA9E6DBC17301B491B3F21  team    1
     carol   age   age14…g5                                          1
 
+    odd/groups.enc.yaml: 2 of 3 groups needed
+      group 1  bob
+      group 2  carol
+      group 3  bob
+
     odd/groups.enc.yaml
       bob (age10…wl)    can open it, and the rules do not name it
       carol (age14…g5)  can open it, and the rules do not name it
       ana               is named by the rules, and cannot open it yet
+      2 of 3 groups     is what it has; the rules say one group
 
     secrets/dev/new.enc.yaml
       backup  is named by the rules, and cannot open it yet
     mvx: 2 files are not as the rules say; `mvx recipients sync` brings them in line
     $ mvx recipients sync --yes
     mvx: error: 2 files of 3 cannot be rewritten; nothing was written
-    mvx:   odd/groups.enc.yaml: files with several key groups are opened and kept, but not made by this version
+    mvx:   odd/groups.enc.yaml: your identities open 0 of the 2 key groups that it takes to open this file
     mvx:   secrets/dev/new.enc.yaml: `backup` needs a new entry, and this version cannot wrap for keys of the kind pgp
-    mvx: hint: `sops updatekeys odd/groups.enc.yaml` and `sops rotate -i odd/groups.enc.yaml` rewrite it
     mvx: hint: `mvx rekey --drop backup secrets/dev/new.enc.yaml` goes on without it
+    mvx: hint: somebody who can open them may run the same command
     mvx: hint: `--keep-going` writes the others; or name files and directories
-    [3]
+    [128]
     $ mvx recipients sync --yes secrets/dev/a.enc.yaml
     mvx: 1 file is as the rules say
     $ mvx rekey secrets/dev/a.enc.yaml

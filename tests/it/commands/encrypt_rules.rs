@@ -180,49 +180,31 @@ fn whoever_locks_themselves_out_is_warned() {
 }
 
 #[test]
-fn recipients_that_this_version_does_not_wrap_for() {
-    let repo = Repo::new();
+fn recipients_that_mvx_cannot_wrap_for() {
+    let repo = Repo::bare();
     repo.write(
-        ".sops-rules.toml",
+        ".sops.yaml",
         "\
-version = 1
-[recipients.cloud]
-aws_kms = \"arn:aws:kms:eu-west-1:111122223333:key/invented\"
-[recipients.gnu]
-pgp = \"85D77543B3D624B63CEA9E6DBC17301B491B3F21\"
-[[files]]
-path = \"one/**\"
-recipients = [\"cloud\"]
-[[files]]
-path = \"two/**\"
-key_groups = [[\"cloud\"], [\"gnu\"]]
+creation_rules:
+  - path_regex: ^one/
+    hckms: [\"eu-west-1:6b1c2d3e-0000-4000-8000-000000000000\"]
 ",
     );
     repo.write("one/a.yaml", APP);
-    repo.write("two/a.yaml", APP);
     insta::assert_snapshot!(repo.session("
         mvx encrypt one/a.yaml
-        mvx encrypt two/a.yaml
         EDITOR=true mvx edit one/new.enc.yaml
-        ls one two
+        ls one
     "), @r###"
     $ mvx encrypt one/a.yaml
-    mvx: error: one/a.yaml: `cloud` is a key of the kind aws_kms; this version wraps for age and SSH keys
+    mvx: error: one/a.yaml: `eu-west-1:6b1c2d3e-0000-4000-8000-000000000000` is a key of the kind hckms, for which mvx cannot wrap
     mvx: hint: files that sops sealed for such a key are kept as they are when another recipient opens them
-    [3]
-    $ mvx encrypt two/a.yaml
-    mvx: error: two/a.yaml: files with several key groups are opened and kept, but not made by this version
-    mvx: hint: name one group in `recipients`, or seal the file with sops
     [3]
     $ EDITOR=true mvx edit one/new.enc.yaml
-    mvx: error: one/new.enc.yaml: `cloud` is a key of the kind aws_kms; this version wraps for age and SSH keys
+    mvx: error: one/new.enc.yaml: `eu-west-1:6b1c2d3e-0000-4000-8000-000000000000` is a key of the kind hckms, for which mvx cannot wrap
     mvx: hint: files that sops sealed for such a key are kept as they are when another recipient opens them
     [3]
-    $ ls one two
-    one:
-    a.yaml
-
-    two:
+    $ ls one
     a.yaml
     "###);
 }

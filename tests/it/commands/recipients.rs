@@ -62,7 +62,7 @@ fn who_reads_what_is_listed_without_a_key() {
     mvx: hint: `mvx ls` lists the secret files
     [4]
     $ mvx recipients list --json secrets/dev/a.enc.yaml
-    {"recipients":[{"name":"ana","kind":"age","key":"[ANA]","owner":null,"expires":null,"expired":false,"groups":["all","team"],"rules":".sops-rules.toml","files":["secrets/dev/a.enc.yaml"]},{"name":"bob","kind":"age","key":"[BOB]","owner":null,"expires":null,"expired":false,"groups":["all","team"],"rules":".sops-rules.toml","files":["secrets/dev/a.enc.yaml"]},{"name":"carol","kind":"age","key":"[CAROL]","owner":"carol@example.com","expires":"2020-01-31","expired":true,"groups":["all"],"rules":".sops-rules.toml","files":[]}],"drift":[{"file":"secrets/dev/a.enc.yaml","surplus":[{"name":"ana","kind":"age","key":"[ANA]"}],"missing":["carol"]}]}
+    {"recipients":[{"name":"ana","kind":"age","key":"[ANA]","owner":null,"expires":null,"expired":false,"groups":["all","team"],"rules":".sops-rules.toml","files":["secrets/dev/a.enc.yaml"]},{"name":"bob","kind":"age","key":"[BOB]","owner":null,"expires":null,"expired":false,"groups":["all","team"],"rules":".sops-rules.toml","files":["secrets/dev/a.enc.yaml"]},{"name":"carol","kind":"age","key":"[CAROL]","owner":"carol@example.com","expires":"2020-01-31","expired":true,"groups":["all"],"rules":".sops-rules.toml","files":[]}],"key_groups":[],"drift":[{"file":"secrets/dev/a.enc.yaml","surplus":[{"name":"ana","kind":"age","key":"[ANA]"}],"missing":["carol"],"moved":[],"groups":null}]}
     "###);
     let planted = repo.read("secrets/bob/c.enc.json").replace(BOB, CAROL);
     repo.write("secrets/bob/c.enc.json", planted);
@@ -108,7 +108,7 @@ fn files_are_brought_in_line_with_the_rules() {
     mvx: 2 files would be written; 1 is as the rules say
     [1]
     $ mvx recipients sync --check --json secrets/dev/a.enc.yaml
-    {"would_write":[{"file":"secrets/dev/a.enc.yaml","added":[{"name":"carol","key":"[CAROL]"}],"removed":[],"new_key":false}],"unchanged":0,"uncovered":[],"left":[]}
+    {"would_write":[{"file":"secrets/dev/a.enc.yaml","added":[{"name":"carol","key":"[CAROL]"}],"removed":[],"moved":[],"groups":null,"new_key":false}],"unchanged":0,"uncovered":[],"left":[]}
     [1]
     $ mvx recipients sync --dry-run
     secrets/dev/a.enc.yaml: add carol
@@ -142,9 +142,9 @@ fn files_are_brought_in_line_with_the_rules() {
         mvx recipients sync --yes --json
     "), @r###"
     $ mvx recipients sync --dry-run --json secrets/dev/a.enc.yaml
-    {"would_write":[{"file":"secrets/dev/a.enc.yaml","added":[],"removed":[{"name":"bob","key":"[BOB]"}],"new_key":true}],"unchanged":0,"uncovered":[],"left":[]}
+    {"would_write":[{"file":"secrets/dev/a.enc.yaml","added":[],"removed":[{"name":"bob","key":"[BOB]"}],"moved":[],"groups":null,"new_key":true}],"unchanged":0,"uncovered":[],"left":[]}
     $ mvx recipients sync --yes --json
-    {"written":[{"file":"secrets/dev/a.enc.yaml","added":[],"removed":[{"name":"bob","key":"[BOB]"}],"new_key":true},{"file":"secrets/dev/b.enc.env","added":[],"removed":[{"name":"bob","key":"[BOB]"}],"new_key":true}],"unchanged":1,"uncovered":[],"left":[]}
+    {"written":[{"file":"secrets/dev/a.enc.yaml","added":[],"removed":[{"name":"bob","key":"[BOB]"}],"moved":[],"groups":null,"new_key":true},{"file":"secrets/dev/b.enc.env","added":[],"removed":[{"name":"bob","key":"[BOB]"}],"moved":[],"groups":null,"new_key":true}],"unchanged":1,"uncovered":[],"left":[]}
     "###);
     let taken = repo.read("secrets/dev/a.enc.yaml");
     assert!(

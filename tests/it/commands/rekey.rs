@@ -50,7 +50,7 @@ fn every_file_type_gets_a_new_key_in_its_place() {
     mvx: secrets/dev/e.enc.bin: new data key
     mvx: 5 files written
     $ mvx rekey --json secrets/dev/b.enc.json
-    {"written":[{"file":"secrets/dev/b.enc.json","added":[],"removed":[],"new_key":true}],"unchanged":0,"uncovered":[],"left":[]}
+    {"written":[{"file":"secrets/dev/b.enc.json","added":[],"removed":[],"moved":[],"groups":null,"new_key":true}],"unchanged":0,"uncovered":[],"left":[]}
     $ mvx rekey secrets/dev/nothing.enc.yaml
     mvx: error: secrets/dev/nothing.enc.yaml: there is no such file or directory
     mvx: hint: `mvx ls` lists the secret files

@@ -5,6 +5,7 @@ mod comments;
 mod delivery;
 mod dice;
 mod documents;
+mod groups;
 mod imports;
 mod ivs;
 mod large;

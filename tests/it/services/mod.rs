@@ -1,6 +1,7 @@
 //! mvx and real sops with the same key services: those that `scripts/services.py` starts.
 
 mod azure;
+mod gcp;
 mod pgp;
 pub(crate) mod rough;
 mod tls;
