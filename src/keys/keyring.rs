@@ -14,6 +14,7 @@ use crate::keys::{KeyProvider, Kind, Report, Target, WrapError, Wrapped};
 /// nothing: a provider looks at the machine when it is first asked.
 pub struct Keyring {
     age: Arc<AgeKeys>,
+    services: Arc<Services>,
     vault: Arc<VaultKeys>,
     providers: Vec<Arc<dyn KeyProvider>>,
 }
@@ -31,6 +32,7 @@ impl Keyring {
         ];
         Self {
             age,
+            services: Arc::clone(services),
             vault,
             providers,
         }
@@ -44,6 +46,11 @@ impl Keyring {
     /// The transit keys of Vault and `OpenBao`.
     pub fn vault(&self) -> &VaultKeys {
         &self.vault
+    }
+
+    /// Whether a service was asked for anything.
+    pub fn asked(&self) -> bool {
+        self.services.asked()
     }
 
     /// All of them.
