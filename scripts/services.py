@@ -90,6 +90,16 @@ SERVICES = [
         lambda port, _: {"MVX_TEST_GCP": f"http://127.0.0.1:{port}"},
         "/drongo/health",
     ),
+    # Vault: OpenBao, in memory; the tests make engines, policies and tokens of their own with this one
+    Service(
+        "bao",
+        lambda port, _: [
+            "server", "-dev", "-dev-root-token-id=root", "-dev-no-store-token",
+            f"-dev-listen-address=127.0.0.1:{port}",
+        ],
+        lambda port, _: {"MVX_TEST_VAULT": f"http://127.0.0.1:{port}"},
+        "/v1/sys/health",
+    ),
     # Azure: Key Vault and a login, our own
     Service(
         "azure.py",

@@ -186,6 +186,13 @@ impl<'a> App<'a> {
         })
     }
 
+    /// Puts away what a key provider keeps for this run alone.
+    fn close_keys(&self) {
+        if let Some(keyring) = self.keyring.get() {
+            keyring.close();
+        }
+    }
+
     /// This machine's age and SSH identities.
     pub fn identities(&self) -> &AgeKeys {
         self.keyring().age()

@@ -85,6 +85,11 @@ pub const VARIABLES: &[(&str, &str)] = &[
         "SOPS_GPG_EXEC",
         "the gpg that is started; else the one on PATH",
     ),
+    ("GNUPGHOME", "where gpg keeps its keys; else ~/.gnupg"),
+    (
+        "GPG_TTY",
+        "the terminal on which gpg asks; else the one that mvx runs on",
+    ),
     (
         "MVX_PGP_KEY",
         "a private PGP key with armour, for CI: gpg's own keys stay untouched",

@@ -9,6 +9,7 @@
     reason = "the terminal is opened by its device name"
 )]
 
+use std::ffi::OsString;
 use std::io::{self, IsTerminal};
 
 use dialoguer::{Confirm, Input, Select};
@@ -63,6 +64,25 @@ pub fn is_stdout() -> bool {
 /// Whether standard error is a terminal.
 pub fn is_stderr() -> bool {
     io::stderr().is_terminal()
+}
+
+/// The name of the terminal's device, by whichever standard stream is one.
+#[cfg(unix)]
+pub fn device() -> Option<OsString> {
+    use std::os::unix::ffi::OsStringExt as _;
+
+    use rustix::termios::ttyname;
+
+    let name = ttyname(io::stdin(), Vec::new())
+        .or_else(|_| ttyname(io::stderr(), Vec::new()))
+        .or_else(|_| ttyname(io::stdout(), Vec::new()));
+    name.ok().map(|name| OsString::from_vec(name.into_bytes()))
+}
+
+/// The name of the terminal's device, where the system has such names.
+#[cfg(not(unix))]
+pub fn device() -> Option<OsString> {
+    None
 }
 
 /// A value typed in without being shown; may be empty.

@@ -6,6 +6,7 @@ use crate::keys::age::AgeKeys;
 use crate::keys::aws_kms::AwsKms;
 use crate::keys::azure_kv::AzureKv;
 use crate::keys::gcp_kms::GcpKms;
+use crate::keys::pgp::PgpKeys;
 use crate::keys::remote::Services;
 use crate::keys::vault::VaultKeys;
 use crate::keys::{KeyProvider, Kind, Report, Target, WrapError, Wrapped};
@@ -15,6 +16,7 @@ use crate::keys::{KeyProvider, Kind, Report, Target, WrapError, Wrapped};
 pub struct Keyring {
     age: Arc<AgeKeys>,
     services: Arc<Services>,
+    pgp: Arc<PgpKeys>,
     vault: Arc<VaultKeys>,
     providers: Vec<Arc<dyn KeyProvider>>,
 }
@@ -22,10 +24,12 @@ pub struct Keyring {
 impl Keyring {
     /// The providers for these services, beside the age and SSH identities.
     pub fn new(age: Arc<AgeKeys>, services: &Arc<Services>) -> Self {
+        let pgp = Arc::new(PgpKeys::new(Arc::clone(&services.machine)));
         let vault = Arc::new(VaultKeys::new(Arc::clone(services)));
         let providers: Vec<Arc<dyn KeyProvider>> = vec![
             Arc::clone(&age) as Arc<dyn KeyProvider>,
             Arc::new(AwsKms::new(Arc::clone(services))),
+            Arc::clone(&pgp) as Arc<dyn KeyProvider>,
             Arc::new(AzureKv::new(Arc::clone(services))),
             Arc::new(GcpKms::new(Arc::clone(services))),
             Arc::clone(&vault) as Arc<dyn KeyProvider>,
@@ -33,6 +37,7 @@ impl Keyring {
         Self {
             age,
             services: Arc::clone(services),
+            pgp,
             vault,
             providers,
         }
@@ -51,6 +56,12 @@ impl Keyring {
     /// Whether a service was asked for anything.
     pub fn asked(&self) -> bool {
         self.services.asked()
+    }
+
+    /// Puts away what must not outlive this process, for one that is about to become another
+    /// program.
+    pub fn close(&self) {
+        self.pgp.close();
     }
 
     /// All of them.

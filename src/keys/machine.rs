@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::io::IoError;
 use crate::io::http::{HttpError, Request, Response};
+use crate::io::private::PrivateDirectory;
 use crate::secret::Cleartext;
 
 /// Where a user's configuration lives depends on this.
@@ -56,6 +57,12 @@ pub trait Machine: Send + Sync {
 
     /// Waits before something is tried again.
     fn pause(&self, time: Duration);
+
+    /// The name of the terminal's device, where there is one.
+    fn terminal(&self) -> Option<OsString>;
+
+    /// A directory that nobody else can look into, for what a program must find in a file.
+    fn private_directory(&self) -> Result<PrivateDirectory, IoError>;
 }
 
 /// A program that does something for a key provider: `gpg`, `az`, a credential process.

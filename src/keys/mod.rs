@@ -17,6 +17,7 @@ pub mod keyring;
 pub mod machine;
 mod once;
 pub mod open;
+pub mod pgp;
 pub mod prompt;
 mod race;
 pub mod remote;

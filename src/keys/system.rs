@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use crate::io::env::{self, Environment};
 use crate::io::http::{Client, HttpError, Request, Response};
+use crate::io::private::PrivateDirectory;
 use crate::io::process::{Invocation, Output, Stderr};
-use crate::io::{IoError, clock, file};
+use crate::io::{IoError, clock, file, terminal};
 use crate::keys::machine::{
     Answer, CommandError, KeyCommand, KeyFile, MAX_KEY_BYTES, Machine, Platform, Program,
 };
@@ -118,6 +119,14 @@ impl Machine for System {
 
     fn pause(&self, time: Duration) {
         clock::pause(time);
+    }
+
+    fn terminal(&self) -> Option<OsString> {
+        terminal::device()
+    }
+
+    fn private_directory(&self) -> Result<PrivateDirectory, IoError> {
+        PrivateDirectory::create(&self.environment)
     }
 }
 

@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::io::IoError;
+use crate::io::env::Environment;
 use crate::io::http::{HttpError, Request, Response};
+use crate::io::private::PrivateDirectory;
 use crate::keys::believed::{Believed, Places};
 use crate::keys::machine::{Answer, CommandError, KeyCommand, KeyFile, Machine, Platform, Program};
 use crate::keys::open::{OpenFailure, Opened, Order, unwrap_any};
@@ -179,6 +181,15 @@ impl Machine for FakeMachine {
     fn pause(&self, time: Duration) {
         assert!(time <= Duration::from_secs(5));
         self.log.lock().unwrap().push("wait".to_owned());
+    }
+
+    fn terminal(&self) -> Option<OsString> {
+        None
+    }
+
+    fn private_directory(&self) -> Result<PrivateDirectory, IoError> {
+        let nothing: [(&'static str, &str); 0] = [];
+        PrivateDirectory::create(&Environment::of(nothing))
     }
 }
 

@@ -175,6 +175,7 @@ impl Prepared<'_, '_> {
         self.app.record_start();
         #[cfg(unix)]
         if !self.plan.redact && !self.plan.watch && self.files.is_none() {
+            self.app.close_keys();
             return Err(self.not_started(self.start.replace()));
         }
         self.stay(say)

@@ -241,12 +241,14 @@ fn without_credentials_the_hint_says_how_to_log_in() {
     });
     let machine = machine.answers({
         let azure = Arc::clone(&azure);
-        move |request| match request.url.starts_with("http://") {
-            true => Err(crate::io::http::HttpError::Timeout {
-                host: request.host(),
-                seconds: 1,
-            }),
-            false => azure.answer(request),
+        move |request| {
+            if request.url.starts_with("http://") {
+                return Err(crate::io::http::HttpError::Timeout {
+                    host: request.host(),
+                    seconds: 1,
+                });
+            }
+            azure.answer(request)
         }
     });
     let provider = AzureKv::new(crate::keys::testing::services(machine));

@@ -142,19 +142,19 @@ impl GcpKms {
     /// Where Cloud KMS is asked: never what the repository says.
     fn endpoint(&self) -> Result<String, Refusal> {
         let name = "SOPS_GCP_KMS_ENDPOINT";
-        let (source, named) = match self.services.machine.variable(name) {
-            Some(value) => (name.to_owned(), value.to_string_lossy().into_owned()),
-            None => {
-                let places = self.services.believed.places();
-                let places = places.map_err(|why| Refusal::new(Reason::NotBelieved, why))?;
-                match places.gcp_endpoint {
-                    Some(endpoint) => (self.services.believed.shown(), endpoint),
-                    None => return Ok(ENDPOINT.to_owned()),
-                }
+        let (source, named) = if let Some(value) = self.services.machine.variable(name) {
+            (name.to_owned(), value.to_string_lossy().into_owned())
+        } else {
+            let places = self.services.believed.places();
+            let places = places.map_err(|why| Refusal::new(Reason::NotBelieved, why))?;
+            match places.gcp_endpoint {
+                Some(endpoint) => (self.services.believed.shown(), endpoint),
+                None => return Ok(ENDPOINT.to_owned()),
             }
         };
-        let named = named.trim().trim_end_matches('/');
+        let named = named.trim();
         let (scheme, host) = named.split_once("://").unwrap_or(("https", named));
+        let host = host.trim_end_matches('/');
         let sound = matches!(scheme, "https" | "http")
             && !host.is_empty()
             && host

@@ -281,6 +281,10 @@ fn a_vault_that_breaks_down_ends_with_a_reason() {
     for (act, why) in [
         (Act::Cut, "ended the connection"),
         (Act::CutInTheBody, "ended the connection"),
+        (
+            Act::Hang(Duration::from_millis(300)),
+            "ended the connection",
+        ),
         (Act::Garbage, "no HTTP"),
         (answer("<html>"), "cannot be understood"),
         (answer("{\"value\":17}"), "cannot be understood"),

@@ -1,8 +1,10 @@
 //! mvx and real sops with the same key services: those that `scripts/services.py` starts.
 
 mod azure;
+mod gcp;
 pub(crate) mod rough;
 mod tls;
+mod vault;
 
 /// The address of a service, by the variable that tells of it. `None`, with a printed reason, where
 /// it was not started; but never in CI.
