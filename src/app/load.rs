@@ -147,8 +147,8 @@ impl App<'_> {
             return Ok(known);
         }
         let threshold = metadata.threshold()?.unwrap_or(0);
-        let keyring = self.keyring();
-        let outcome = unwrap_groups(&groups, threshold, keyring.providers(), &self.order);
+        let (keyring, order) = (self.keyring(), self.order()?);
+        let outcome = unwrap_groups(&groups, threshold, keyring.providers(), &order);
         self.detail(2, || {
             let held = keyring.report().held.into_iter().map(|held| {
                 let what = held.recipient.as_deref().map_or(held.kind.clone(), short);
@@ -161,6 +161,7 @@ impl App<'_> {
                 if let Some(known) = known {
                     known.add(&groups, &found);
                 }
+                self.prefetch(name, &groups, &found);
                 Ok(found)
             }
             Err(OpenFailure::NoIdentity(tried)) => {
@@ -221,7 +222,8 @@ impl KnownKeys {
         keys.get(&Self::name(groups)).map(Unwrapped::duplicate)
     }
 
-    fn add(&self, groups: &[Vec<Wrapped>], found: &Unwrapped) {
+    /// Remembers the data key that these entries wrap.
+    pub(super) fn add(&self, groups: &[Vec<Wrapped>], found: &Unwrapped) {
         let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
         keys.insert(Self::name(groups), found.duplicate());
     }
