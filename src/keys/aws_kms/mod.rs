@@ -24,6 +24,7 @@ use crate::io::http::{Response, is_this_machine};
 use crate::keys::aws_kms::arn::Arn;
 use crate::keys::aws_kms::refusal::{Operation, garbage, has_expired, is_busy, refused};
 use crate::keys::once::Once;
+use crate::keys::outlook::Outlook;
 use crate::keys::remote::{Memory, Reason, Refusal, Services};
 use crate::keys::signing::{block_on, ours};
 use crate::keys::{
@@ -185,6 +186,29 @@ impl KeyProvider for AwsKms {
             return Unwrapped::NotMine;
         }
         self.memory.unwrap(entry, || self.decrypt(entry))
+    }
+
+    fn outlook(&self, entry: &Wrapped) -> Outlook {
+        let arn = match Arn::parse(&entry.recipient) {
+            Ok(arn) => arn,
+            Err(refusal) => return Outlook::none(refusal.to_string()),
+        };
+        let endpoint = match self.endpoints(&arn) {
+            Ok((kms, _)) => kms,
+            Err(refusal) => return Outlook::none(refusal.to_string()),
+        };
+        Outlook::at(
+            &endpoint,
+            self.services.machine.as_ref(),
+            &[
+                "AWS_ACCESS_KEY_ID",
+                "AWS_PROFILE",
+                "AWS_WEB_IDENTITY_TOKEN_FILE",
+                "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+                "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+            ],
+            &[".aws/credentials", ".aws/config"],
+        )
     }
 
     fn report(&self) -> Report {
