@@ -89,7 +89,8 @@ fn entry(wrapped: &Wrapped, now: &str) -> KeyEntry {
             ),
         ],
         Kind::AzureKv => {
-            let (vault, key) = recipient.rsplit_once("/keys/").unwrap_or((recipient, ""));
+            // the first one: a key may be called `keys`
+            let (vault, key) = recipient.split_once("/keys/").unwrap_or((recipient, ""));
             let (name, version) = key.split_once('/').unwrap_or((key, ""));
             vec![("vault_url", vault), ("name", name), ("version", version)]
         }
@@ -181,6 +182,11 @@ mod tests {
             (
                 Kind::AzureKv,
                 "https://v.vault.azure.net/keys/k/0123",
+                "created_at enc name vault_url version",
+            ),
+            (
+                Kind::AzureKv,
+                "https://v.vault.azure.net/keys/keys/0123",
                 "created_at enc name vault_url version",
             ),
             (

@@ -31,6 +31,7 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 pub const TOTAL_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// What is asked of a server.
+#[derive(Clone)]
 pub struct Request {
     /// `GET`, `POST` or `PUT`.
     pub method: &'static str,
