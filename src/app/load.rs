@@ -137,11 +137,16 @@ impl App<'_> {
     /// Unwraps a file's data key with what this machine holds.
     pub(super) fn unwrap_key(&self, name: &str, metadata: &Metadata) -> Result<Unwrapped, Failure> {
         self.record_opening(name)?;
-        let groups: Vec<Vec<Wrapped>> = metadata
+        let mut groups: Vec<Vec<Wrapped>> = metadata
             .groups()?
             .iter()
             .map(|group| wrapped(group))
             .collect();
+        if self.offline {
+            for group in &mut groups {
+                group.retain(|entry| !self.is_at_service(entry));
+            }
+        }
         let known = self.known_keys.get();
         if let Some(known) = known.and_then(|known| known.find(&groups)) {
             return Ok(known);
@@ -177,6 +182,12 @@ impl App<'_> {
             }
             Err(failure) => Err(failure.into()),
         }
+    }
+
+    /// Whether a service decides about an entry, over a network.
+    pub(super) fn is_at_service(&self, entry: &Wrapped) -> bool {
+        let provider = self.keyring().provider(&entry.kind);
+        provider.is_some_and(|provider| provider.outlook(entry).host.is_some())
     }
 
     /// Whom a file is sealed for, as the rules call them.

@@ -77,6 +77,8 @@ pub struct App<'a> {
     keyring: OnceCell<Arc<Keyring>>,
     /// In which order the recipients of a file are tried, where somebody said so for this run.
     order: Option<Order>,
+    /// Whether no service may be asked to open anything.
+    offline: bool,
     /// Data keys that were unwrapped, where files are opened more than once.
     known_keys: OnceCell<Arc<KnownKeys>>,
     /// Files that are going to be opened.
@@ -118,6 +120,7 @@ impl<'a> App<'a> {
             prompt,
             keyring: OnceCell::new(),
             order: None,
+            offline: false,
             known_keys: OnceCell::new(),
             upcoming: RefCell::default(),
             rules: policy::Cache::default(),
@@ -161,6 +164,15 @@ impl<'a> App<'a> {
     #[must_use]
     pub fn trying(self, order: Option<Order>) -> Self {
         Self { order, ..self }
+    }
+
+    /// The same run, in which no service is asked to open anything.
+    #[must_use]
+    pub fn offline(self) -> Self {
+        Self {
+            offline: true,
+            ..self
+        }
     }
 
     /// In which order the recipients of a file are tried: as this run was told, else as

@@ -104,6 +104,7 @@ impl App<'_> {
             prompt: Arc::clone(&self.prompt),
             keyring: self.keyring.clone(),
             order: self.order.clone(),
+            offline: self.offline,
             known_keys: self.known_keys.clone(),
             upcoming: cell::RefCell::default(),
             rules: self.rules.fork(),
