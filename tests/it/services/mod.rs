@@ -4,6 +4,7 @@ mod aws;
 mod azure;
 mod gcp;
 mod pgp;
+mod rewrap;
 pub(crate) mod rough;
 mod sigv4;
 mod tls;
