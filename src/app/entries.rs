@@ -17,17 +17,19 @@ pub fn wrapped(group: &[KeyEntry]) -> Vec<Wrapped> {
         Kind::Pgp => 1,
         _ => 2,
     };
-    let mut wrapped: Vec<Wrapped> = group
-        .iter()
-        .map(|entry| Wrapped {
-            kind: Kind::of_field(&entry.kind),
-            recipient: entry.recipient(),
-            extras: extras(entry),
-            enc: entry.enc().unwrap_or_default().into(),
-        })
-        .collect();
+    let mut wrapped: Vec<Wrapped> = group.iter().map(wrapped_entry).collect();
     wrapped.sort_by_key(|entry| rank(&entry.kind));
     wrapped
+}
+
+/// One recipient as the key providers see it.
+pub fn wrapped_entry(entry: &KeyEntry) -> Wrapped {
+    Wrapped {
+        kind: Kind::of_field(&entry.kind),
+        recipient: entry.recipient(),
+        extras: extras(entry),
+        enc: entry.enc().unwrap_or_default().into(),
+    }
 }
 
 /// What goes with the key of an entry.
@@ -89,7 +91,8 @@ fn entry(wrapped: &Wrapped, now: &str) -> KeyEntry {
             ),
         ],
         Kind::AzureKv => {
-            let (vault, key) = recipient.rsplit_once("/keys/").unwrap_or((recipient, ""));
+            // the first one: a key may be called `keys`
+            let (vault, key) = recipient.split_once("/keys/").unwrap_or((recipient, ""));
             let (name, version) = key.split_once('/').unwrap_or((key, ""));
             vec![("vault_url", vault), ("name", name), ("version", version)]
         }
@@ -181,6 +184,11 @@ mod tests {
             (
                 Kind::AzureKv,
                 "https://v.vault.azure.net/keys/k/0123",
+                "created_at enc name vault_url version",
+            ),
+            (
+                Kind::AzureKv,
+                "https://v.vault.azure.net/keys/keys/0123",
                 "created_at enc name vault_url version",
             ),
             (

@@ -7,10 +7,10 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use crate::app::entries::kind;
+use crate::app::entries::{kind, target};
 use crate::app::files::shell_word;
 use crate::app::groups::{Regrouping, Shape};
-use crate::app::load::{OpenFile, Sealed};
+use crate::app::load::{OpenFile, Sealed, with_causes};
 use crate::app::readers::distinct;
 use crate::app::recipients::is_same_key;
 use crate::app::whom::Readers;
@@ -18,7 +18,7 @@ use crate::app::{App, SystemRandomness, inventory, now, recipients};
 use crate::error::{At as _, Exit, Failure};
 use crate::io::write::Access;
 use crate::io::{file, random};
-use crate::keys::short;
+use crate::keys::{Kind, short};
 use crate::rules::{RecipientSpec, Rules};
 use crate::secret::DataKey;
 use crate::sops::metadata::KeyEntry;
@@ -365,17 +365,28 @@ impl App<'_> {
         }
     }
 
-    /// Fails where a recipient cannot be wrapped for: its kind is not known to this version, or its
-    /// plugin is not there. Each is tried once, on nothing.
+    /// Fails where a recipient cannot be wrapped for: its kind is not known to mvx, its plugin is not
+    /// there, its service refuses or is not reached. Each is tried once, on nothing.
     fn reach(&self, spec: &RecipientSpec, trial: &Trial) -> Result<(), Failure> {
-        if trial.passed(&spec.value) {
+        // The same key with another context is another matter for a service.
+        let whom = format!("{:?}", target(spec));
+        if trial.passed(&whom) {
             return Ok(());
         }
+        let name = recipients::name(spec);
         if self.keyring().provider(&kind(spec.kind)).is_none() {
-            return Err(unreachable(&recipients::name(spec), spec.kind.field()));
+            return Err(unreachable(&name, spec.kind.field()));
         }
-        self.wrap_for(&[0; DataKey::LEN], spec)?;
-        trial.pass(&spec.value);
+        let wrapped = self.wrap_for(&[0; DataKey::LEN], spec);
+        if let Err(mut failure) = wrapped {
+            if kind(spec.kind) != Kind::Age {
+                let message = format!("`{name}` needs a new entry: {}", failure.error);
+                failure.error = with_causes(message, Vec::new());
+                failure = failure.hint(without(&name));
+            }
+            return Err(failure);
+        }
+        trial.pass(&whom);
         Ok(())
     }
 
@@ -448,11 +459,13 @@ impl Trial {
 }
 
 pub(super) fn unreachable(name: &str, kind: &str) -> Failure {
-    let message = format!(
-        "`{name}` needs a new entry, and this version cannot wrap for keys of the kind {kind}"
-    );
-    Failure::new(Exit::RULES, "recipient-kind", message).hint(format!(
-        "`mvx rekey --drop {} FILE` goes on without it",
-        shell_word(Path::new(name))
-    ))
+    let message =
+        format!("`{name}` needs a new entry, and mvx cannot wrap for keys of the kind {kind}");
+    Failure::new(Exit::RULES, "recipient-kind", message).hint(without(name))
+}
+
+/// How to go on where somebody cannot be wrapped for.
+fn without(name: &str) -> String {
+    let name = shell_word(Path::new(name));
+    format!("`mvx rekey --drop {name} FILE` goes on without it")
 }

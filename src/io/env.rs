@@ -177,6 +177,11 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ),
     ("AWS_ENDPOINT_URL_SSO", "the same for single sign-on alone"),
     (
+        "AWS_REGION",
+        "where AWS vouches for this machine to Google; keys of AWS name their own region",
+    ),
+    ("AWS_DEFAULT_REGION", "as AWS_REGION, after it"),
+    (
         "AZURE_TENANT_ID",
         "the tenant in which mvx logs in to Azure, as AZURE_CLIENT_ID",
     ),

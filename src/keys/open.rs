@@ -61,6 +61,11 @@ pub enum Order {
 }
 
 impl Order {
+    /// The names of the kinds, as sops spells them.
+    pub const KINDS: [&str; 7] = [
+        "age", "pgp", "kms", "gcp_kms", "azure_kv", "hc_vault", "hckms",
+    ];
+
     /// Reads `kms,age`: the names of the metadata's fields, as sops spells them, or those of the
     /// rules. `None` for a name that is none.
     pub fn parse(text: &str) -> Option<Self> {
@@ -109,7 +114,35 @@ pub fn unwrap_any(
     providers: &[Arc<dyn KeyProvider>],
     order: &Order,
 ) -> Result<Opened, OpenFailure> {
-    let mut search = Search::new([entries], DataKey::LEN, providers, order);
+    open_one(entries, (providers, order, Effort::Device))
+}
+
+/// Opens the data key of a file with key groups: `threshold` of them (0 stands for all), one
+/// entry of each.
+pub fn unwrap_groups(
+    groups: &[Vec<Wrapped>],
+    threshold: usize,
+    providers: &[Arc<dyn KeyProvider>],
+    order: &Order,
+) -> Result<Opened, OpenFailure> {
+    open_all(groups, threshold, (providers, order, Effort::Device))
+}
+
+/// As [`unwrap_groups`], with no effort that a person notices: no passphrase, no device.
+pub fn unwrap_unasked(
+    groups: &[Vec<Wrapped>],
+    threshold: usize,
+    providers: &[Arc<dyn KeyProvider>],
+    order: &Order,
+) -> Result<Opened, OpenFailure> {
+    open_all(groups, threshold, (providers, order, Effort::Network))
+}
+
+/// What is tried: by whom, in which order, and with how much effort at most.
+type Ways<'a> = (&'a [Arc<dyn KeyProvider>], &'a Order, Effort);
+
+fn open_one(entries: &[Wrapped], ways: Ways<'_>) -> Result<Opened, OpenFailure> {
+    let mut search = Search::new([entries], DataKey::LEN, ways);
     search.run(1);
     let mut recipients = Vec::new();
     for (recipient, bytes) in search.opened() {
@@ -125,28 +158,20 @@ pub fn unwrap_any(
     Err(OpenFailure::NoIdentity(search.failure(1)))
 }
 
-/// Opens the data key of a file with key groups: `threshold` of them (0 stands for all), one
-/// entry of each.
-pub fn unwrap_groups(
+fn open_all(
     groups: &[Vec<Wrapped>],
     threshold: usize,
-    providers: &[Arc<dyn KeyProvider>],
-    order: &Order,
+    ways: Ways<'_>,
 ) -> Result<Opened, OpenFailure> {
     if let [only] = groups {
-        return unwrap_any(only, providers, order);
+        return open_one(only, ways);
     }
     let needed = if threshold == 0 {
         groups.len()
     } else {
         threshold
     };
-    let mut search = Search::new(
-        groups.iter().map(Vec::as_slice),
-        SHARE_LEN,
-        providers,
-        order,
-    );
+    let mut search = Search::new(groups.iter().map(Vec::as_slice), SHARE_LEN, ways);
     search.run(needed);
     if search.opened().count() < needed {
         return Err(OpenFailure::NoIdentity(search.failure(needed)));
@@ -297,6 +322,8 @@ struct Search<'a> {
     length: usize,
     providers: &'a [Arc<dyn KeyProvider>],
     order: &'a Order,
+    /// The most effort that anything may take.
+    most: Effort,
 }
 
 struct Group<'a> {
@@ -310,8 +337,7 @@ impl<'a> Search<'a> {
     fn new(
         groups: impl IntoIterator<Item = &'a [Wrapped]>,
         length: usize,
-        providers: &'a [Arc<dyn KeyProvider>],
-        order: &'a Order,
+        (providers, order, most): Ways<'a>,
     ) -> Self {
         Self {
             groups: groups
@@ -326,13 +352,17 @@ impl<'a> Search<'a> {
             length,
             providers,
             order,
+            most,
         }
     }
 
     /// Tries all groups with ever more effort, until `needed` of them are open.
     fn run(&mut self, needed: usize) {
         for step in self.order.steps() {
-            for effort in Effort::ALL {
+            for effort in Effort::ALL
+                .into_iter()
+                .filter(|effort| *effort <= self.most)
+            {
                 for index in 0..self.groups.len() {
                     if self.opened().count() >= needed {
                         return;

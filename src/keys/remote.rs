@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -40,6 +41,7 @@ pub struct Services {
     /// The user's own configuration.
     pub believed: Arc<dyn Believed>,
     calls: Calls,
+    asked: AtomicBool,
     /// Hosts that could not be reached: a run does not wait for each of a hundred files.
     down: Mutex<HashMap<String, HttpError>>,
 }
@@ -56,6 +58,7 @@ impl Services {
             prompt,
             believed,
             calls: Calls::default(),
+            asked: AtomicBool::new(false),
             down: Mutex::default(),
         }
     }
@@ -74,6 +77,7 @@ impl Services {
         request: &Request,
         is_busy: impl Fn(&Response) -> bool,
     ) -> Result<Response, HttpError> {
+        self.asked.store(true, Ordering::Relaxed);
         let host = request.host();
         let mut tries = 0;
         loop {
@@ -100,6 +104,11 @@ impl Services {
             }
             self.machine.pause(after.unwrap_or_else(|| wait(tries)));
         }
+    }
+
+    /// Whether anything was sent in this run.
+    pub fn asked(&self) -> bool {
+        self.asked.load(Ordering::Relaxed)
     }
 
     fn known_down(&self, host: &str) -> Option<HttpError> {

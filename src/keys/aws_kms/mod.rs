@@ -37,6 +37,7 @@ use crate::keys::aws_kms::credentials::Credentials;
 use crate::keys::aws_kms::refusal::{Fault, Operation};
 use crate::keys::aws_kms::sts::Role;
 use crate::keys::once::Once;
+use crate::keys::outlook::Outlook;
 use crate::keys::remote::{Memory, Reason, Refusal, Services};
 use crate::keys::{
     Effort, Extras, Held, KeyProvider, Kind, Report, Target, Unwrapped, WrapError, Wrapped,
@@ -208,6 +209,29 @@ impl KeyProvider for AwsKms {
             return Unwrapped::NotMine;
         }
         self.memory.unwrap(entry, || self.decrypt(entry))
+    }
+
+    fn outlook(&self, entry: &Wrapped) -> Outlook {
+        let arn = match Arn::parse(&entry.recipient) {
+            Ok(arn) => arn,
+            Err(refusal) => return Outlook::none(refusal.to_string()),
+        };
+        let endpoint = match self.endpoints(&arn) {
+            Ok((kms, _)) => kms,
+            Err(refusal) => return Outlook::none(refusal.to_string()),
+        };
+        Outlook::at(
+            &endpoint,
+            self.services.machine.as_ref(),
+            &[
+                "AWS_ACCESS_KEY_ID",
+                "AWS_PROFILE",
+                "AWS_WEB_IDENTITY_TOKEN_FILE",
+                "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+                "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+            ],
+            &[".aws/credentials", ".aws/config"],
+        )
     }
 
     fn report(&self) -> Report {

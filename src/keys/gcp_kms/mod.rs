@@ -25,6 +25,7 @@ use crate::io::http::{Request, Response};
 use crate::keys::bearer::Tokens;
 use crate::keys::gcp_kms::crc::crc32c;
 use crate::keys::gcp_kms::resource::Resource;
+use crate::keys::outlook::Outlook;
 use crate::keys::remote::{Memory, Reason, Refusal, Services};
 use crate::keys::{Effort, KeyProvider, Kind, Report, Target, Unwrapped, WrapError, Wrapped};
 
@@ -185,6 +186,23 @@ impl KeyProvider for GcpKms {
             return Unwrapped::NotMine;
         }
         self.memory.unwrap(entry, || self.decrypt(entry))
+    }
+
+    fn outlook(&self, entry: &Wrapped) -> Outlook {
+        let place = Resource::parse(&entry.recipient).and_then(|_| self.endpoint());
+        match place {
+            Ok(endpoint) => Outlook::at(
+                &endpoint,
+                self.services.machine.as_ref(),
+                &[
+                    "GOOGLE_CREDENTIALS",
+                    "GOOGLE_OAUTH_ACCESS_TOKEN",
+                    "GOOGLE_APPLICATION_CREDENTIALS",
+                ],
+                &[".config/gcloud/application_default_credentials.json"],
+            ),
+            Err(refusal) => Outlook::none(refusal.to_string()),
+        }
     }
 
     fn report(&self) -> Report {
