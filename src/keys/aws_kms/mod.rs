@@ -212,12 +212,10 @@ impl KeyProvider for AwsKms {
     }
 
     fn outlook(&self, entry: &Wrapped) -> Outlook {
-        let arn = match Arn::parse(&entry.recipient) {
-            Ok(arn) => arn,
-            Err(refusal) => return Outlook::none(refusal.to_string()),
-        };
-        let endpoint = match self.endpoints(&arn) {
-            Ok((kms, _)) => kms,
+        let endpoint = KeyArn::parse(&entry.recipient)
+            .and_then(|arn| address::of(&self.services, Service::Kms, &arn.region));
+        let endpoint = match endpoint {
+            Ok(endpoint) => endpoint,
             Err(refusal) => return Outlook::none(refusal.to_string()),
         };
         Outlook::at(
