@@ -212,16 +212,14 @@ impl KeyProvider for AwsKms {
     }
 
     fn outlook(&self, entry: &Wrapped) -> Outlook {
-        let arn = match Arn::parse(&entry.recipient) {
-            Ok(arn) => arn,
-            Err(refusal) => return Outlook::none(refusal.to_string()),
-        };
-        let endpoint = match self.endpoints(&arn) {
-            Ok((kms, _)) => kms,
+        let address = KeyArn::parse(&entry.recipient)
+            .and_then(|arn| address::of(&self.services, Service::Kms, &arn.region));
+        let address = match address {
+            Ok(address) => address,
             Err(refusal) => return Outlook::none(refusal.to_string()),
         };
         Outlook::at(
-            &endpoint,
+            &address,
             self.services.machine.as_ref(),
             &[
                 "AWS_ACCESS_KEY_ID",

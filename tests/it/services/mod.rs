@@ -2,6 +2,7 @@
 
 mod azure;
 mod gcp;
+mod groups;
 mod pgp;
 pub(crate) mod rough;
 mod tls;
