@@ -58,9 +58,10 @@ fn groups_of_several_kinds() {
     groups(2);
     for (file, by_mvx) in [("ours.yaml", true), ("theirs.yaml", false)] {
         engine.pair.sandbox.write(file, TEXT);
-        let run = match by_mvx {
-            true => engine.mvx(["encrypt", "-q", "-i", file]),
-            false => engine.sops(["encrypt", "-i", file]),
+        let run = if by_mvx {
+            engine.mvx(["encrypt", "-q", "-i", file])
+        } else {
+            engine.sops(["encrypt", "-i", file])
         };
         done(&run.env("GNUPGHOME", &gnupg).outcome());
         takes(file, 2);
