@@ -17,17 +17,19 @@ pub fn wrapped(group: &[KeyEntry]) -> Vec<Wrapped> {
         Kind::Pgp => 1,
         _ => 2,
     };
-    let mut wrapped: Vec<Wrapped> = group
-        .iter()
-        .map(|entry| Wrapped {
-            kind: Kind::of_field(&entry.kind),
-            recipient: entry.recipient(),
-            extras: extras(entry),
-            enc: entry.enc().unwrap_or_default().into(),
-        })
-        .collect();
+    let mut wrapped: Vec<Wrapped> = group.iter().map(wrapped_entry).collect();
     wrapped.sort_by_key(|entry| rank(&entry.kind));
     wrapped
+}
+
+/// One recipient as the key providers see it.
+pub fn wrapped_entry(entry: &KeyEntry) -> Wrapped {
+    Wrapped {
+        kind: Kind::of_field(&entry.kind),
+        recipient: entry.recipient(),
+        extras: extras(entry),
+        enc: entry.enc().unwrap_or_default().into(),
+    }
 }
 
 /// What goes with the key of an entry.

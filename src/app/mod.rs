@@ -33,6 +33,7 @@ pub mod recovery;
 pub mod redact;
 pub mod register;
 pub mod repair;
+pub mod rewrap;
 pub mod rewrite;
 pub mod rotation;
 pub mod run;

@@ -43,6 +43,7 @@ mod redact;
 mod rekey;
 mod repair;
 mod reveal;
+mod rewrap;
 mod rewriting;
 mod run;
 mod seal;

@@ -96,6 +96,10 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ),
     ("MVX_PGP_PASSPHRASE", "the passphrase of MVX_PGP_KEY"),
     (
+        "MVX_TIMEOUT",
+        "how many seconds a key service may take to answer, up to 600; else 20",
+    ),
+    (
         "HTTPS_PROXY",
         "the proxy for https addresses; also as https_proxy",
     ),
@@ -172,6 +176,11 @@ pub const VARIABLES: &[(&str, &str)] = &[
         "the same for STS alone, where roles are assumed",
     ),
     ("AWS_ENDPOINT_URL_SSO", "the same for single sign-on alone"),
+    (
+        "AWS_REGION",
+        "where AWS vouches for this machine to Google; keys of AWS name their own region",
+    ),
+    ("AWS_DEFAULT_REGION", "as AWS_REGION, after it"),
     (
         "AZURE_TENANT_ID",
         "the tenant in which mvx logs in to Azure, as AZURE_CLIENT_ID",

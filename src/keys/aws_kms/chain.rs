@@ -249,3 +249,7 @@ pub(super) fn setting<'a>(section: &'a Section, name: &str) -> Option<&'a str> {
     let value = section.get(name)?.as_str();
     (!value.is_empty()).then_some(value)
 }
+
+#[cfg(test)]
+#[path = "chain_tests.rs"]
+mod tests;

@@ -30,7 +30,7 @@ pub(super) fn run(services: &Services, source: &str, line: &str) -> Result<Crede
         ));
     };
     let source = format!("the credential_process of {source}");
-    call(services, &source, program, arguments)
+    call(services, &source, program, arguments, true)
 }
 
 /// Asks Amazon's own program for a profile's credentials: it renews what mvx only reads.
@@ -46,6 +46,7 @@ pub(super) fn export(services: &Services, profile: &str) -> Result<Credentials, 
         "`aws configure export-credentials`",
         "aws",
         &arguments,
+        false,
     )
 }
 
@@ -54,6 +55,7 @@ fn call(
     source: &str,
     program: &str,
     arguments: &[String],
+    may_ask: bool,
 ) -> Result<Credentials, Refusal> {
     let arguments: Vec<OsString> = arguments.iter().map(Into::into).collect();
     let failed = |why: String| Refusal::new(Reason::NoCredentials, why);
@@ -63,15 +65,16 @@ fn call(
         stdin: None,
         variables: &[],
         timeout: TIMEOUT,
-        may_ask: false,
+        may_ask,
     });
     let answer = answer.map_err(|error| failed(format!("{source}: {error}")))?;
     if answer.code != Some(0) {
         let status = answer
             .code
             .map_or_else(|| "a signal".to_owned(), |code| format!("status {code}"));
-        let words = last_line(answer.stderr.as_str().unwrap_or_default());
-        return Err(failed(format!("{source} ended with {status}{words}")));
+        // What it complained with may hold anything.
+        return Err(failed(format!("{source} ended with {status}"))
+            .hint(format!("run it by hand to see why: `{}`", said(program))));
     }
     let version: Option<Version> = serde_json::from_slice(answer.stdout.as_bytes()).ok();
     if version.is_some_and(|known| known.version != 1) {
@@ -88,14 +91,4 @@ fn call(
 #[serde(rename_all = "PascalCase")]
 struct Version {
     version: u32,
-}
-
-/// The last line that a program complained with, without what looks like a key.
-fn last_line(text: &str) -> String {
-    let mut lines = text.lines().rev().map(str::trim);
-    let line = lines.find(|line| !line.is_empty()).unwrap_or_default();
-    if line.is_empty() {
-        return String::new();
-    }
-    format!(": {}", said(line))
 }
