@@ -212,14 +212,14 @@ impl KeyProvider for AwsKms {
     }
 
     fn outlook(&self, entry: &Wrapped) -> Outlook {
-        let endpoint = KeyArn::parse(&entry.recipient)
+        let address = KeyArn::parse(&entry.recipient)
             .and_then(|arn| address::of(&self.services, Service::Kms, &arn.region));
-        let endpoint = match endpoint {
-            Ok(endpoint) => endpoint,
+        let address = match address {
+            Ok(address) => address,
             Err(refusal) => return Outlook::none(refusal.to_string()),
         };
         Outlook::at(
-            &endpoint,
+            &address,
             self.services.machine.as_ref(),
             &[
                 "AWS_ACCESS_KEY_ID",
