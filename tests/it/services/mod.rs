@@ -3,6 +3,7 @@
 mod aws;
 mod azure;
 mod gcp;
+mod groups;
 mod pgp;
 pub(crate) mod rough;
 mod sigv4;

@@ -16,15 +16,15 @@ use crate::support::{Outcome, Run, Step, without_seal};
 const TEXT: &str = "# kept\npassword: invented  # here\n";
 
 /// A transit engine of the test's own, and a sandbox in which both programs reach it.
-struct Engine {
-    pair: Pair,
-    server: String,
+pub(super) struct Engine {
+    pub(super) pair: Pair,
+    pub(super) server: String,
     path: String,
 }
 
 impl Engine {
     /// With a path that no other test uses, and a key `k`.
-    fn new(path: &str) -> Option<Self> {
+    pub(super) fn new(path: &str) -> Option<Self> {
         let engine = Self {
             server: address("MVX_TEST_VAULT")?,
             pair: Pair::new()?,
@@ -39,7 +39,7 @@ impl Engine {
     }
 
     /// The URL of a key.
-    fn url(&self, key: &str) -> String {
+    pub(super) fn url(&self, key: &str) -> String {
         format!("{}/v1/{}/keys/{key}", self.server, self.path)
     }
 
@@ -84,11 +84,11 @@ impl Engine {
             .env("VAULT_TOKEN", "root")
     }
 
-    fn mvx<const N: usize>(&self, arguments: [&str; N]) -> Run {
+    pub(super) fn mvx<const N: usize>(&self, arguments: [&str; N]) -> Run {
         self.of_root(self.pair.mvx(arguments))
     }
 
-    fn sops<const N: usize>(&self, arguments: [&str; N]) -> Run {
+    pub(super) fn sops<const N: usize>(&self, arguments: [&str; N]) -> Run {
         self.of_root(self.pair.sops(arguments))
     }
 
