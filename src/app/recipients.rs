@@ -87,9 +87,10 @@ pub fn typed(text: &str) -> Result<(RecipientKind, String), Failure> {
     let text = text.trim();
     if looks_local(text) {
         let recipient: Recipient = text.parse()?;
-        let kind = match text.starts_with("ssh-") {
-            true => RecipientKind::Ssh,
-            false => RecipientKind::Age,
+        let kind = if text.starts_with("ssh-") {
+            RecipientKind::Ssh
+        } else {
+            RecipientKind::Age
         };
         return Ok((kind, recipient.text().to_owned()));
     }

@@ -380,7 +380,9 @@ impl App<'_> {
         let wrapped = self.wrap_for(&[0; DataKey::LEN], spec);
         if let Err(mut failure) = wrapped {
             if kind(spec.kind) != Kind::Age {
-                let message = format!("`{name}` needs a new entry: {}", failure.error);
+                let told = failure.error.to_string();
+                let told = told.strip_prefix(&format!("{name}: ")).unwrap_or(&told);
+                let message = format!("`{name}` needs a new entry: {told}");
                 failure.error = with_causes(message, Vec::new());
                 failure = failure.hint(without(&name));
             }

@@ -398,7 +398,11 @@ impl<'a> Search<'a> {
                 ));
             }
         }
-        lines.extend(self.groups.iter().flat_map(|group| group.failures.clone()));
+        let failures: Vec<String> = self.failures().collect();
+        if !failures.is_empty() {
+            lines.extend(self.not_held(&failures));
+        }
+        lines.extend(failures);
         lines.extend(reports.iter().flat_map(|report| report.troubles.clone()));
         Tried {
             identities: count(reports.iter().flat_map(|report| &report.held)),
@@ -410,6 +414,26 @@ impl<'a> Search<'a> {
                 .rev()
                 .fold(None, |next, text| Some(Box::new(Line { text, next }))),
         }
+    }
+
+    fn failures(&self) -> impl Iterator<Item = String> {
+        self.groups.iter().flat_map(|group| group.failures.clone())
+    }
+
+    /// Whose keys this machine does not hold, in one line: beside those that failed, so that nobody
+    /// wonders what became of them.
+    fn not_held(&self, failures: &[String]) -> Option<String> {
+        let closed = self.groups.iter().filter(|group| group.opened.is_none());
+        let mut names: Vec<String> = Vec::new();
+        for entry in closed.flat_map(|group| group.entries) {
+            let name = entry.short();
+            let told = |line: &String| line.starts_with(&format!("{name}: "));
+            let known = provider(self.providers, entry).is_some();
+            if known && !names.contains(&name) && !failures.iter().any(told) {
+                names.push(name);
+            }
+        }
+        (!names.is_empty()).then(|| format!("this machine holds no key for {}", list(names, "or")))
     }
 
     /// What would help, each line once.

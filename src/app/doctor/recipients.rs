@@ -146,14 +146,12 @@ impl App<'_> {
         (reach, online): (Reach, bool),
     ) -> (Verdict, String, Vec<Attempt>) {
         if entry.kind != Kind::Age {
-            let (verdict, why) = match self.keyring().provider(&entry.kind) {
-                Some(provider) => examine_at(provider, entry, (reach, online)),
-                None => {
-                    let kind = short(&entry.kind.to_string());
-                    let why = format!("mvx opens no keys of kind {kind}");
-                    (Verdict::UnknownKind, why)
-                }
+            let Some(provider) = self.keyring().provider(&entry.kind) else {
+                let kind = short(&entry.kind.to_string());
+                let why = format!("mvx opens no keys of kind {kind}");
+                return (Verdict::UnknownKind, why, Vec::new());
             };
+            let (verdict, why) = examine_at(provider, entry, (reach, online));
             return (verdict, why, Vec::new());
         }
         match self.identities().diagnose(entry, reach) {

@@ -3,6 +3,7 @@
 mod aws;
 mod azure;
 mod gcp;
+mod groups;
 mod pgp;
 mod rewrap;
 pub(crate) mod rough;

@@ -13,10 +13,10 @@ const PASSPHRASE: &str = "open-sesame-invented";
 
 /// A home of gpg's whose agent ends with it. Its path is short: a socket's name has at most 107
 /// bytes.
-struct Home(tempfile::TempDir);
+pub(super) struct Home(tempfile::TempDir);
 
 impl Home {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut builder = tempfile::Builder::new();
         let private = fs::Permissions::from_mode(0o700);
         let home = Self(builder.permissions(private).tempdir_in("/tmp").unwrap());
@@ -25,7 +25,7 @@ impl Home {
         home
     }
 
-    fn path(&self) -> &Path {
+    pub(super) fn path(&self) -> &Path {
         self.0.path()
     }
 
@@ -51,7 +51,12 @@ impl Home {
     }
 
     /// A key with a subkey for encryption of this kind; its fingerprint.
-    fn key(&self, name: &str, (primary, subkey): (&str, &str), passphrase: &str) -> String {
+    pub(super) fn key(
+        &self,
+        name: &str,
+        (primary, subkey): (&str, &str),
+        passphrase: &str,
+    ) -> String {
         let with = ["--passphrase", passphrase];
         self.gpg(&[&with[..], &["--quick-gen-key", name, primary, "cert", "0"]].concat());
         let fingerprint = self.fingerprints(name).remove(0);

@@ -18,7 +18,7 @@ pub(super) const TEXT: &str = "# kept\npassword: invented  # here\n";
 /// A transit engine of the test's own, and a sandbox in which both programs reach it.
 pub(super) struct Engine {
     pub(super) pair: Pair,
-    server: String,
+    pub(super) server: String,
     path: String,
 }
 
