@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::app::now;
 use crate::app::recipients::name;
 use crate::document::Meta;
-use crate::error::{Exit, Failure};
+use crate::error::{Exit, Explain as _, Failure};
 use crate::keys::{Extras, Kind, Target, Wrapped};
 use crate::rules::{RecipientKind, RecipientSpec};
 use crate::sops::metadata::KeyEntry;
@@ -134,7 +134,16 @@ impl App<'_> {
     /// Wraps a data key, or a share of one, for a recipient of the rules.
     pub(super) fn wrap_for(&self, key: &[u8], spec: &RecipientSpec) -> Result<KeyEntry, Failure> {
         match self.keyring().wrap(&target(spec), key) {
-            Some(wrapped) => Ok(entry(&wrapped?, &now())),
+            Some(Ok(wrapped)) => Ok(entry(&wrapped, &now())),
+            Some(Err(error)) => {
+                // which of them it was, a service's own reason does not say
+                let told = match spec.kind {
+                    RecipientKind::Age | RecipientKind::Ssh => error.to_string(),
+                    _ => format!("{}: {error}", name(spec)),
+                };
+                let failure = Failure::new(error.exit(), error.code(), told);
+                Err(error.hints().into_iter().fold(failure, Failure::hint))
+            }
             None => Err(Failure::new(
                 Exit::RULES,
                 "recipient-kind",

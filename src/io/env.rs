@@ -97,7 +97,7 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("MVX_PGP_PASSPHRASE", "the passphrase of MVX_PGP_KEY"),
     (
         "MVX_TIMEOUT",
-        "how many seconds a key service may take to answer, up to 600; else 20",
+        "how many seconds a key service may take to answer, up to 600; else 10",
     ),
     (
         "HTTPS_PROXY",

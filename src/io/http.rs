@@ -29,7 +29,7 @@ pub const MOST_BYTES: usize = 1 << 20;
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long a whole request may take unless it says something else.
-pub const TOTAL_TIMEOUT: Duration = Duration::from_secs(20);
+pub const TOTAL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What is asked of a server.
 #[derive(Clone)]

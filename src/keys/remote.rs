@@ -1,8 +1,8 @@
 //! What all services have in common that are asked over a network: who asks, how often, what is
 //! remembered, and how a refusal is told.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
@@ -44,6 +44,8 @@ pub struct Services {
     asked: AtomicBool,
     /// Hosts that could not be reached: a run does not wait for each of a hundred files.
     down: Mutex<HashMap<String, HttpError>>,
+    /// Hosts that were busy through all tries: what comes next is tried once.
+    busy: Mutex<HashSet<String>>,
 }
 
 impl Services {
@@ -60,6 +62,7 @@ impl Services {
             calls: Calls::default(),
             asked: AtomicBool::new(false),
             down: Mutex::default(),
+            busy: Mutex::default(),
         }
     }
 
@@ -93,7 +96,15 @@ impl Services {
                 Ok(response) => (is_busy(response), retry_after(response)),
                 Err(error) => (matches!(error, HttpError::Timeout { .. }), None),
             };
-            if !again || tries == MOST_TRIES {
+            let was_busy = || {
+                let busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
+                busy.contains(&host)
+            };
+            if !again || tries == MOST_TRIES || was_busy() {
+                if again {
+                    let mut busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
+                    busy.insert(host.clone());
+                }
                 if let Err(error) = &answer
                     && error.is_of_the_network()
                 {

@@ -80,6 +80,17 @@ fn a_host_that_cannot_be_reached_is_asked_once_in_a_run() {
 }
 
 #[test]
+fn a_host_that_stays_busy_is_tried_once_for_what_comes_next() {
+    let (services, machine) = services(|_| answer(503, ""));
+    for _ in 0..4 {
+        let response = services.send(&Request::new("GET", URL)).unwrap();
+        assert_eq!(response.status, 503);
+    }
+    // three tries with two waits between them, and one for each of the others
+    assert_eq!(machine.log().len(), 5 + 3);
+}
+
+#[test]
 fn waits_grow_and_are_left_to_chance() {
     for tries in 1..=3 {
         let whole = FIRST_WAIT * 2_u32.pow(tries - 1);

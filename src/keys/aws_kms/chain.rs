@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::keys::aws_kms::arn::Region;
 use crate::keys::aws_kms::credentials::Credentials;
-use crate::keys::aws_kms::profiles::{Profiles, Section};
+use crate::keys::aws_kms::profiles::{Profiles, Section, typed};
 use crate::keys::aws_kms::sts::{self, Role};
 use crate::keys::aws_kms::{metadata, process, sign_on};
 use crate::keys::remote::{Reason, Refusal, Services, said};
@@ -124,7 +124,7 @@ impl Chain<'_> {
             )
             .hint(format!(
                 "`eval \"$(aws configure export-credentials --profile {} --format env)\"` asks for it, and passes on a session",
-                said(name)
+                typed(name)
             )));
         }
         let source = get("source_profile").filter(|source| *source != name);
@@ -156,7 +156,7 @@ impl Chain<'_> {
         let get = |key: &str| setting(profile, key);
         let shown = format!("the profile {}", said(name));
         if let (Some(id), Some(secret)) = (get("aws_access_key_id"), get("aws_secret_access_key")) {
-            let renewal = format!("`aws configure --profile {}` sets them anew", said(name));
+            let renewal = format!("`aws configure --profile {}` sets them anew", typed(name));
             let token = get("aws_session_token");
             return Credentials::new(id, secret, token, shown, renewal);
         }
@@ -211,7 +211,7 @@ impl Chain<'_> {
                 Reason::NoCredentials,
                 format!("the AWS profile {} holds no credentials", said(name)),
             )
-            .hint(format!("`aws sso login --profile {0}` or `aws configure --profile {0}`", said(name))),
+            .hint(format!("`aws sso login --profile {0}` or `aws configure --profile {0}`", typed(name))),
             None => Refusal::new(
                 Reason::NoCredentials,
                 "this machine has no credentials for AWS",

@@ -224,6 +224,9 @@ impl KeyProvider for AwsKms {
             &[
                 "AWS_ACCESS_KEY_ID",
                 "AWS_PROFILE",
+                "AWS_DEFAULT_PROFILE",
+                "AWS_CONFIG_FILE",
+                "AWS_SHARED_CREDENTIALS_FILE",
                 "AWS_WEB_IDENTITY_TOKEN_FILE",
                 "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
                 "AWS_CONTAINER_CREDENTIALS_FULL_URI",

@@ -86,7 +86,7 @@ impl Profiles {
         )
         .hint(format!(
             "`aws configure sso --profile {0}` or `aws configure --profile {0}` makes it",
-            said(name)
+            typed(name)
         ));
         let refusal = if known.is_empty() {
             refusal
@@ -144,6 +144,18 @@ impl Profiles {
             settings.insert(name.trim().to_ascii_lowercase(), value);
         }
         broken
+    }
+}
+
+/// A profile's name as a part of a command that a person may copy: it may come from the repository, and
+/// must not bring another command along.
+pub(super) fn typed(name: &str) -> &str {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._@+-".contains(&byte);
+    let is_word = !name.starts_with('-') && (1..=64).contains(&name.len());
+    if is_word && name.bytes().all(plain) {
+        name
+    } else {
+        "NAME"
     }
 }
 
@@ -266,6 +278,27 @@ role_arn = lost
             "{hints}"
         );
         assert!(hints.contains("the profiles here: a"), "{hints}");
+    }
+
+    #[test]
+    fn no_name_brings_a_command_along() {
+        for name in [
+            "--help",
+            "a; rm -rf /",
+            "$(id)",
+            "`id`",
+            "a b",
+            "a\nb",
+            "",
+            "é",
+        ] {
+            let refusal = Profiles::default().missing(name);
+            let hints = refusal.hints.join("\n");
+            assert!(hints.contains("--profile NAME`"), "{hints}");
+            assert!(!hints.contains("rm") && !hints.contains("id"), "{hints}");
+        }
+        let refusal = Profiles::default().missing("team-1.x@y");
+        assert!(refusal.hints[0].contains("sso --profile team-1.x@y`"));
     }
 
     #[test]

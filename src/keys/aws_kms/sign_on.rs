@@ -19,7 +19,7 @@ use crate::keys::aws_kms::arn::Region;
 use crate::keys::aws_kms::chain::setting;
 use crate::keys::aws_kms::credentials::{Credentials, hex};
 use crate::keys::aws_kms::process;
-use crate::keys::aws_kms::profiles::{Profiles, Section};
+use crate::keys::aws_kms::profiles::{Profiles, Section, typed};
 use crate::keys::aws_kms::refusal::{self, Fault};
 use crate::keys::aws_kms::sts::percent_encode;
 use crate::keys::remote::{Reason, Refusal, Services, said};
@@ -39,7 +39,7 @@ pub(super) fn find(
             )
             .hint(format!(
                 "`aws configure sso --profile {}` completes it",
-                said(name)
+                typed(name)
             )),
         )
     };
@@ -63,9 +63,9 @@ pub(super) fn find(
     let renewal = match session_name {
         Some(session) => format!(
             "`aws sso login --sso-session {}` logs in again",
-            said(session)
+            typed(session)
         ),
-        None => format!("`aws sso login --profile {}` logs in again", said(name)),
+        None => format!("`aws sso login --profile {}` logs in again", typed(name)),
     };
     let source = format!("the profile {}", said(name));
     let expired = || {

@@ -462,3 +462,20 @@ fn credentials_that_expired_meanwhile_are_found_anew() {
         .collect();
     assert_eq!(who, ["KEY0", "KEY0", "KEY1"]);
 }
+
+#[test]
+fn the_outlook_names_the_host_and_asks_nobody() {
+    let (amazon, provider, entry) = wrapped(&[]);
+    amazon.asked();
+    let outlook = provider.outlook(&entry);
+    assert_eq!(outlook.host.as_deref(), Some("kms.eu-west-1.amazonaws.com"));
+    assert_eq!(outlook.has, ["AWS_ACCESS_KEY_ID"]);
+    let hostile = Wrapped {
+        recipient: "arn:aws:kms:evil.com:111122223333:key/x".to_owned(),
+        ..entry
+    };
+    let outlook = provider.outlook(&hostile);
+    assert_eq!(outlook.host, None);
+    assert!(outlook.trouble.unwrap().contains("ARN of no KMS key"));
+    assert!(amazon.asked().is_empty());
+}

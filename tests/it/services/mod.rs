@@ -5,6 +5,7 @@ mod azure;
 mod gcp;
 mod groups;
 mod pgp;
+mod rewrap;
 pub(crate) mod rough;
 mod sigv4;
 mod tls;
