@@ -23,6 +23,7 @@ use crate::rules::{RecipientSpec, Rules};
 use crate::secret::DataKey;
 use crate::sops::metadata::KeyEntry;
 use crate::sops::seal::Sealer;
+use crate::sops::signet::SealState;
 
 /// What is to be done.
 #[derive(Default)]
@@ -146,6 +147,8 @@ struct Ready {
     change: Change,
     file: OpenFile,
     regrouping: Regrouping,
+    /// Whether every entry is made anew, under the data key that it has.
+    anew: bool,
 }
 
 impl Request<'_> {
@@ -221,6 +224,7 @@ impl App<'_> {
             change,
             file,
             regrouping,
+            anew,
         } = *ready;
         if !change.is_what_was_shown(planned) {
             let message = "it or its rule changed meanwhile; it was not written";
@@ -230,7 +234,7 @@ impl App<'_> {
         let mut random = SystemRandomness::default();
         let new_key = change.new_key.then(random::data_key).transpose()?;
         let key = new_key.as_ref().unwrap_or(&file.key);
-        let groups = self.regroup(key, &regrouping, (&file.shares, change.new_key))?;
+        let groups = self.regroup(key, &regrouping, (&file.shares, change.new_key || anew))?;
         let recipients = (groups.as_slice(), regrouping.after.threshold());
         let mut sealer = Sealer {
             store: file.store(),
@@ -314,10 +318,24 @@ impl App<'_> {
                 self.reach(spec, trial).at(path.display())?;
             }
         }
+        // Nobody vouches for the entries of a file without a seal: somebody may have spoilt one, and the
+        // new seal would vouch for that.
+        let mut anew = false;
+        if file.opened.seal != SealState::Valid {
+            let mut wanted = regrouping.wanted();
+            anew = wanted.all(|spec| self.reach(spec, trial).is_ok());
+            if !anew {
+                self.note(format!(
+                    "{}: it had no seal, and its entries are kept unseen: not all of its recipients can be wrapped for",
+                    path.display()
+                ));
+            }
+        }
         Ok(Step::Ready(Box::new(Ready {
             change,
             file,
             regrouping,
+            anew,
         })))
     }
 

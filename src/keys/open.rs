@@ -256,6 +256,13 @@ const WHAT_WAS_TRIED: &str = "`mvx doctor FILE` shows what was tried";
 /// The most recipients that a message names.
 const MAX_NAMED: usize = 8;
 
+/// The most failures that a message tells.
+const MOST_TOLD: usize = 24;
+
+/// The most entries of a group that services are asked about: whoever writes a file shall not have its
+/// readers make thousands of calls.
+const MOST_ASKED: usize = 64;
+
 /// A search for the keys of some groups.
 struct Search<'a> {
     groups: Vec<Group<'a>>,
@@ -339,9 +346,14 @@ impl<'a> Search<'a> {
                 ));
             }
         }
-        let failures: Vec<String> = self.failures().collect();
+        let mut failures: Vec<String> = self.failures().collect();
         if !failures.is_empty() {
             lines.extend(self.not_held(&failures));
+        }
+        if failures.len() > MOST_TOLD {
+            let more = failures.len() - MOST_TOLD;
+            failures.truncate(MOST_TOLD);
+            failures.push(format!("and {more} more failed"));
         }
         lines.extend(failures);
         lines.extend(reports.iter().flat_map(|report| report.troubles.clone()));
@@ -448,6 +460,7 @@ impl<'a> Group<'a> {
     /// Asks the services of these entries, one that hangs beside the next.
     fn ask_services(&mut self, waiting: &[(&'a Wrapped, &Arc<dyn KeyProvider>)], length: usize) {
         let runners = waiting.iter().filter(|(entry, _)| entry.kind != Kind::Age);
+        let runners = runners.take(MOST_ASKED);
         let (entries, runners): (Vec<&'a Wrapped>, Vec<_>) = runners
             .map(|(entry, provider)| (*entry, ((*entry).clone(), Arc::clone(provider))))
             .unzip();

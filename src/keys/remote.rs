@@ -17,6 +17,7 @@ use crate::keys::believed::Believed;
 use crate::keys::machine::Machine;
 use crate::keys::prompt::Prompt;
 use crate::keys::{Unwrapped, Wrapped, printable};
+use crate::secret::Cleartext;
 
 /// How many requests of a run are under way at once.
 pub const MOST_CALLS: usize = 16;
@@ -94,7 +95,13 @@ impl Services {
             tries += 1;
             let (again, after) = match &answer {
                 Ok(response) => (is_busy(response), retry_after(response)),
-                Err(error) => (matches!(error, HttpError::Timeout { .. }), None),
+                // A connection that was cut says nothing about the next one, and every request
+                // here may be made twice.
+                Err(error) => {
+                    let passing =
+                        matches!(error, HttpError::Timeout { .. } | HttpError::Cut { .. });
+                    (passing, None)
+                }
             };
             let was_busy = || {
                 let busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
@@ -107,11 +114,18 @@ impl Services {
                 }
                 if let Err(error) = &answer
                     && error.is_of_the_network()
+                    && !matches!(error, HttpError::Cut { .. })
                 {
                     let mut down = self.down.lock().unwrap_or_else(PoisonError::into_inner);
                     down.insert(host, error.clone());
                 }
-                return answer;
+                return answer.map(|response| {
+                    if response.is_success() {
+                        response
+                    } else {
+                        without_what_was_sent(request, response)
+                    }
+                });
             }
             self.machine.pause(after.unwrap_or_else(|| wait(tries)));
         }
@@ -125,6 +139,37 @@ impl Services {
     fn known_down(&self, host: &str) -> Option<HttpError> {
         let down = self.down.lock().unwrap_or_else(PoisonError::into_inner);
         down.get(host).cloned()
+    }
+}
+
+/// A refusal in which nothing is left of what was sent: a service, or a gateway before it, may repeat
+/// a token or a key in its complaint, and messages are made of complaints.
+fn without_what_was_sent(request: &Request, response: Response) -> Response {
+    const SECRET_HEADERS: [&str; 4] = ["authorization", "token", "secret", "identity"];
+    let headers = request.headers.iter().filter(|(name, _)| {
+        let name = name.to_ascii_lowercase();
+        SECRET_HEADERS.iter().any(|part| name.contains(part))
+    });
+    let words = headers.flat_map(|(_, value)| value.split([' ', ',', '=', ';']));
+    let body = std::str::from_utf8(&request.body).unwrap_or_default();
+    let fields = body.split(['"', '&', '=', '\n']);
+    // Names of fields are words, and say nothing.
+    let is_telling = |word: &&str| {
+        word.len() >= 8
+            && !word
+                .bytes()
+                .all(|byte| byte.is_ascii_alphabetic() || b"_-.:/ {},[]".contains(&byte))
+    };
+    let mut text = Zeroizing::new(response.body.as_bytes().to_vec());
+    for word in words.chain(fields).filter(is_telling) {
+        let word = word.trim_end_matches('=').as_bytes();
+        while let Some(at) = memchr::memmem::find(&text, word) {
+            text.splice(at..at + word.len(), "…".bytes());
+        }
+    }
+    Response {
+        body: Cleartext::new(std::mem::take(&mut *text)),
+        ..response
     }
 }
 
@@ -355,17 +400,18 @@ pub fn said(text: &str) -> String {
     format!("{cut}…")
 }
 
-/// Whether a word could be a token, a key or a ciphertext: long, and of base64's letters alone.
-/// Resource names have colons, slashes that stand among words, or dots.
+/// Whether a word could be a token, a key or a ciphertext: a piece of it is long and of base64's
+/// letters alone, or of some length and of all their kinds. Names of resources are words, or have
+/// colons between their parts.
 fn is_opaque(word: &str) -> bool {
-    let mut longest = 0;
-    let mut run = 0;
-    for c in word.chars() {
-        let of_base64 = c.is_ascii_alphanumeric() || matches!(c, '+' | '_' | '=');
-        run = if of_base64 { run + 1 } else { 0 };
-        longest = longest.max(run);
-    }
-    longest >= 32
+    let of_base64 = |c: char| c.is_ascii_alphanumeric() || "+/=_-.~".contains(c);
+    word.split(|c| !of_base64(c)).any(|piece| {
+        let has = |is: fn(&u8) -> bool| piece.bytes().any(|byte| is(&byte));
+        let of_all_kinds =
+            has(u8::is_ascii_lowercase) && has(u8::is_ascii_uppercase) && has(u8::is_ascii_digit);
+        let run = piece.split(['-', '/', '.']).map(str::len).max();
+        (piece.len() >= 16 && of_all_kinds) || run >= Some(32)
+    })
 }
 
 #[cfg(test)]
