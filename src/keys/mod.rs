@@ -17,6 +17,7 @@ pub mod keyring;
 pub mod machine;
 mod once;
 pub mod open;
+mod order;
 pub mod outlook;
 pub mod pgp;
 pub mod prompt;
