@@ -26,7 +26,8 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 TENANT = "8f0ce0f1-0000-4000-8000-000000000001"
 LOCK = threading.Lock()
-TOKENS = {}
+# what `az` gives, where a test has one
+TOKENS = {"token-of-az": "https://vault.azure.net/.default"}
 OAEP = padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), None)
 
 

@@ -80,7 +80,8 @@ SERVICES = [
     Service(
         "moto_server",
         lambda port, _: ["-H", "127.0.0.1", "-p", str(port)],
-        lambda port, _: {"MVX_TEST_AWS": f"http://127.0.0.1:{port}"},
+        # and the Python beside it, which has botocore
+        lambda port, _: {"MVX_TEST_AWS": f"http://127.0.0.1:{port}", "MVX_TEST_BOTOCORE": sys.executable},
         "/moto-api/",
     ),
     # Google Cloud: KMS

@@ -3,7 +3,7 @@
 use mvx::keypath::KeyPath;
 use mvx::rules::edit::{NewRecipient, add_recipient, remove_recipient};
 use mvx::rules::{
-    Origin, RULES_FILE, RecipientKind, Rules, RulesError, SOPS_FILE, agree, translate,
+    Extras, Origin, RULES_FILE, RecipientKind, Rules, RulesError, SOPS_FILE, agree, translate,
 };
 
 use super::files::is_clear;
@@ -73,6 +73,7 @@ fn changed(text: &str) {
         name: "newcomer",
         kind: RecipientKind::Age,
         key: PUBLIC,
+        extras: &Extras::default(),
         owner: Some("\"quoted\" \\ # owner"),
         expires: None,
         groups: &[],

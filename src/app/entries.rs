@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::app::now;
 use crate::app::recipients::name;
 use crate::document::Meta;
-use crate::error::{Exit, Failure};
+use crate::error::{Exit, Explain as _, Failure};
 use crate::keys::{Extras, Kind, Target, Wrapped};
 use crate::rules::{RecipientKind, RecipientSpec};
 use crate::sops::metadata::KeyEntry;
@@ -17,17 +17,19 @@ pub fn wrapped(group: &[KeyEntry]) -> Vec<Wrapped> {
         Kind::Pgp => 1,
         _ => 2,
     };
-    let mut wrapped: Vec<Wrapped> = group
-        .iter()
-        .map(|entry| Wrapped {
-            kind: Kind::of_field(&entry.kind),
-            recipient: entry.recipient(),
-            extras: extras(entry),
-            enc: entry.enc().unwrap_or_default().into(),
-        })
-        .collect();
+    let mut wrapped: Vec<Wrapped> = group.iter().map(wrapped_entry).collect();
     wrapped.sort_by_key(|entry| rank(&entry.kind));
     wrapped
+}
+
+/// One recipient as the key providers see it.
+pub fn wrapped_entry(entry: &KeyEntry) -> Wrapped {
+    Wrapped {
+        kind: Kind::of_field(&entry.kind),
+        recipient: entry.recipient(),
+        extras: extras(entry),
+        enc: entry.enc().unwrap_or_default().into(),
+    }
 }
 
 /// What goes with the key of an entry.
@@ -89,7 +91,8 @@ fn entry(wrapped: &Wrapped, now: &str) -> KeyEntry {
             ),
         ],
         Kind::AzureKv => {
-            let (vault, key) = recipient.rsplit_once("/keys/").unwrap_or((recipient, ""));
+            // the first one: a key may be called `keys`
+            let (vault, key) = recipient.split_once("/keys/").unwrap_or((recipient, ""));
             let (name, version) = key.split_once('/').unwrap_or((key, ""));
             vec![("vault_url", vault), ("name", name), ("version", version)]
         }
@@ -131,7 +134,16 @@ impl App<'_> {
     /// Wraps a data key, or a share of one, for a recipient of the rules.
     pub(super) fn wrap_for(&self, key: &[u8], spec: &RecipientSpec) -> Result<KeyEntry, Failure> {
         match self.keyring().wrap(&target(spec), key) {
-            Some(wrapped) => Ok(entry(&wrapped?, &now())),
+            Some(Ok(wrapped)) => Ok(entry(&wrapped, &now())),
+            Some(Err(error)) => {
+                // which of them it was, a service's own reason does not say
+                let told = match spec.kind {
+                    RecipientKind::Age | RecipientKind::Ssh => error.to_string(),
+                    _ => format!("{}: {error}", name(spec)),
+                };
+                let failure = Failure::new(error.exit(), error.code(), told);
+                Err(error.hints().into_iter().fold(failure, Failure::hint))
+            }
             None => Err(Failure::new(
                 Exit::RULES,
                 "recipient-kind",
@@ -181,6 +193,11 @@ mod tests {
             (
                 Kind::AzureKv,
                 "https://v.vault.azure.net/keys/k/0123",
+                "created_at enc name vault_url version",
+            ),
+            (
+                Kind::AzureKv,
+                "https://v.vault.azure.net/keys/keys/0123",
                 "created_at enc name vault_url version",
             ),
             (

@@ -137,18 +137,23 @@ impl App<'_> {
     /// Unwraps a file's data key with what this machine holds.
     pub(super) fn unwrap_key(&self, name: &str, metadata: &Metadata) -> Result<Unwrapped, Failure> {
         self.record_opening(name)?;
-        let groups: Vec<Vec<Wrapped>> = metadata
+        let mut groups: Vec<Vec<Wrapped>> = metadata
             .groups()?
             .iter()
             .map(|group| wrapped(group))
             .collect();
+        if self.offline {
+            for group in &mut groups {
+                group.retain(|entry| !self.is_at_service(entry));
+            }
+        }
         let known = self.known_keys.get();
         if let Some(known) = known.and_then(|known| known.find(&groups)) {
             return Ok(known);
         }
         let threshold = metadata.threshold()?.unwrap_or(0);
-        let keyring = self.keyring();
-        let outcome = unwrap_groups(&groups, threshold, keyring.providers(), &self.order);
+        let (keyring, order) = (self.keyring(), self.order()?);
+        let outcome = unwrap_groups(&groups, threshold, keyring.providers(), &order);
         self.detail(2, || {
             let held = keyring.report().held.into_iter().map(|held| {
                 let what = held.recipient.as_deref().map_or(held.kind.clone(), short);
@@ -161,6 +166,7 @@ impl App<'_> {
                 if let Some(known) = known {
                     known.add(&groups, &found);
                 }
+                self.prefetch(name, &groups, &found);
                 Ok(found)
             }
             Err(OpenFailure::NoIdentity(tried)) => {
@@ -176,6 +182,12 @@ impl App<'_> {
             }
             Err(failure) => Err(failure.into()),
         }
+    }
+
+    /// Whether a service decides about an entry, over a network.
+    pub(super) fn is_at_service(&self, entry: &Wrapped) -> bool {
+        let provider = self.keyring().provider(&entry.kind);
+        provider.is_some_and(|provider| provider.outlook(entry).host.is_some())
     }
 
     /// Whom a file is sealed for, as the rules call them.
@@ -221,7 +233,8 @@ impl KnownKeys {
         keys.get(&Self::name(groups)).map(Unwrapped::duplicate)
     }
 
-    fn add(&self, groups: &[Vec<Wrapped>], found: &Unwrapped) {
+    /// Remembers the data key that these entries wrap.
+    pub(super) fn add(&self, groups: &[Vec<Wrapped>], found: &Unwrapped) {
         let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
         keys.insert(Self::name(groups), found.duplicate());
     }

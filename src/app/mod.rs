@@ -27,12 +27,14 @@ pub mod people;
 mod place;
 pub mod plaintext;
 pub mod policy;
+mod prefetch;
 pub mod readers;
 pub mod recipients;
 pub mod recovery;
 pub mod redact;
 pub mod register;
 pub mod repair;
+pub mod rewrap;
 pub mod rewrite;
 pub mod rotation;
 pub mod run;
@@ -51,7 +53,7 @@ use std::sync::Arc;
 use crate::app::access::Record;
 use crate::app::believed::OwnPlaces;
 use crate::app::load::KnownKeys;
-use crate::error::Failure;
+use crate::error::{Exit, Failure};
 use crate::io::env::Environment;
 use crate::io::lock::{Lock, Locks};
 use crate::io::write::{self, Access};
@@ -75,10 +77,14 @@ pub struct App<'a> {
     machine: Arc<dyn Machine>,
     prompt: Arc<dyn Prompt>,
     keyring: OnceCell<Arc<Keyring>>,
-    /// In which order the recipients of a file are tried.
-    order: Order,
+    /// In which order the recipients of a file are tried, where somebody said so for this run.
+    order: Option<Order>,
+    /// Whether no service may be asked to open anything.
+    offline: bool,
     /// Data keys that were unwrapped, where files are opened more than once.
     known_keys: OnceCell<Arc<KnownKeys>>,
+    /// Files that are going to be opened.
+    upcoming: RefCell<prefetch::Upcoming>,
     rules: policy::Cache,
     /// What is opened, for the access log.
     record: Option<Arc<Record>>,
@@ -115,8 +121,10 @@ impl<'a> App<'a> {
             machine,
             prompt,
             keyring: OnceCell::new(),
-            order: Order::default(),
+            order: None,
+            offline: false,
             known_keys: OnceCell::new(),
+            upcoming: RefCell::default(),
             rules: policy::Cache::default(),
             record: None,
             notes: RefCell::default(),
@@ -153,10 +161,33 @@ impl<'a> App<'a> {
         self.directory
     }
 
-    /// The same run, in which the recipients of a file are tried in this order.
+    /// The same run, in which the recipients of a file are tried in this order; without one, as the
+    /// environment says.
     #[must_use]
-    pub fn trying(self, order: Order) -> Self {
+    pub fn trying(self, order: Option<Order>) -> Self {
         Self { order, ..self }
+    }
+
+    /// The same run, in which no service is asked to open anything.
+    #[must_use]
+    pub fn offline(self) -> Self {
+        Self {
+            offline: true,
+            ..self
+        }
+    }
+
+    /// In which order the recipients of a file are tried: as this run was told, else as
+    /// `SOPS_DECRYPTION_ORDER` says, else cheapest first.
+    pub(crate) fn order(&self) -> Result<Order, Failure> {
+        if let Some(order) = &self.order {
+            return Ok(order.clone());
+        }
+        let Some(kinds) = self.environment.get(DECRYPTION_ORDER) else {
+            return Ok(Order::default());
+        };
+        // What stands there may be anything: it is not repeated.
+        Order::parse(&kinds.to_string_lossy()).ok_or_else(|| unknown_kind(DECRYPTION_ORDER))
     }
 
     /// All that this machine can wrap and unwrap with.
@@ -262,6 +293,17 @@ impl<'a> App<'a> {
         let shorter = path.strip_prefix(self.directory);
         shorter.unwrap_or(path).to_owned()
     }
+}
+
+/// The variable that says in which order the recipients of a file are tried.
+const DECRYPTION_ORDER: &str = "SOPS_DECRYPTION_ORDER";
+
+/// What was given as an order of kinds is none.
+pub fn unknown_kind(place: &str) -> Failure {
+    let kinds = Order::KINDS.join(", ");
+    let message = format!("{place} names a kind of key that there is not");
+    Failure::new(Exit::USAGE, "usage", message)
+        .hint(format!("the kinds are {kinds}, with commas between them"))
 }
 
 /// Now, as SOPS writes it.

@@ -6,6 +6,7 @@ use std::sync::{Arc, mpsc};
 use std::{cell, thread};
 
 use crate::app::{App, Note};
+use crate::keys::remote::MOST_CALLS;
 
 /// As many as there is ever something to do for: files are small, and the disk is one.
 const MOST_THREADS: usize = 16;
@@ -25,11 +26,27 @@ impl App<'_> {
         let Some((first, others)) = items.split_first() else {
             return Vec::new();
         };
-        let mut answers = vec![Some(work(self, first))];
+        let mut answers = vec![work(self, first)];
         done();
-        answers.extend(others.iter().map(|_| None));
         let cores = thread::available_parallelism().map_or(1, NonZero::get);
-        let workers: Vec<App<'_>> = (0..cores.min(others.len()).min(MOST_THREADS))
+        // Who waits for a service needs no core.
+        let services = self.keyring.get().is_some_and(|keyring| keyring.asked());
+        let threads = if services { MOST_CALLS } else { cores };
+        answers.extend(self.spread(others, threads, work, done));
+        answers
+    }
+
+    /// Runs `work` once for each item on this many threads at most; the answers are in the order of
+    /// the items.
+    pub(super) fn spread<I: Sync, T: Send>(
+        &self,
+        items: &[I],
+        threads: usize,
+        work: impl Fn(&App<'_>, &I) -> T + Sync,
+        mut done: impl FnMut(),
+    ) -> Vec<T> {
+        let mut answers: Vec<Option<T>> = items.iter().map(|_| None).collect();
+        let workers: Vec<App<'_>> = (0..threads.min(items.len()).min(MOST_THREADS))
             .map(|_| self.fork())
             .collect();
         let next = AtomicUsize::new(0);
@@ -42,8 +59,8 @@ impl App<'_> {
                     scope.spawn(move || {
                         loop {
                             let at = next.fetch_add(1, Ordering::Relaxed);
-                            let Some(item) = others.get(at) else { break };
-                            if sender.send((at + 1, work(&worker, item))).is_err() {
+                            let Some(item) = items.get(at) else { break };
+                            if sender.send((at, work(&worker, item))).is_err() {
                                 break;
                             }
                         }
@@ -87,7 +104,9 @@ impl App<'_> {
             prompt: Arc::clone(&self.prompt),
             keyring: self.keyring.clone(),
             order: self.order.clone(),
+            offline: self.offline,
             known_keys: self.known_keys.clone(),
+            upcoming: cell::RefCell::default(),
             rules: self.rules.fork(),
             record: self.record.clone(),
             notes: cell::RefCell::default(),

@@ -1,6 +1,6 @@
 //! Who can open a file, and who should: the entries of its metadata against the rules.
 
-use crate::app::recipients::is_same_key;
+use crate::app::recipients::{is_same_key, url};
 use crate::document::Meta;
 use crate::rules::{RecipientKind, RecipientSpec};
 use crate::sops::metadata::KeyEntry;
@@ -67,7 +67,8 @@ pub fn distinct<'a>(wanted: impl IntoIterator<Item = &'a RecipientSpec>) -> Vec<
         let same = |known: &&RecipientSpec| {
             field(known.kind) == field(spec.kind)
                 && is_same_key(&known.value, &spec.value)
-                && known.extras == spec.extras
+                && known.extras.role == spec.extras.role
+                && known.extras.context == spec.extras.context
         };
         if !distinct.iter().any(same) {
             distinct.push(spec);
@@ -86,24 +87,18 @@ pub fn is_for(spec: &RecipientSpec, entry: &KeyEntry) -> bool {
     }
     let recipient = entry.recipient();
     match spec.kind {
-        RecipientKind::Age | RecipientKind::Ssh => is_same_key(&spec.value, &recipient),
-        RecipientKind::Pgp => {
-            let bare = |text: &str| {
-                let hex = text.trim_end_matches('!').trim_start_matches("0x");
-                hex.to_ascii_uppercase()
-            };
-            bare(&spec.value) == bare(&recipient)
+        RecipientKind::Age | RecipientKind::Ssh | RecipientKind::Pgp => {
+            is_same_key(&spec.value, &recipient)
         }
         RecipientKind::AwsKms => spec.value == recipient && goes_with(spec, entry),
         RecipientKind::AzureKv => {
             // Without a version the rules mean whichever was in use when the file was sealed.
-            let recipient = recipient.replace("//keys/", "/keys/");
-            recipient == spec.value
-                || recipient
-                    .strip_prefix(&spec.value)
-                    .is_some_and(|version| version.starts_with('/') && !spec_has_version(spec))
+            let (named, recipient) = (url(&spec.value), url(&recipient));
+            named == recipient
+                || !spec_has_version(spec)
+                    && (named.zip(recipient)).is_some_and(|(one, other)| is_same_key(&one, &other))
         }
-        RecipientKind::Vault => spec.value == recipient.replace("//v1/", "/v1/"),
+        RecipientKind::Vault => url(&spec.value) == url(&recipient),
         RecipientKind::GcpKms | RecipientKind::HuaweiKms => spec.value == recipient,
     }
 }
@@ -212,6 +207,14 @@ mod tests {
                 ("key_name", "k"),
             ],
         );
+        let slashes = entry(
+            "hc_vault",
+            &[
+                ("vault_address", "https://vault:8200//"),
+                ("engine_path", "transit/"),
+                ("key_name", "k"),
+            ],
+        );
         let kms = entry("kms", &[("arn", "arn:x"), ("role", "")]);
         let assumed = entry("kms", &[("arn", "arn:x"), ("role", "r")]);
         let vault_url = "https://v.vault.azure.net/keys/k";
@@ -221,6 +224,11 @@ mod tests {
             (spec(Pgp, "age1a"), KeyEntry::age("age1a", ""), false),
             (spec(Ssh, "ssh-ed25519 AAAAB"), ssh, true),
             (spec(Pgp, &format!("0x{fingerprint}!")), pgp.clone(), true),
+            (
+                spec(Pgp, "85D7 7543 B3D6 24B6 3CEA  9E6D BC17 301B 491B 3F21"),
+                pgp.clone(),
+                true,
+            ),
             (spec(Pgp, "BC17301B491B3F21"), pgp, false),
             (spec(AzureKv, vault_url), azure("01"), true),
             (spec(AzureKv, &format!("{vault_url}/01")), azure("01"), true),
@@ -233,6 +241,11 @@ mod tests {
             (
                 spec(Vault, "https://vault:8200/v1/transit/keys/k"),
                 vault,
+                true,
+            ),
+            (
+                spec(Vault, "https://vault:8200/v1/transit/keys/k/"),
+                slashes,
                 true,
             ),
             (spec(AwsKms, "arn:x"), kms, true),

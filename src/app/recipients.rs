@@ -3,12 +3,14 @@
 use std::path::Path;
 
 use crate::app::App;
+use crate::app::entries::kind;
 use crate::app::groups::Shape;
 use crate::app::policy::Policy;
 use crate::app::readers::distinct;
 use crate::error::{Exit, Failure};
+use crate::keys::Kind;
 use crate::keys::age::Recipient;
-use crate::rules::RecipientSpec;
+use crate::rules::{RecipientKind, RecipientSpec};
 use crate::secret::DataKey;
 use crate::sops::metadata::KeyEntry;
 
@@ -39,7 +41,8 @@ impl App<'_> {
     }
 
     /// Whether an identity of this machine belongs to one of these recipients, or might: of some
-    /// identities the public side is not known before they are asked.
+    /// identities the public side is not known before they are asked, and of a service's keys the
+    /// service alone knows who may use them. It is not asked here.
     pub(super) fn opens_any<'a>(
         &self,
         recipients: impl IntoIterator<Item = &'a RecipientSpec>,
@@ -55,6 +58,10 @@ impl App<'_> {
                 .iter()
                 .any(|name| self.environment().get(name).is_some());
         let opens = |spec: &RecipientSpec| {
+            let kind = kind(spec.kind);
+            if kind != Kind::Age && self.keyring().provider(&kind).is_some() {
+                return true;
+            }
             let mut own = held.iter().filter_map(|key| key.recipient.as_deref());
             own.any(|own| is_same_key(own, &spec.value))
         };
@@ -66,21 +73,56 @@ impl App<'_> {
 /// kind is not repeated: it may have got there by mistake.
 pub fn check(text: &str) -> Result<(), Failure> {
     let text = text.trim();
-    let begins = ["age1", "ssh-", "AGE-SECRET-KEY-", "-----BEGIN"];
-    if begins.iter().any(|word| text.starts_with(word)) {
+    if looks_local(text) {
         text.parse::<Recipient>()?;
         return Ok(());
     }
-    Err(Failure::new(
-        Exit::USAGE,
-        "bad-recipient",
-        "that is no recipient: those begin with `age1`, `ssh-ed25519` or `ssh-rsa`",
-    )
-    .hint("`mvx keys public` prints the public key of whoever runs it"))
+    let message = "that is no recipient: those begin with `age1`, `ssh-ed25519` or `ssh-rsa`";
+    Err(no_recipient(message))
 }
 
-/// Whether two public keys are the same one: an SSH key's comment and padding are not part of it.
+/// What somebody typed, as the rules name it: a public key, checked to the last character, or a key
+/// of a service. What is neither is not repeated: it may be a private one.
+pub fn typed(text: &str) -> Result<(RecipientKind, String), Failure> {
+    let text = text.trim();
+    if looks_local(text) {
+        let recipient: Recipient = text.parse()?;
+        let kind = if text.starts_with("ssh-") {
+            RecipientKind::Ssh
+        } else {
+            RecipientKind::Age
+        };
+        return Ok((kind, recipient.text().to_owned()));
+    }
+    crate::rules::recognise(text).ok_or_else(|| {
+        no_recipient(
+            "that is no recipient: it is none of `age1…`, `ssh-ed25519 …`, a PGP fingerprint, an ARN, \
+             `projects/…/cryptoKeys/…`, `https://VAULT.vault.azure.net/keys/…`, `https://HOST/v1/…/keys/…`",
+        )
+    })
+}
+
+/// Whether this is meant to be a key that stands for itself.
+fn looks_local(text: &str) -> bool {
+    let begins = ["age1", "ssh-", "AGE-SECRET-KEY-", "-----BEGIN"];
+    begins.iter().any(|word| text.starts_with(word))
+}
+
+fn no_recipient(message: &str) -> Failure {
+    Failure::new(Exit::USAGE, "bad-recipient", message)
+        .hint("`mvx keys public` prints the public key of whoever runs it")
+}
+
+/// Whether two texts name the same key, however they are written: an SSH key's comment and padding
+/// are not part of it, nor are the blanks and the case of a fingerprint, or the slashes at the end of
+/// a URL's parts. A key of Azure without a version stands for all of its versions.
 pub fn is_same_key(one: &str, other: &str) -> bool {
+    if let (Some(one), Some(other)) = (fingerprint(one), fingerprint(other)) {
+        return one == other;
+    }
+    if let (Some(one), Some(other)) = (url(one), url(other)) {
+        return one == other || is_version_of(&one, &other) || is_version_of(&other, &one);
+    }
     let words = |text: &'_ str| -> Vec<String> {
         let words = text.split_ascii_whitespace().take(2);
         words
@@ -88,6 +130,34 @@ pub fn is_same_key(one: &str, other: &str) -> bool {
             .collect()
     };
     words(one) == words(other)
+}
+
+/// A PGP fingerprint's digits.
+fn fingerprint(text: &str) -> Option<String> {
+    let digits: String = text.split_whitespace().collect();
+    let digits = digits.trim_end_matches('!').trim_start_matches("0x");
+    let sound = digits.len() >= 16 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    sound.then(|| digits.to_ascii_uppercase())
+}
+
+/// A URL without empty parts: `https://HOST//v1/transit/keys/k/` is `https://HOST/v1/transit/keys/k`.
+pub(super) fn url(text: &str) -> Option<String> {
+    let (scheme, rest) = text.split_once("://")?;
+    let parts: Vec<&str> = rest.split('/').filter(|part| !part.is_empty()).collect();
+    Some(format!("{scheme}://{}", parts.join("/")))
+}
+
+/// Whether `one` is `https://VAULT/keys/NAME/VERSION`, and `other` the same without its version.
+fn is_version_of(one: &str, other: &str) -> bool {
+    let bare = other.split_once("://").map_or("", |(_, rest)| rest);
+    let is_bare = matches!(
+        bare.split('/').collect::<Vec<_>>().as_slice(),
+        [_, "keys", _]
+    );
+    let version = one
+        .strip_prefix(other)
+        .and_then(|rest| rest.strip_prefix('/'));
+    is_bare && version.is_some_and(|version| !version.contains('/'))
 }
 
 /// How the user knows a recipient.

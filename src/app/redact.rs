@@ -24,6 +24,7 @@ impl App<'_> {
         if files.is_empty() || request.profile.is_some() {
             found.extend(secrets(&self.deliver(request)?));
         }
+        self.upcoming(files, None);
         for path in files {
             found.extend(self.secrets_of(path)?);
         }

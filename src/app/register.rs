@@ -10,13 +10,13 @@ use jiff::civil::Date;
 
 use crate::app::App;
 use crate::app::people::today;
-use crate::app::recipients::is_same_key;
+use crate::app::recipients::{is_same_key, typed};
 use crate::error::{At as _, Exit, Failure};
 use crate::io::file;
 use crate::io::write::Access;
 use crate::keys::age::Recipient;
 use crate::rules::edit::{NewRecipient, Removed, add_recipient, remove_recipient, replace_key};
-use crate::rules::{Dialect, Origin, RecipientKind, RecipientSpec, Rules};
+use crate::rules::{Dialect, Extras, Origin, RecipientKind, RecipientSpec, Rules};
 
 /// The largest file of rules that is changed, in bytes.
 const MOST_RULES: usize = 16 << 20;
@@ -36,8 +36,10 @@ pub struct RulesChange {
 pub struct Newcomer {
     /// The name.
     pub name: String,
-    /// The public key, as it was typed.
+    /// The public key or resource, as it was typed.
     pub key: String,
+    /// What goes with a key of AWS KMS.
+    pub extras: Extras,
     /// Who answers for it.
     pub owner: Option<String>,
     /// The last day of access, such as `2027-01-31`.
@@ -81,12 +83,17 @@ impl App<'_> {
     /// Enters somebody; the public key is returned as it is written down.
     pub fn enter(&self, newcomer: &Newcomer) -> Result<(RulesChange, String), Failure> {
         let rules = self.register()?;
-        let key = public_key(&newcomer.key)?;
+        let (kind, key) = typed(&newcomer.key)?;
+        if kind != RecipientKind::AwsKms && newcomer.extras != Extras::default() {
+            let message = "`--role`, `--context` and `--profile` go with keys of AWS KMS alone";
+            return Err(Failure::new(Exit::USAGE, "usage", message));
+        }
         let expires = newcomer.expires.as_deref().map(last_day).transpose()?;
         let new = NewRecipient {
             name: &newcomer.name,
-            kind: kind_of(&key),
+            kind,
             key: &key,
+            extras: &newcomer.extras,
             owner: newcomer.owner.as_deref(),
             expires,
             groups: &newcomer.groups,

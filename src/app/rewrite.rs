@@ -7,10 +7,10 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use crate::app::entries::kind;
+use crate::app::entries::{kind, target};
 use crate::app::files::shell_word;
 use crate::app::groups::{Regrouping, Shape};
-use crate::app::load::{OpenFile, Sealed};
+use crate::app::load::{OpenFile, Sealed, with_causes};
 use crate::app::readers::distinct;
 use crate::app::recipients::is_same_key;
 use crate::app::whom::Readers;
@@ -18,11 +18,12 @@ use crate::app::{App, SystemRandomness, inventory, now, recipients};
 use crate::error::{At as _, Exit, Failure};
 use crate::io::write::Access;
 use crate::io::{file, random};
-use crate::keys::short;
+use crate::keys::{Kind, short};
 use crate::rules::{RecipientSpec, Rules};
 use crate::secret::DataKey;
 use crate::sops::metadata::KeyEntry;
 use crate::sops::seal::Sealer;
+use crate::sops::signet::SealState;
 
 /// What is to be done.
 #[derive(Default)]
@@ -146,6 +147,8 @@ struct Ready {
     change: Change,
     file: OpenFile,
     regrouping: Regrouping,
+    /// Whether every entry is made anew, under the data key that it has.
+    anew: bool,
 }
 
 impl Request<'_> {
@@ -221,6 +224,7 @@ impl App<'_> {
             change,
             file,
             regrouping,
+            anew,
         } = *ready;
         if !change.is_what_was_shown(planned) {
             let message = "it or its rule changed meanwhile; it was not written";
@@ -230,7 +234,7 @@ impl App<'_> {
         let mut random = SystemRandomness::default();
         let new_key = change.new_key.then(random::data_key).transpose()?;
         let key = new_key.as_ref().unwrap_or(&file.key);
-        let groups = self.regroup(key, &regrouping, (&file.shares, change.new_key))?;
+        let groups = self.regroup(key, &regrouping, (&file.shares, change.new_key || anew))?;
         let recipients = (groups.as_slice(), regrouping.after.threshold());
         let mut sealer = Sealer {
             store: file.store(),
@@ -314,10 +318,24 @@ impl App<'_> {
                 self.reach(spec, trial).at(path.display())?;
             }
         }
+        // Nobody vouches for the entries of a file without a seal: somebody may have spoilt one, and the
+        // new seal would vouch for that.
+        let mut anew = false;
+        if file.opened.seal != SealState::Valid {
+            let mut wanted = regrouping.wanted();
+            anew = wanted.all(|spec| self.reach(spec, trial).is_ok());
+            if !anew {
+                self.note(format!(
+                    "{}: it had no seal, and its entries are kept unseen: not all of its recipients can be wrapped for",
+                    path.display()
+                ));
+            }
+        }
         Ok(Step::Ready(Box::new(Ready {
             change,
             file,
             regrouping,
+            anew,
         })))
     }
 
@@ -365,17 +383,30 @@ impl App<'_> {
         }
     }
 
-    /// Fails where a recipient cannot be wrapped for: its kind is not known to this version, or its
-    /// plugin is not there. Each is tried once, on nothing.
+    /// Fails where a recipient cannot be wrapped for: its kind is not known to mvx, its plugin is not
+    /// there, its service refuses or is not reached. Each is tried once, on nothing.
     fn reach(&self, spec: &RecipientSpec, trial: &Trial) -> Result<(), Failure> {
-        if trial.passed(&spec.value) {
+        // The same key with another context is another matter for a service.
+        let whom = format!("{:?}", target(spec));
+        if trial.passed(&whom) {
             return Ok(());
         }
+        let name = recipients::name(spec);
         if self.keyring().provider(&kind(spec.kind)).is_none() {
-            return Err(unreachable(&recipients::name(spec), spec.kind.field()));
+            return Err(unreachable(&name, spec.kind.field()));
         }
-        self.wrap_for(&[0; DataKey::LEN], spec)?;
-        trial.pass(&spec.value);
+        let wrapped = self.wrap_for(&[0; DataKey::LEN], spec);
+        if let Err(mut failure) = wrapped {
+            if kind(spec.kind) != Kind::Age {
+                let told = failure.error.to_string();
+                let told = told.strip_prefix(&format!("{name}: ")).unwrap_or(&told);
+                let message = format!("`{name}` needs a new entry: {told}");
+                failure.error = with_causes(message, Vec::new());
+                failure = failure.hint(without(&name));
+            }
+            return Err(failure);
+        }
+        trial.pass(&whom);
         Ok(())
     }
 
@@ -448,11 +479,13 @@ impl Trial {
 }
 
 pub(super) fn unreachable(name: &str, kind: &str) -> Failure {
-    let message = format!(
-        "`{name}` needs a new entry, and this version cannot wrap for keys of the kind {kind}"
-    );
-    Failure::new(Exit::RULES, "recipient-kind", message).hint(format!(
-        "`mvx rekey --drop {} FILE` goes on without it",
-        shell_word(Path::new(name))
-    ))
+    let message =
+        format!("`{name}` needs a new entry, and mvx cannot wrap for keys of the kind {kind}");
+    Failure::new(Exit::RULES, "recipient-kind", message).hint(without(name))
+}
+
+/// How to go on where somebody cannot be wrapped for.
+fn without(name: &str) -> String {
+    let name = shell_word(Path::new(name));
+    format!("`mvx rekey --drop {name} FILE` goes on without it")
 }

@@ -4,12 +4,14 @@
 use std::path::Path;
 
 use crate::app::App;
+use crate::app::entries::extras;
 use crate::app::load::OpenFile;
-use crate::app::readers::{field, is_for};
+use crate::app::readers::is_for;
 use crate::app::recipients::is_same_key;
 use crate::app::rewrite::{Request, unreachable};
 use crate::error::{At as _, Exit, Failure};
-use crate::keys::short;
+use crate::keys::keyring::Keyring;
+use crate::keys::{Kind, short};
 use crate::rules::{Dialect, Extras, Policy, RecipientKind, RecipientSpec};
 use crate::sops::metadata::KeyEntry;
 use crate::sops::signet::SealState;
@@ -45,7 +47,7 @@ impl App<'_> {
         // Its seal is looked at when it is opened, `must_be_vouched`.
         let mut readers = Vec::new();
         for entries in groups {
-            let specs = vouched(entries, request.drop).at(path.display())?;
+            let specs = vouched(entries, self.keyring(), request.drop).at(path.display())?;
             self.must_be_registered(path, &specs)?;
             readers.push(specs);
         }
@@ -129,31 +131,53 @@ impl App<'_> {
     }
 }
 
-/// Those in a file's metadata, as rules would name them.
-fn vouched(entries: &[KeyEntry], drop: &[String]) -> Result<Vec<RecipientSpec>, Failure> {
+/// Those in a file's metadata, as rules would name them. Who is given up and cannot be wrapped for
+/// is left out.
+fn vouched(
+    entries: &[KeyEntry],
+    keyring: &Keyring,
+    drop: &[String],
+) -> Result<Vec<RecipientSpec>, Failure> {
     let mut specs = Vec::new();
     for entry in entries {
         let value = entry.recipient();
-        if entry.kind != field(RecipientKind::Age) {
-            if drop.contains(&value) {
-                continue;
-            }
-            return Err(unreachable(&value, &entry.kind));
+        let known = keyring.provider(&Kind::of_field(&entry.kind)).is_some();
+        match spec_of(entry).filter(|_| known) {
+            Some(spec) => specs.push(spec),
+            None if drop.contains(&value) => {}
+            None => return Err(unreachable(&value, &entry.kind)),
         }
-        let kind = if value.starts_with("ssh-") {
-            RecipientKind::Ssh
-        } else {
-            RecipientKind::Age
-        };
-        specs.push(RecipientSpec {
-            name: None,
-            kind,
-            value,
-            owner: None,
-            expires: None,
-            extras: Extras::default(),
-            line: 0,
-        });
     }
     Ok(specs)
+}
+
+/// An entry's recipient, as rules would name it; `None` for a kind that they do not know.
+fn spec_of(entry: &KeyEntry) -> Option<RecipientSpec> {
+    let value = entry.recipient();
+    let kind = match Kind::of_field(&entry.kind) {
+        Kind::Age if value.starts_with("ssh-") => RecipientKind::Ssh,
+        Kind::Age => RecipientKind::Age,
+        Kind::AwsKms => RecipientKind::AwsKms,
+        Kind::AzureKv => RecipientKind::AzureKv,
+        Kind::GcpKms => RecipientKind::GcpKms,
+        Kind::HcKms => RecipientKind::HuaweiKms,
+        Kind::Pgp => RecipientKind::Pgp,
+        Kind::Vault => RecipientKind::Vault,
+        Kind::Unknown(_) => return None,
+    };
+    let extras = extras(entry);
+    Some(RecipientSpec {
+        name: None,
+        kind,
+        value,
+        owner: None,
+        expires: None,
+        extras: Extras {
+            role: extras.role,
+            context: extras.context,
+            profile: extras.profile,
+            unbelieved_endpoint: None,
+        },
+        line: 0,
+    })
 }

@@ -78,6 +78,9 @@ impl Decrypt {
                 "`--output` names one file, but there are several to decrypt",
             ));
         }
+        if !stdin {
+            app.upcoming(&targets, self.format.format());
+        }
         let progress = RefCell::new(context.ui.progress(targets.len(), "decrypting"));
         let watch = |done, all| progress.borrow_mut().bytes(done, all);
         let mut answers = Vec::new();

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::Context;
 use super::ui::{Mark, name_file};
-use crate::app::doctor::{Check, Checkup, FileCheckup, Level, Request, Ruled};
+use crate::app::doctor::{Check, Checkup, FileCheckup, How, Level, Request, Ruled};
 use crate::app::many;
 use crate::cli::json::in_json;
 use crate::error::{Exit, Failure};
@@ -19,6 +19,7 @@ use crate::sops::signet::SealState;
 Examples:
   mvx doctor
   mvx doctor secrets/prod/stripe.enc.yaml
+  mvx doctor --online secrets/prod/stripe.enc.yaml
   mvx doctor --explain secrets/prod/new.yaml      which rule would hold
   mvx doctor --json | jq -r '.checks[] | select(.level == \"problem\") | .text'")]
 pub(super) struct Doctor {
@@ -31,6 +32,9 @@ pub(super) struct Doctor {
     /// Ask for passphrases and start plugins where that may open a file
     #[arg(long, requires = "files")]
     ask: bool,
+    /// Ask key services over the network; the hosts are named first
+    #[arg(long, requires = "files")]
+    online: bool,
 }
 
 impl Doctor {
@@ -40,9 +44,21 @@ impl Doctor {
         } else {
             context.app_without_questions()
         };
+        let app = if self.online {
+            let hosts = app.doctor_hosts(&self.files);
+            if !hosts.is_empty() {
+                context.ui.note(&format!("this asks {}", hosts.join(", ")));
+            }
+            app
+        } else {
+            app.offline()
+        };
         let checkup = app.doctor(&Request {
             files: &self.files,
-            ask: self.ask,
+            how: How {
+                ask: self.ask,
+                online: self.online,
+            },
         });
         let problems = checkup.problems();
         let exit = if problems == 0 { Exit::OK } else { Exit::NO };

@@ -44,6 +44,7 @@ mod redact;
 mod rekey;
 mod repair;
 mod reveal;
+mod rewrap;
 mod rewriting;
 mod run;
 mod scan;
@@ -65,13 +66,14 @@ use clap::{ArgAction, CommandFactory as _, FromArgMatches as _, Parser};
 use crate::app::access::{Ending, Record, told};
 #[cfg(unix)]
 use crate::app::run::not_started;
-use crate::app::{App, Note};
+use crate::app::{App, Note, unknown_kind};
 use crate::error::{Exit, Failure};
 use crate::io::env::{Environment, arguments, enter, working_directory};
 #[cfg(unix)]
 use crate::io::pty;
 use crate::io::terminal::Colour;
 use crate::io::{guard, harden};
+use crate::keys::open::Order;
 use crate::keys::prompt::NoPrompt;
 use crate::keys::system::System;
 use crate::stores::Format;
@@ -85,6 +87,8 @@ pub struct Context {
     pub environment: Arc<Environment>,
     /// The working directory, after `-C`.
     pub directory: PathBuf,
+    /// In which order the recipients of a file are tried, where the command line says so.
+    order: Option<Order>,
     /// What the command opens, for the access log.
     pub record: Arc<Record>,
 }
@@ -131,6 +135,9 @@ struct Global {
         value_parser = colour_parser()
     )]
     color: Colour,
+    /// Try the recipients of a file by kind, such as `kms,age`, and all others after them
+    #[arg(long, global = true, value_name = "KINDS", hide_short_help = true)]
+    decryption_order: Option<String>,
     /// Run as if started in DIR
     #[arg(short = 'C', global = true, value_name = "DIR")]
     start_in: Option<PathBuf>,
@@ -325,6 +332,7 @@ impl Context {
         )
         .verbose(self.ui.verbose())
         .recording(Arc::clone(&self.record))
+        .trying(self.order.clone())
     }
 
     /// The use cases where nobody is to be asked.
@@ -337,6 +345,7 @@ impl Context {
         )
         .verbose(self.ui.verbose())
         .recording(Arc::clone(&self.record))
+        .trying(self.order.clone())
     }
 
     /// Enters what was opened into the access log. Where the rules demand one, it stands there
@@ -470,8 +479,14 @@ fn run(cli: Cli, name: String, environment: Environment) -> ExitCode {
         Ok(directory) => directory,
         Err(error) => return ui.end(Err(error.into())),
     };
+    let order = match global.decryption_order.as_deref().map(Order::parse) {
+        None => None,
+        Some(Some(order)) => Some(order),
+        Some(None) => return ui.end(Err(unknown_kind("--decryption-order"))),
+    };
     let context = Context {
         ui,
+        order,
         environment: Arc::new(environment),
         directory,
         record: Arc::new(Record::new(name)),

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::Context;
+use super::rewrap::rewrap;
 use super::rewriting::{Caution, Words, object, rewrite, were_found};
 use crate::app::rewrite::Request;
 use crate::error::{Exit, Failure};
@@ -13,7 +14,8 @@ Examples:
   mvx rekey secrets/prod/stripe.enc.yaml
   mvx rekey --dry-run secrets/prod
   mvx rekey --yes
-  mvx rekey --drop old-kms secrets/prod")]
+  mvx rekey --drop old-kms secrets/prod
+  mvx rekey --rewrap secrets/prod")]
 pub(super) struct Rekey {
     /// Files or directories; the whole repository when left out
     #[arg(value_name = "FILE")]
@@ -21,6 +23,9 @@ pub(super) struct Rekey {
     /// Leave out a recipient that cannot be wrapped for; repeatable
     #[arg(long, value_name = "NAME")]
     drop: Vec<String>,
+    /// Keep the data keys, and have Vault wrap them with the newest versions of its transit keys
+    #[arg(long, conflicts_with = "drop")]
+    rewrap: bool,
     #[command(flatten)]
     caution: Caution,
 }
@@ -28,8 +33,13 @@ pub(super) struct Rekey {
 impl Rekey {
     pub(super) fn run(&self, context: &Context) -> Result<Exit, Failure> {
         let app = context.app();
+        let files = app.secret_files(&self.files)?;
+        if self.rewrap {
+            let asks = were_found(&files, &self.files);
+            return rewrap(context, &app, &files, &self.caution, asks);
+        }
         let request = Request {
-            files: app.secret_files(&self.files)?,
+            files,
             named: &self.files,
             new_keys: true,
             drop: &self.drop,

@@ -131,21 +131,27 @@ fn show(
 
 /// Asks whether this is meant.
 fn agree(context: &Context, plan: &Plan, words: &Words<'_>) -> Result<(), Failure> {
-    /// More than anybody reads before a question.
-    const SHOWN: usize = 20;
     for line in words.besides {
         context.ui.note(line);
     }
-    for change in plan.changes.iter().take(SHOWN) {
-        context.ui.note(&plan_line(change));
+    let lines: Vec<String> = plan.changes.iter().map(plan_line).collect();
+    agree_to(context, &lines, words.question)
+}
+
+/// Shows what is about to be done to each file, a line each, and asks whether it is meant.
+pub(super) fn agree_to(context: &Context, lines: &[String], question: &str) -> Result<(), Failure> {
+    /// More than anybody reads before a question.
+    const SHOWN: usize = 20;
+    for line in lines.iter().take(SHOWN) {
+        context.ui.note(line);
     }
-    if plan.changes.len() > SHOWN {
-        let more = many(plan.changes.len() - SHOWN, "file more", "files more");
+    if lines.len() > SHOWN {
+        let more = many(lines.len() - SHOWN, "file more", "files more");
         context
             .ui
             .note(&format!("and {more}; `--dry-run` shows them all"));
     }
-    let question = match (plan.changes.len(), words.question) {
+    let question = match (lines.len(), question) {
         (0, question) => format!("{}?", question.trim_end_matches(" and")),
         (1, question) => format!("{question} this file?"),
         (count, question) => format!("{question} these {count} files?"),
@@ -223,7 +229,7 @@ fn none_written(mut blocked: Vec<Blocked>, request: &Request<'_>) -> Failure {
 }
 
 /// A failure that names files, each with its reason.
-fn listed(blocked: &[Blocked], message: String) -> Failure {
+pub(super) fn listed(blocked: &[Blocked], message: String) -> Failure {
     let exit = blocked.first().map_or(Exit::IO, |first| first.failure.exit);
     let lines = blocked
         .iter()
@@ -236,7 +242,9 @@ fn listed(blocked: &[Blocked], message: String) -> Failure {
     for one in blocked {
         // These name the way out for this very file.
         let own = ["recipient-kind", "not-vouched", "reachable"];
-        if own.contains(&one.failure.code) && !told.contains(&one.failure.code) {
+        let mut hints = one.failure.hints.iter();
+        let way = hints.any(|hint| hint.contains("mvx rekey --drop"));
+        if (way || own.contains(&one.failure.code)) && !told.contains(&one.failure.code) {
             told.push(one.failure.code);
             for hint in &one.failure.hints {
                 let word = shell_word(&one.file);
@@ -390,7 +398,7 @@ pub(super) fn shapes_json(shapes: Option<(Shape, Shape)>) -> Value {
     shapes.map_or(Value::Null, json)
 }
 
-fn left_json(blocked: &[Blocked]) -> Value {
+pub(super) fn left_json(blocked: &[Blocked]) -> Value {
     let blocked = blocked.iter().map(|one| {
         json!({
             "file": in_json(&one.file),

@@ -6,6 +6,7 @@
 //! body, or more of a URL than its host.
 
 use std::error::Error;
+use std::ffi::OsStr;
 use std::fmt;
 use std::io::{self, Read as _};
 use std::sync::Arc;
@@ -28,9 +29,10 @@ pub const MOST_BYTES: usize = 1 << 20;
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long a whole request may take unless it says something else.
-pub const TOTAL_TIMEOUT: Duration = Duration::from_secs(20);
+pub const TOTAL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What is asked of a server.
+#[derive(Clone)]
 pub struct Request {
     /// `GET`, `POST` or `PUT`.
     pub method: &'static str,
@@ -210,6 +212,8 @@ pub struct Client {
     direct: Agent,
     /// Why there can be no TLS.
     no_tls: Option<HttpError>,
+    /// In the place of [`TOTAL_TIMEOUT`], for a slow line.
+    timeout: Duration,
 }
 
 impl Client {
@@ -255,13 +259,18 @@ impl Client {
             http: agent(proxy(["HTTP_PROXY", "http_proxy"])?),
             direct: agent(None),
             no_tls,
+            timeout: timeout(environment),
         })
     }
 
     /// Sends one request and waits for the whole answer, whatever its status.
     pub fn send(&self, request: &Request) -> Result<Response, HttpError> {
         let host = request.host();
-        let fail = |error: &ureq::Error| describe(error, &host, request.timeout);
+        let timeout = match request.timeout {
+            TOTAL_TIMEOUT => self.timeout,
+            own => own,
+        };
+        let fail = |error: &ureq::Error| describe(error, &host, timeout);
         let uri: Uri = request.url.parse().map_err(|_| HttpError::Malformed)?;
         if let (Some("https"), Some(error)) = (uri.scheme_str(), &self.no_tls) {
             return Err(error.clone());
@@ -286,7 +295,7 @@ impl Client {
         let message = builder.body(body).map_err(|_| HttpError::Malformed)?;
         let message = agent
             .configure_request(message)
-            .timeout_global(Some(request.timeout))
+            .timeout_global(Some(timeout))
             .build();
         let answer = if request.method == "GET" {
             let (parts, _) = message.into_parts();
@@ -299,7 +308,7 @@ impl Client {
         body.into_reader()
             .take(MOST_BYTES as u64 + 1)
             .read_to_end(&mut bytes)
-            .map_err(|error| read_failure(error, &host, request.timeout))?;
+            .map_err(|error| read_failure(error, &host, timeout))?;
         if bytes.len() > MOST_BYTES {
             return Err(HttpError::TooLong { host });
         }
@@ -312,6 +321,14 @@ impl Client {
             body: Cleartext::new(std::mem::take(&mut *bytes)),
         })
     }
+}
+
+/// What `MVX_TIMEOUT` says, from a second to ten minutes.
+fn timeout(environment: &Environment) -> Duration {
+    let named = environment.get("MVX_TIMEOUT").and_then(OsStr::to_str);
+    let seconds = named.and_then(|text| text.trim().parse().ok());
+    let seconds = seconds.filter(|seconds| (1..=600).contains(seconds));
+    seconds.map_or(TOTAL_TIMEOUT, Duration::from_secs)
 }
 
 /// Whether a host is this machine itself.

@@ -15,6 +15,7 @@ use crate::keys::{KeyProvider, Kind, Report, Target, WrapError, Wrapped};
 /// nothing: a provider looks at the machine when it is first asked.
 pub struct Keyring {
     age: Arc<AgeKeys>,
+    services: Arc<Services>,
     pgp: Arc<PgpKeys>,
     vault: Arc<VaultKeys>,
     providers: Vec<Arc<dyn KeyProvider>>,
@@ -35,6 +36,7 @@ impl Keyring {
         ];
         Self {
             age,
+            services: Arc::clone(services),
             pgp,
             vault,
             providers,
@@ -49,6 +51,11 @@ impl Keyring {
     /// The transit keys of Vault and `OpenBao`.
     pub fn vault(&self) -> &VaultKeys {
         &self.vault
+    }
+
+    /// Whether a service was asked for anything.
+    pub fn asked(&self) -> bool {
+        self.services.asked()
     }
 
     /// Puts away what must not outlive this process, for one that is about to become another

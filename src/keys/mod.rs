@@ -17,6 +17,8 @@ pub mod keyring;
 pub mod machine;
 mod once;
 pub mod open;
+mod order;
+pub mod outlook;
 pub mod pgp;
 pub mod prompt;
 mod race;
@@ -36,6 +38,7 @@ use std::fmt;
 use zeroize::Zeroizing;
 
 use crate::error::{Exit, Explain};
+use crate::keys::outlook::Outlook;
 
 /// The kind of key that a metadata entry is wrapped for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -224,6 +227,11 @@ pub trait KeyProvider: Send + Sync {
     /// Tries the identities that take exactly `effort`. Called once for each entry and effort,
     /// in the order of [`Effort::ALL`], until something opens.
     fn unwrap(&self, entry: &Wrapped, effort: Effort) -> Unwrapped;
+
+    /// What it would take to try an entry. Reaches no network, and asks nobody.
+    fn outlook(&self, _entry: &Wrapped) -> Outlook {
+        Outlook::default()
+    }
 
     /// What it has seen of this machine's identities so far. Reads and asks nothing new.
     fn report(&self) -> Report;

@@ -7,10 +7,13 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use crate::error::{Exit, Explain};
+use crate::keys::order::Step;
 use crate::keys::race::race;
 use crate::keys::shamir::{self, SHARE_LEN, ShamirError};
 use crate::keys::{Effort, Held, KeyProvider, Kind, Report, Unwrapped, Wrapped};
 use crate::secret::DataKey;
+
+pub use crate::keys::order::Order;
 
 /// An opened data key.
 pub struct Opened {
@@ -46,70 +49,41 @@ impl Opened {
     }
 }
 
-/// In which order the entries of a file are tried.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Order {
-    /// All with what takes the least effort, before any is tried with more: local keys before the
-    /// network, nobody is asked while something else opens the file. Within one effort the entries
-    /// keep their order (sops's: age, pgp, then the others), but one that names an identity of this
-    /// machine comes first.
-    #[default]
-    Cheapest,
-    /// Those of the first kind with every effort, then those of the second, then all others. It is
-    /// how sops does it where it is told an order.
-    Kinds(Vec<Kind>),
-}
-
-impl Order {
-    /// Reads `kms,age`: the names of the metadata's fields, as sops spells them, or those of the
-    /// rules. `None` for a name that is none.
-    pub fn parse(text: &str) -> Option<Self> {
-        let kinds = text.split(',').map(|name| match name.trim() {
-            "aws_kms" => Some(Kind::AwsKms),
-            "vault" => Some(Kind::Vault),
-            name => match Kind::of_field(name) {
-                Kind::Unknown(_) => None,
-                kind => Some(kind),
-            },
-        });
-        kinds.collect::<Option<Vec<_>>>().map(Self::Kinds)
-    }
-
-    /// What is tried one after another: for each step, the kinds that take part.
-    fn steps(&self) -> Vec<Step<'_>> {
-        match self {
-            Self::Cheapest => vec![Step::Others(&[])],
-            Self::Kinds(kinds) => {
-                let named = kinds.iter().map(Step::One);
-                named.chain([Step::Others(kinds)]).collect()
-            }
-        }
-    }
-}
-
-/// The kinds that take part in a step.
-#[derive(Clone, Copy)]
-enum Step<'o> {
-    One(&'o Kind),
-    Others(&'o [Kind]),
-}
-
-impl Step<'_> {
-    fn takes(self, kind: &Kind) -> bool {
-        match self {
-            Self::One(one) => one == kind,
-            Self::Others(named) => !named.contains(kind),
-        }
-    }
-}
-
 /// Opens the data key of a file without key groups.
 pub fn unwrap_any(
     entries: &[Wrapped],
     providers: &[Arc<dyn KeyProvider>],
     order: &Order,
 ) -> Result<Opened, OpenFailure> {
-    let mut search = Search::new([entries], DataKey::LEN, providers, order);
+    open_one(entries, (providers, order, Effort::Device))
+}
+
+/// Opens the data key of a file with key groups: `threshold` of them (0 stands for all), one
+/// entry of each.
+pub fn unwrap_groups(
+    groups: &[Vec<Wrapped>],
+    threshold: usize,
+    providers: &[Arc<dyn KeyProvider>],
+    order: &Order,
+) -> Result<Opened, OpenFailure> {
+    open_all(groups, threshold, (providers, order, Effort::Device))
+}
+
+/// As [`unwrap_groups`], with no effort that a person notices: no passphrase, no device.
+pub fn unwrap_unasked(
+    groups: &[Vec<Wrapped>],
+    threshold: usize,
+    providers: &[Arc<dyn KeyProvider>],
+    order: &Order,
+) -> Result<Opened, OpenFailure> {
+    open_all(groups, threshold, (providers, order, Effort::Network))
+}
+
+/// What is tried: by whom, in which order, and with how much effort at most.
+type Ways<'a> = (&'a [Arc<dyn KeyProvider>], &'a Order, Effort);
+
+fn open_one(entries: &[Wrapped], ways: Ways<'_>) -> Result<Opened, OpenFailure> {
+    let mut search = Search::new([entries], DataKey::LEN, ways);
     search.run(1);
     let mut recipients = Vec::new();
     for (recipient, bytes) in search.opened() {
@@ -125,28 +99,20 @@ pub fn unwrap_any(
     Err(OpenFailure::NoIdentity(search.failure(1)))
 }
 
-/// Opens the data key of a file with key groups: `threshold` of them (0 stands for all), one
-/// entry of each.
-pub fn unwrap_groups(
+fn open_all(
     groups: &[Vec<Wrapped>],
     threshold: usize,
-    providers: &[Arc<dyn KeyProvider>],
-    order: &Order,
+    ways: Ways<'_>,
 ) -> Result<Opened, OpenFailure> {
     if let [only] = groups {
-        return unwrap_any(only, providers, order);
+        return open_one(only, ways);
     }
     let needed = if threshold == 0 {
         groups.len()
     } else {
         threshold
     };
-    let mut search = Search::new(
-        groups.iter().map(Vec::as_slice),
-        SHARE_LEN,
-        providers,
-        order,
-    );
+    let mut search = Search::new(groups.iter().map(Vec::as_slice), SHARE_LEN, ways);
     search.run(needed);
     if search.opened().count() < needed {
         return Err(OpenFailure::NoIdentity(search.failure(needed)));
@@ -290,6 +256,13 @@ const WHAT_WAS_TRIED: &str = "`mvx doctor FILE` shows what was tried";
 /// The most recipients that a message names.
 const MAX_NAMED: usize = 8;
 
+/// The most failures that a message tells.
+const MOST_TOLD: usize = 24;
+
+/// The most entries of a group that services are asked about: whoever writes a file shall not have its
+/// readers make thousands of calls.
+const MOST_ASKED: usize = 64;
+
 /// A search for the keys of some groups.
 struct Search<'a> {
     groups: Vec<Group<'a>>,
@@ -297,6 +270,8 @@ struct Search<'a> {
     length: usize,
     providers: &'a [Arc<dyn KeyProvider>],
     order: &'a Order,
+    /// The most effort that anything may take.
+    most: Effort,
 }
 
 struct Group<'a> {
@@ -310,8 +285,7 @@ impl<'a> Search<'a> {
     fn new(
         groups: impl IntoIterator<Item = &'a [Wrapped]>,
         length: usize,
-        providers: &'a [Arc<dyn KeyProvider>],
-        order: &'a Order,
+        (providers, order, most): Ways<'a>,
     ) -> Self {
         Self {
             groups: groups
@@ -326,13 +300,17 @@ impl<'a> Search<'a> {
             length,
             providers,
             order,
+            most,
         }
     }
 
     /// Tries all groups with ever more effort, until `needed` of them are open.
     fn run(&mut self, needed: usize) {
         for step in self.order.steps() {
-            for effort in Effort::ALL {
+            for effort in Effort::ALL
+                .into_iter()
+                .filter(|effort| *effort <= self.most)
+            {
                 for index in 0..self.groups.len() {
                     if self.opened().count() >= needed {
                         return;
@@ -368,7 +346,16 @@ impl<'a> Search<'a> {
                 ));
             }
         }
-        lines.extend(self.groups.iter().flat_map(|group| group.failures.clone()));
+        let mut failures: Vec<String> = self.failures().collect();
+        if !failures.is_empty() {
+            lines.extend(self.not_held(&failures));
+        }
+        if failures.len() > MOST_TOLD {
+            let more = failures.len() - MOST_TOLD;
+            failures.truncate(MOST_TOLD);
+            failures.push(format!("and {more} more failed"));
+        }
+        lines.extend(failures);
         lines.extend(reports.iter().flat_map(|report| report.troubles.clone()));
         Tried {
             identities: count(reports.iter().flat_map(|report| &report.held)),
@@ -380,6 +367,26 @@ impl<'a> Search<'a> {
                 .rev()
                 .fold(None, |next, text| Some(Box::new(Line { text, next }))),
         }
+    }
+
+    fn failures(&self) -> impl Iterator<Item = String> {
+        self.groups.iter().flat_map(|group| group.failures.clone())
+    }
+
+    /// Whose keys this machine does not hold, in one line: beside those that failed, so that nobody
+    /// wonders what became of them.
+    fn not_held(&self, failures: &[String]) -> Option<String> {
+        let closed = self.groups.iter().filter(|group| group.opened.is_none());
+        let mut names: Vec<String> = Vec::new();
+        for entry in closed.flat_map(|group| group.entries) {
+            let name = entry.short();
+            let told = |line: &String| line.starts_with(&format!("{name}: "));
+            let known = provider(self.providers, entry).is_some();
+            if known && !names.contains(&name) && !failures.iter().any(told) {
+                names.push(name);
+            }
+        }
+        (!names.is_empty()).then(|| format!("this machine holds no key for {}", list(names, "or")))
     }
 
     /// What would help, each line once.
@@ -453,6 +460,7 @@ impl<'a> Group<'a> {
     /// Asks the services of these entries, one that hangs beside the next.
     fn ask_services(&mut self, waiting: &[(&'a Wrapped, &Arc<dyn KeyProvider>)], length: usize) {
         let runners = waiting.iter().filter(|(entry, _)| entry.kind != Kind::Age);
+        let runners = runners.take(MOST_ASKED);
         let (entries, runners): (Vec<&'a Wrapped>, Vec<_>) = runners
             .map(|(entry, provider)| (*entry, ((*entry).clone(), Arc::clone(provider))))
             .unzip();

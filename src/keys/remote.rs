@@ -1,8 +1,9 @@
 //! What all services have in common that are asked over a network: who asks, how often, what is
 //! remembered, and how a refusal is told.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use crate::keys::believed::Believed;
 use crate::keys::machine::Machine;
 use crate::keys::prompt::Prompt;
 use crate::keys::{Unwrapped, Wrapped, printable};
+use crate::secret::Cleartext;
 
 /// How many requests of a run are under way at once.
 pub const MOST_CALLS: usize = 16;
@@ -40,8 +42,11 @@ pub struct Services {
     /// The user's own configuration.
     pub believed: Arc<dyn Believed>,
     calls: Calls,
+    asked: AtomicBool,
     /// Hosts that could not be reached: a run does not wait for each of a hundred files.
     down: Mutex<HashMap<String, HttpError>>,
+    /// Hosts that were busy through all tries: what comes next is tried once.
+    busy: Mutex<HashSet<String>>,
 }
 
 impl Services {
@@ -56,7 +61,9 @@ impl Services {
             prompt,
             believed,
             calls: Calls::default(),
+            asked: AtomicBool::new(false),
             down: Mutex::default(),
+            busy: Mutex::default(),
         }
     }
 
@@ -74,6 +81,7 @@ impl Services {
         request: &Request,
         is_busy: impl Fn(&Response) -> bool,
     ) -> Result<Response, HttpError> {
+        self.asked.store(true, Ordering::Relaxed);
         let host = request.host();
         let mut tries = 0;
         loop {
@@ -87,24 +95,81 @@ impl Services {
             tries += 1;
             let (again, after) = match &answer {
                 Ok(response) => (is_busy(response), retry_after(response)),
-                Err(error) => (matches!(error, HttpError::Timeout { .. }), None),
+                // A connection that was cut says nothing about the next one, and every request
+                // here may be made twice.
+                Err(error) => {
+                    let passing =
+                        matches!(error, HttpError::Timeout { .. } | HttpError::Cut { .. });
+                    (passing, None)
+                }
             };
-            if !again || tries == MOST_TRIES {
+            let was_busy = || {
+                let busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
+                busy.contains(&host)
+            };
+            if !again || tries == MOST_TRIES || was_busy() {
+                if again {
+                    let mut busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
+                    busy.insert(host.clone());
+                }
                 if let Err(error) = &answer
                     && error.is_of_the_network()
+                    && !matches!(error, HttpError::Cut { .. })
                 {
                     let mut down = self.down.lock().unwrap_or_else(PoisonError::into_inner);
                     down.insert(host, error.clone());
                 }
-                return answer;
+                return answer.map(|response| {
+                    if response.is_success() {
+                        response
+                    } else {
+                        without_what_was_sent(request, response)
+                    }
+                });
             }
             self.machine.pause(after.unwrap_or_else(|| wait(tries)));
         }
     }
 
+    /// Whether anything was sent in this run.
+    pub fn asked(&self) -> bool {
+        self.asked.load(Ordering::Relaxed)
+    }
+
     fn known_down(&self, host: &str) -> Option<HttpError> {
         let down = self.down.lock().unwrap_or_else(PoisonError::into_inner);
         down.get(host).cloned()
+    }
+}
+
+/// A refusal in which nothing is left of what was sent: a service, or a gateway before it, may repeat
+/// a token or a key in its complaint, and messages are made of complaints.
+fn without_what_was_sent(request: &Request, response: Response) -> Response {
+    const SECRET_HEADERS: [&str; 4] = ["authorization", "token", "secret", "identity"];
+    let headers = request.headers.iter().filter(|(name, _)| {
+        let name = name.to_ascii_lowercase();
+        SECRET_HEADERS.iter().any(|part| name.contains(part))
+    });
+    let words = headers.flat_map(|(_, value)| value.split([' ', ',', '=', ';']));
+    let body = std::str::from_utf8(&request.body).unwrap_or_default();
+    let fields = body.split(['"', '&', '=', '\n']);
+    // Names of fields are words, and say nothing.
+    let is_telling = |word: &&str| {
+        word.len() >= 8
+            && !word
+                .bytes()
+                .all(|byte| byte.is_ascii_alphabetic() || b"_-.:/ {},[]".contains(&byte))
+    };
+    let mut text = Zeroizing::new(response.body.as_bytes().to_vec());
+    for word in words.chain(fields).filter(is_telling) {
+        let word = word.trim_end_matches('=').as_bytes();
+        while let Some(at) = memchr::memmem::find(&text, word) {
+            text.splice(at..at + word.len(), "…".bytes());
+        }
+    }
+    Response {
+        body: Cleartext::new(std::mem::take(&mut *text)),
+        ..response
     }
 }
 
@@ -335,17 +400,18 @@ pub fn said(text: &str) -> String {
     format!("{cut}…")
 }
 
-/// Whether a word could be a token, a key or a ciphertext: long, and of base64's letters alone.
-/// Resource names have colons, slashes that stand among words, or dots.
+/// Whether a word could be a token, a key or a ciphertext: a piece of it is long and of base64's
+/// letters alone, or of some length and of all their kinds. Names of resources are words, or have
+/// colons between their parts.
 fn is_opaque(word: &str) -> bool {
-    let mut longest = 0;
-    let mut run = 0;
-    for c in word.chars() {
-        let of_base64 = c.is_ascii_alphanumeric() || matches!(c, '+' | '_' | '=');
-        run = if of_base64 { run + 1 } else { 0 };
-        longest = longest.max(run);
-    }
-    longest >= 32
+    let of_base64 = |c: char| c.is_ascii_alphanumeric() || "+/=_-.~".contains(c);
+    word.split(|c| !of_base64(c)).any(|piece| {
+        let has = |is: fn(&u8) -> bool| piece.bytes().any(|byte| is(&byte));
+        let of_all_kinds =
+            has(u8::is_ascii_lowercase) && has(u8::is_ascii_uppercase) && has(u8::is_ascii_digit);
+        let run = piece.split(['-', '/', '.']).map(str::len).max();
+        (piece.len() >= 16 && of_all_kinds) || run >= Some(32)
+    })
 }
 
 #[cfg(test)]

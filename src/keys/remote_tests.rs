@@ -80,6 +80,70 @@ fn a_host_that_cannot_be_reached_is_asked_once_in_a_run() {
 }
 
 #[test]
+fn a_host_that_stays_busy_is_tried_once_for_what_comes_next() {
+    let (services, machine) = services(|_| answer(503, ""));
+    for _ in 0..4 {
+        let response = services.send(&Request::new("GET", URL)).unwrap();
+        assert_eq!(response.status, 503);
+    }
+    // three tries with two waits between them, and one for each of the others
+    assert_eq!(machine.log().len(), 5 + 3);
+}
+
+#[test]
+fn a_refusal_repeats_nothing_of_what_was_sent() {
+    let key = "ZK94/jyQapVx+0aB1cD2eF3gH4iJ5kL6mN7oP8qR9sS=";
+    let echo = format!("no {key} for s.abcdefgh with Signature deadbeefdeadbeef: Plaintext");
+    let body = format!("{{\"message\":\"{echo}\"}}");
+    let (services, _) = services(move |_| answer(400, &body));
+    let request = Request::new("POST", URL)
+        .header("X-Vault-Token", "s.abcdefgh")
+        .header("Authorization", "AWS4 Signature=deadbeefdeadbeef")
+        .body(format!("{{\"Plaintext\":\"{key}\"}}").into_bytes());
+    let refusal = services.send(&request).unwrap();
+    let text = refusal.body.as_str().unwrap();
+    assert_eq!(
+        text,
+        "{\"message\":\"no …= for … with Signature …: Plaintext\"}"
+    );
+}
+
+#[test]
+fn a_cut_connection_is_tried_again_and_takes_no_host_down() {
+    let count = AtomicU32::new(0);
+    let (services, _) = services(move |request| match count.fetch_add(1, Ordering::Relaxed) {
+        0 | 2..=4 => Err(HttpError::Cut {
+            host: request.host(),
+        }),
+        _ => answer(200, "here"),
+    });
+    assert!(services.send(&Request::new("GET", URL)).is_ok());
+    assert!(services.send(&Request::new("GET", URL)).is_err());
+    assert!(services.send(&Request::new("GET", URL)).is_ok());
+}
+
+#[test]
+fn what_could_be_a_token_is_left_out() {
+    for opaque in [
+        "s.K3xAbCdEfGhIjKlMnOpQrStUv",
+        "{\"plaintext\":\"ZK94/jyQapVx0aB1cD2eF3gH4i\"}",
+        "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxIn0.aaa-BBB_111",
+        "deadbeefdeadbeefdeadbeefdeadbeef",
+    ] {
+        assert!(is_opaque(opaque), "{opaque}");
+    }
+    for word in [
+        "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+        "projects/p/locations/global/keyRings/r/cryptoKeys/k",
+        "arn:aws:iam::111122223333:user/ana",
+        "transit/decrypt/shop",
+        "ValidationException",
+    ] {
+        assert!(!is_opaque(word), "{word}");
+    }
+}
+
+#[test]
 fn waits_grow_and_are_left_to_chance() {
     for tries in 1..=3 {
         let whole = FIRST_WAIT * 2_u32.pow(tries - 1);

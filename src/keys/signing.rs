@@ -21,7 +21,7 @@ use reqsign_core::{
 use zeroize::Zeroizing;
 
 use crate::io::env::VARIABLES;
-use crate::io::http::{Request, Response};
+use crate::io::http::Request;
 use crate::keys::machine::Program;
 use crate::keys::remote::Services;
 
@@ -31,7 +31,7 @@ const METADATA_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long a program that prints credentials may take; it may ask a person to log in.
 const PROGRAM_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Where clouds keep the metadata of their machines and containers. Sources: "Use IMDSv2" and
+/// Where clouds keep the metadata of their machines and containers. Sources: "Use `IMDSv2`" and
 /// "Container credential provider" of AWS, "VM metadata" of Google.
 const METADATA_HOSTS: [&str; 6] = [
     "169.254.169.254",
@@ -63,14 +63,6 @@ pub fn block_on<T>(future: impl Future<Output = T>) -> T {
         // Only where the library waits for another thread's turn: a lock around shared tokens.
         std::thread::yield_now();
     }
-}
-
-/// Sends a request that a library has made and signed.
-pub fn send(
-    services: &Services,
-    request: http::Request<Bytes>,
-) -> std::result::Result<Response, crate::io::http::HttpError> {
-    services.send(&ours(&request))
 }
 
 /// A request of theirs as one of ours.
@@ -193,21 +185,19 @@ mod tests {
         FakeMachine::default()
             .variable("HTTPS_PROXY", "http://proxy")
             .file("/home/ana/x", "text")
-            .answers(|request| match request.host().as_str() {
-                "169.254.169.254" => {
+            .answers(|request| {
+                if request.host() == "169.254.169.254" {
                     assert!(request.direct);
                     assert_eq!(request.timeout, METADATA_TIMEOUT);
-                    Err(HttpError::Unreachable {
+                    return Err(HttpError::Unreachable {
                         host: request.host(),
                         why: "nobody".to_owned(),
-                    })
+                    });
                 }
-                _ => {
-                    assert!(!request.direct);
-                    assert_eq!(*request.body, b"sent");
-                    assert_eq!(request.headers.len(), 1);
-                    answer(201, "got")
-                }
+                assert!(!request.direct);
+                assert_eq!(*request.body, b"sent");
+                assert_eq!(request.headers.len(), 1);
+                answer(201, "got")
             })
             .programs(|_| {
                 Ok(Answer {

@@ -94,6 +94,11 @@ impl Machine for System {
             .timeout(program.timeout)
             .limit(MAX_KEY_BYTES)
             .stderr(Stderr::Captured);
+        // Not in the working directory, which is a repository's: a program may take modules and
+        // settings from where it stands, as Python does.
+        let home = self.home().filter(|_| cfg!(windows));
+        invocation = invocation.directory(home.unwrap_or_else(|| PathBuf::from("/")));
+        invocation = invocation.with("PYTHONSAFEPATH", "1");
         for (name, value) in program.variables {
             invocation = invocation.with(*name, value);
         }
@@ -244,6 +249,20 @@ mod tests {
     fn a_command_that_prints_without_end_is_stopped() {
         let error = run("exec yes", LONG).err();
         assert!(matches!(error, Some(CommandError::TooMuch { .. })));
+    }
+
+    #[test]
+    fn a_program_for_a_provider_stands_outside_of_the_repository() {
+        let script = ["-c".into(), "pwd; printf %s \"$PYTHONSAFEPATH\"".into()];
+        let answer = system().call(Program {
+            program: "sh",
+            arguments: &script,
+            stdin: None,
+            variables: &[],
+            timeout: LONG,
+            may_ask: false,
+        });
+        assert_eq!(answer.ok().unwrap().stdout.as_bytes(), b"/\n1");
     }
 
     #[test]

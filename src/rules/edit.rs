@@ -12,7 +12,7 @@ use toml::{Table, Value};
 
 use super::error::RulesError;
 use super::native::is_name;
-use super::recipient::{RecipientKind, RecipientSpec};
+use super::recipient::{Extras, RecipientKind, RecipientSpec};
 use super::words::nearest;
 use super::{Origin, RULES_FILE, Rules};
 use text::{List, entered, without_entry, without_one};
@@ -25,8 +25,10 @@ pub struct NewRecipient<'a> {
     pub name: &'a str,
     /// The kind of key.
     pub kind: RecipientKind,
-    /// The public key.
+    /// The public key or resource.
     pub key: &'a str,
+    /// What goes with a key of AWS KMS.
+    pub extras: &'a Extras,
     /// Who answers for it.
     pub owner: Option<&'a str>,
     /// The last day of access.
@@ -54,6 +56,17 @@ pub fn add_recipient(text: &str, new: &NewRecipient<'_>) -> Result<String, EditE
     let mut wanted = model(text)?;
     let mut entry = Table::new();
     entry.insert(new.kind.field().into(), new.key.into());
+    let extras = [("role", &new.extras.role), ("profile", &new.extras.profile)];
+    for (field, text) in extras {
+        if let Some(text) = text {
+            entry.insert(field.into(), text.as_str().into());
+        }
+    }
+    if !new.extras.context.is_empty() {
+        let pairs = new.extras.context.iter();
+        let pairs = pairs.map(|(name, value)| (name.clone(), Value::from(value.as_str())));
+        entry.insert("context".into(), Value::Table(pairs.collect()));
+    }
     if let Some(owner) = new.owner {
         entry.insert("owner".into(), owner.into());
     }

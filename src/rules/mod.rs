@@ -38,7 +38,7 @@ pub use files::FileFormat;
 pub use notify::Notify;
 pub use policy::{Considered, Policy, Source};
 pub use profile::Profile;
-pub use recipient::{Extras, RecipientKind, RecipientSpec};
+pub use recipient::{Extras, RecipientKind, RecipientSpec, recognise};
 pub use scan::{Allowance, ScanRule, ScanRules};
 pub use scope::{FileGlob, ScopeError};
 pub use secrets::{Criticality, SecretPolicy, key_matches};

@@ -113,6 +113,20 @@ impl RecipientKind {
     }
 }
 
+/// What kind of key a text is, and the text without the blanks that do not belong to it; `None` for
+/// what looks like none, and for the short ids of PGP keys, of which anybody can make another.
+pub fn recognise(text: &str) -> Option<(RecipientKind, String)> {
+    RecipientKind::NATIVE.into_iter().find_map(|kind| {
+        let value = Lined {
+            line: 0,
+            value: text.to_owned(),
+        };
+        let checked = check(kind, &value).ok()?;
+        let whole = kind != RecipientKind::Pgp || checked.len() >= 40;
+        whole.then_some((kind, checked))
+    })
+}
+
 /// Checks that `value` has the form of a key of this kind; the key itself is checked where it is
 /// used. Returns it without the blanks that do not belong to it.
 pub(super) fn check(kind: RecipientKind, value: &Lined<String>) -> Result<String, RulesError> {

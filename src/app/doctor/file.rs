@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use super::{Check, Checks, FileCheckup};
+use super::{Check, Checks, FileCheckup, How};
 use crate::app::clean::plaintexts;
 use crate::app::files::{Wanted, no_such_file, shell_word};
 use crate::app::load::Sealed;
@@ -26,7 +26,7 @@ impl App<'_> {
         found.unwrap_or_else(|| vec![argument.to_owned()])
     }
 
-    pub(super) fn check_file(&self, path: &Path, ask: bool) -> FileCheckup {
+    pub(super) fn check_file(&self, path: &Path, how: How) -> FileCheckup {
         let mut found = FileCheckup {
             path: path.to_owned(),
             format: None,
@@ -43,7 +43,7 @@ impl App<'_> {
         if let Some(sealed) = &sealed {
             check_surroundings(path, &mut found.checks);
             check_plaintext(path, &mut found.checks);
-            self.check_recipients(path, sealed, ask, &mut found);
+            self.check_recipients(path, sealed, how, &mut found);
         }
         self.check_ruled(path, sealed.as_ref(), &mut found);
         if let Some(sealed) = sealed

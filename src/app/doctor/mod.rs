@@ -24,8 +24,17 @@ pub use ruled::Ruled;
 pub struct Request<'a> {
     /// These files; without any, the machine itself.
     pub files: &'a [PathBuf],
+    /// How far it may go.
+    pub how: How,
+}
+
+/// How far an examination may go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct How {
     /// Whether passphrases may be asked for and plugins started.
     pub ask: bool,
+    /// Whether key services may be asked over the network.
+    pub online: bool,
 }
 
 /// What was found.
@@ -129,13 +138,25 @@ impl App<'_> {
             .files
             .iter()
             .flat_map(|argument| self.files_of(argument))
-            .map(|path| self.check_file(&path, request.ask))
+            .map(|path| self.check_file(&path, request.how))
             .collect();
         Checkup {
             checks,
             identities,
             files,
         }
+    }
+}
+
+impl App<'_> {
+    /// The hosts that an examination of these files asks where it may reach the network.
+    pub fn doctor_hosts(&self, files: &[PathBuf]) -> Vec<String> {
+        let paths = files.iter().flat_map(|argument| self.files_of(argument));
+        let sealed = paths.filter_map(|path| self.read_sealed(&path, None).ok());
+        let mut hosts: Vec<String> = sealed.flat_map(|sealed| self.hosts_of(&sealed)).collect();
+        hosts.sort();
+        hosts.dedup();
+        hosts
     }
 }
 

@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
-use super::{Checks, FileCheckup};
+use super::{Checks, FileCheckup, How};
 use crate::app::App;
 use crate::app::entries::wrapped;
 use crate::app::files::shell_word;
 use crate::app::load::Sealed;
 use crate::keys::diagnose::{Attempt, Outcome, Reach};
-use crate::keys::{Kind, Wrapped, short};
+use crate::keys::open::list;
+use crate::keys::{Effort, KeyProvider, Kind, Unwrapped, Wrapped, short};
 
 /// One whom a file is sealed for.
 pub struct Reader {
@@ -26,6 +27,8 @@ pub struct Reader {
     pub why: String,
     /// What each identity made of it.
     pub attempts: Vec<Attempt>,
+    /// Whether a service decides about it.
+    pub at_service: bool,
 }
 
 /// Whether this machine opens an entry.
@@ -63,7 +66,7 @@ impl App<'_> {
         &self,
         path: &Path,
         sealed: &Sealed,
-        ask: bool,
+        how: How,
         found: &mut FileCheckup,
     ) {
         let groups = sealed.metadata.groups().map(|groups| {
@@ -85,8 +88,9 @@ impl App<'_> {
             (_, Some(threshold)) => threshold,
         };
         let reaches = [Reach::Ready, Reach::Commands, Reach::People];
-        for reach in reaches.into_iter().take(if ask { 3 } else { 2 }) {
-            found.recipients = self.readers(path, &groups, reach);
+        for reach in reaches.into_iter().take(if how.ask { 3 } else { 2 }) {
+            let online = how.online && reach > Reach::Ready;
+            found.recipients = self.readers(path, &groups, (reach, online));
             if open(&found.recipients, groups.len()) >= needed {
                 break;
             }
@@ -94,7 +98,26 @@ impl App<'_> {
         tell(path, needed, groups.len(), found);
     }
 
-    fn readers(&self, path: &Path, groups: &[Vec<Wrapped>], reach: Reach) -> Vec<Reader> {
+    /// The hosts that would be asked about a file, each once.
+    pub(super) fn hosts_of(&self, sealed: &Sealed) -> Vec<String> {
+        let groups = sealed.metadata.groups().unwrap_or_default();
+        let entries = groups.iter().flat_map(|group| wrapped(group));
+        let hosts = entries.filter_map(|entry| {
+            let outlook = self.keyring().provider(&entry.kind)?.outlook(&entry);
+            outlook.host.filter(|_| outlook.trouble.is_none())
+        });
+        let mut hosts: Vec<String> = hosts.collect();
+        hosts.sort();
+        hosts.dedup();
+        hosts
+    }
+
+    fn readers(
+        &self,
+        path: &Path,
+        groups: &[Vec<Wrapped>],
+        (reach, online): (Reach, bool),
+    ) -> Vec<Reader> {
         let several = groups.len() > 1;
         let numbered = (1..).zip(groups).flat_map(|(number, group)| {
             let number = several.then_some(number);
@@ -102,7 +125,7 @@ impl App<'_> {
         });
         numbered
             .map(|(group, entry)| {
-                let (verdict, why, attempts) = self.examine(entry, reach);
+                let (verdict, why, attempts) = self.examine(entry, (reach, online));
                 Reader {
                     name: self.register_name(path, &entry.recipient),
                     kind: kind_of(entry),
@@ -111,16 +134,25 @@ impl App<'_> {
                     verdict,
                     why,
                     attempts,
+                    at_service: self.is_at_service(entry),
                 }
             })
             .collect()
     }
 
-    fn examine(&self, entry: &Wrapped, reach: Reach) -> (Verdict, String, Vec<Attempt>) {
+    fn examine(
+        &self,
+        entry: &Wrapped,
+        (reach, online): (Reach, bool),
+    ) -> (Verdict, String, Vec<Attempt>) {
         if entry.kind != Kind::Age {
-            let kind = short(&entry.kind.to_string());
-            let why = format!("this version of mvx opens no keys of kind {kind}");
-            return (Verdict::UnknownKind, why, Vec::new());
+            let Some(provider) = self.keyring().provider(&entry.kind) else {
+                let kind = short(&entry.kind.to_string());
+                let why = format!("mvx opens no keys of kind {kind}");
+                return (Verdict::UnknownKind, why, Vec::new());
+            };
+            let (verdict, why) = examine_at(provider, entry, (reach, online));
+            return (verdict, why, Vec::new());
         }
         match self.identities().diagnose(entry, reach) {
             Ok(attempts) => {
@@ -129,6 +161,60 @@ impl App<'_> {
             }
             Err(why) => (Verdict::Failed, why, Vec::new()),
         }
+    }
+}
+
+/// What a service, or the program that keeps such keys, makes of an entry.
+fn examine_at(
+    provider: &dyn KeyProvider,
+    entry: &Wrapped,
+    (reach, online): (Reach, bool),
+) -> (Verdict, String) {
+    let outlook = provider.outlook(entry);
+    if let Some(host) = &outlook.host
+        && !online
+    {
+        let with = match outlook.has.as_slice() {
+            [] => "with what the machine is given, since nothing is set for it".to_owned(),
+            has => format!("with {}", list(has.to_vec(), "and")),
+        };
+        let against = outlook.trouble.map(|why| format!("; {why}"));
+        let why = format!(
+            "not tried: it takes {host}, {with}{}",
+            against.unwrap_or_default()
+        );
+        return (Verdict::NotTried, why);
+    }
+    if let (None, Some(trouble)) = (&outlook.host, outlook.trouble) {
+        return (Verdict::Failed, trouble);
+    }
+    let most = match reach {
+        Reach::Ready => Effort::Ssh,
+        Reach::Commands => Effort::Network,
+        Reach::People => Effort::Device,
+    };
+    let efforts = Effort::ALL.into_iter().filter(|effort| *effort <= most);
+    let mut failed = None;
+    for effort in efforts {
+        match provider.unwrap(entry, effort) {
+            Unwrapped::NotMine => {}
+            Unwrapped::Opened(_) => {
+                let by = outlook.host.as_deref().unwrap_or("a key of this machine");
+                return (Verdict::Opened, format!("opened by {by}"));
+            }
+            Unwrapped::Failed(error) => failed = Some(error.to_string()),
+        }
+    }
+    match failed {
+        Some(why) => (Verdict::Failed, why),
+        None if reach < Reach::People => {
+            let why = "not tried: it may take a passphrase, a device or an answer";
+            (Verdict::NotTried, why.to_owned())
+        }
+        None => (
+            Verdict::NotMine,
+            "this machine has no key for it".to_owned(),
+        ),
     }
 }
 
@@ -194,6 +280,8 @@ fn openable(readers: &[Reader], groups: usize) -> usize {
 /// A line for each recipient, and one for what they come to.
 fn tell(path: &Path, needed: usize, groups: usize, found: &mut FileCheckup) {
     let opens = open(&found.recipients, groups) >= needed;
+    let at_services = (found.recipients.iter())
+        .any(|reader| reader.verdict == Verdict::NotTried && reader.at_service);
     let may_open = openable(&found.recipients, groups) >= needed;
     let mut checks = Checks::about("file", &mut found.checks);
     for reader in &found.recipients {
@@ -217,7 +305,11 @@ fn tell(path: &Path, needed: usize, groups: usize, found: &mut FileCheckup) {
         checks.note(
             "opens",
             "whether this machine opens it was not tried to the end",
-            [format!("`mvx doctor --ask {word}` asks for what is needed")],
+            [if at_services {
+                format!("`mvx doctor --online {word}` asks the services, and says which")
+            } else {
+                format!("`mvx doctor --ask {word}` asks for what is needed")
+            }],
         );
         None
     } else {
@@ -297,6 +389,7 @@ mod tests {
             verdict,
             why: String::new(),
             attempts: Vec::new(),
+            at_service: false,
         }
     }
 

@@ -11,17 +11,21 @@ use crate::cli::rewriting::{Caution, Words, object, rewrite};
 use crate::error::{Exit, Failure};
 use crate::io::terminal;
 use crate::keys::open::list;
+use crate::rules::Extras;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
   mvx recipients add carol age1… --group team --owner carol@example.com
   mvx recipients add ci age1… --environment prod --yes
+  mvx recipients add prod-kms arn:aws:kms:eu-west-1:111122223333:key/1234… --context app=shop --group prod
   mvx recipients add temp ssh-ed25519 AAAA… --group team --expires 2027-01-31")]
 pub(in crate::cli) struct Add {
     /// The name in the rules
     name: String,
-    /// The public key: `age1…`, or an SSH key with or without its comment
+    /// The public key: `age1…`, an SSH key, a PGP fingerprint, or the key of a service: an ARN,
+    /// `projects/…/cryptoKeys/…`, `https://VAULT.vault.azure.net/keys/…`,
+    /// `https://HOST/v1/…/keys/…`
     #[arg(required = true, num_args = 1..)]
     key: Vec<String>,
     /// A group that gets the name; repeatable
@@ -30,6 +34,15 @@ pub(in crate::cli) struct Add {
     /// An environment whose rules get the name; repeatable
     #[arg(long = "environment", value_name = "NAME")]
     environments: Vec<String>,
+    /// The role to assume for a key of AWS KMS
+    #[arg(long, value_name = "ARN")]
+    role: Option<String>,
+    /// A part of a KMS key's encryption context; repeatable
+    #[arg(long, value_name = "NAME=VALUE")]
+    context: Vec<String>,
+    /// The AWS profile whose credentials a KMS key takes
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
     /// Who answers for the key, such as a mail address
     #[arg(long)]
     owner: Option<String>,
@@ -67,6 +80,9 @@ impl Add {
         Self {
             name: name.to_owned(),
             key: vec![key.to_owned()],
+            role: None,
+            context: Vec::new(),
+            profile: None,
             groups: places.0,
             environments: places.1,
             owner: Some(owner.to_owned()),
@@ -97,11 +113,13 @@ impl Add {
         let key = self.key.join(" ");
         app.register()?;
         // A mistake in what was typed is told before anything is asked.
-        crate::app::register::public_key(&key)?;
+        crate::app::recipients::typed(&key)?;
+        let extras = self.extras()?;
         let (groups, environments) = self.places(app)?;
         let newcomer = Newcomer {
             name: self.name.clone(),
             key,
+            extras,
             owner: self.owner.clone(),
             expires: self.expires.clone(),
             groups,
@@ -157,6 +175,24 @@ impl Add {
         ];
         fields.extend(answer.json);
         Ok((object(fields), answer.outcome))
+    }
+
+    /// What goes with a key of AWS KMS.
+    fn extras(&self) -> Result<Extras, Failure> {
+        let pair = |text: &String| match text.split_once('=') {
+            Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+            _ => Err(Failure::new(
+                Exit::USAGE,
+                "usage",
+                "a part of the context is written as NAME=VALUE",
+            )),
+        };
+        Ok(Extras {
+            role: self.role.clone(),
+            context: self.context.iter().map(pair).collect::<Result<_, _>>()?,
+            profile: self.profile.clone(),
+            unbelieved_endpoint: None,
+        })
     }
 
     /// The groups and environments that get the name: as given, or as somebody chooses.

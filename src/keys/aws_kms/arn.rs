@@ -1,103 +1,183 @@
-//! The ARN of a key, checked: nothing in it leads to a host that is not Amazon's.
+//! Names of keys and roles, and the hosts that they lead to. They come from the repository, so that
+//! nothing in them may lead to a host that is not Amazon's own.
+
+use std::fmt;
 
 use crate::keys::remote::{Reason, Refusal};
 
-/// `arn:PARTITION:kms:REGION:ACCOUNT:key/ID` or `…:alias/NAME`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Arn {
-    /// As it was written.
-    pub(super) text: String,
-    /// The region.
-    pub(super) region: String,
-    /// What the names of the region's hosts end with.
+/// One of Amazon's partitions: a cloud of its own, with regions and host names of its own.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Partition {
+    /// Its name in an ARN.
+    id: &'static str,
+    /// What the names of its regions begin with; nothing for the one that has many.
+    regions: &'static str,
+    /// What the names of its hosts end with.
     suffix: &'static str,
-    /// The key's id, where it is not named by an alias.
-    pub(super) key_id: Option<String>,
 }
 
-/// Amazon's partitions: what the names of their regions begin with, and what the names of their hosts
-/// end with. The most particular comes first. Source: `partitions.json` of the SDKs.
-const PARTITIONS: [(&str, &str, &str); 8] = [
-    ("aws-cn", "cn-", "amazonaws.com.cn"),
-    ("aws-us-gov", "us-gov-", "amazonaws.com"),
-    ("aws-iso-b", "us-isob-", "sc2s.sgov.gov"),
-    ("aws-iso-f", "us-isof-", "csp.hci.ic.gov"),
-    ("aws-iso-e", "eu-isoe-", "cloud.adc-e.uk"),
-    ("aws-iso", "us-iso-", "c2s.ic.gov"),
-    ("aws-eusc", "eusc-", "amazonaws.eu"),
-    ("aws", "", "amazonaws.com"),
+/// Source: `partitions.json` of Amazon's SDKs.
+static PARTITIONS: [Partition; 8] = [
+    Partition {
+        id: "aws-cn",
+        regions: "cn-",
+        suffix: "amazonaws.com.cn",
+    },
+    Partition {
+        id: "aws-us-gov",
+        regions: "us-gov-",
+        suffix: "amazonaws.com",
+    },
+    Partition {
+        id: "aws-iso",
+        regions: "us-iso-",
+        suffix: "c2s.ic.gov",
+    },
+    Partition {
+        id: "aws-iso-b",
+        regions: "us-isob-",
+        suffix: "sc2s.sgov.gov",
+    },
+    Partition {
+        id: "aws-iso-e",
+        regions: "eu-isoe-",
+        suffix: "cloud.adc-e.uk",
+    },
+    Partition {
+        id: "aws-iso-f",
+        regions: "us-isof-",
+        suffix: "csp.hci.ic.gov",
+    },
+    Partition {
+        id: "aws-eusc",
+        regions: "eusc-",
+        suffix: "amazonaws.eu",
+    },
+    Partition {
+        id: "aws",
+        regions: "",
+        suffix: "amazonaws.com",
+    },
 ];
 
-/// The longest ARN, in bytes; an alias has 256 characters at most.
-const MOST: usize = 512;
+/// A region in its partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Region {
+    /// `eu-west-1`.
+    pub(super) name: String,
+    partition: &'static Partition,
+}
 
-impl Arn {
-    /// Takes a recipient's text apart.
-    pub(super) fn parse(text: &str) -> Result<Self, Refusal> {
-        Self::sound(text).ok_or_else(|| {
-            Refusal::new(Reason::Malformed, "this is no ARN of a KMS key").hint(
-                "an ARN is `arn:aws:kms:REGION:ACCOUNT:key/ID`, or `…:alias/NAME`; `aws kms list-keys` shows them",
-            )
-        })
-    }
-
-    fn sound(text: &str) -> Option<Self> {
-        if text.len() > MOST {
+impl Region {
+    /// A region by its name: words and a number, with hyphens between them.
+    pub(super) fn parse(name: &str) -> Option<Self> {
+        let mut words = name.split('-');
+        let number = words.next_back()?;
+        let is_number =
+            (1..=2).contains(&number.len()) && number.bytes().all(|b| b.is_ascii_digit());
+        let words: Vec<&str> = words.collect();
+        let are_words = words.iter().all(|word| {
+            (2..=16).contains(&word.len()) && word.bytes().all(|b| b.is_ascii_lowercase())
+        });
+        if !is_number || !are_words || !(2..=3).contains(&words.len()) {
             return None;
         }
-        let parts: Vec<&str> = text.split(':').collect();
-        let ["arn", partition, "kms", region, account, resource] = parts.as_slice() else {
-            return None;
-        };
-        // The region alone says which partition's hosts it has; the ARN must agree.
-        let (known, _, suffix) = PARTITIONS
-            .iter()
-            .find(|(_, prefix, _)| region.starts_with(prefix))?;
-        let is_word = |word: &str| {
-            !word.is_empty()
-                && word
-                    .bytes()
-                    .all(|byte| byte.is_ascii_alphanumeric() || b"-_/".contains(&byte))
-        };
-        let sound = partition == known
-            && is_region(region)
-            && account.len() == 12
-            && account.bytes().all(|byte| byte.is_ascii_digit());
-        let (kind, name) = resource.split_once('/')?;
-        if !sound || !is_word(name) || !matches!(kind, "key" | "alias") {
-            return None;
-        }
+        let mut partitions = PARTITIONS.iter();
+        let partition = partitions.find(|partition| name.starts_with(partition.regions))?;
         Some(Self {
-            text: text.to_owned(),
-            region: (*region).to_owned(),
-            suffix,
-            key_id: (kind == "key").then(|| name.to_owned()),
+            name: name.to_owned(),
+            partition,
         })
     }
 
-    /// Where KMS is asked about it, unless the user says otherwise.
-    pub(super) fn endpoint(&self) -> String {
-        format!("https://kms.{}.{}", self.region, self.suffix)
+    /// Amazon's own address of a service: `https://kms.eu-west-1.amazonaws.com`.
+    pub(super) fn address(&self, service: &str) -> String {
+        format!("https://{service}.{}.{}", self.name, self.partition.suffix)
     }
 
-    /// Whether `other`, which the service names, may be the same key. A key of several regions has the
-    /// same id in all of them.
-    pub(super) fn may_be(&self, other: &str) -> bool {
-        match &self.key_id {
-            Some(id) => other.rsplit('/').next() == Some(id),
-            None => true,
-        }
+    /// The partition's name.
+    pub(super) fn partition(&self) -> &'static str {
+        self.partition.id
     }
 }
 
-/// Whether a text is the name of a region: one label of a host's name, and nothing else.
-fn is_region(text: &str) -> bool {
-    (3..=32).contains(&text.len())
-        && text.starts_with(|c: char| c.is_ascii_lowercase())
-        && text.ends_with(|c: char| c.is_ascii_digit())
+/// A key, or an alias of one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct KeyArn {
+    /// The whole ARN.
+    text: String,
+    /// Where it is.
+    pub(super) region: Region,
+    /// The key's id; `None` for an alias, which may point to another key tomorrow.
+    pub(super) id: Option<String>,
+}
+
+impl fmt::Display for KeyArn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl KeyArn {
+    /// Reads `arn:PARTITION:kms:REGION:ACCOUNT:key/ID` or `…:alias/NAME`.
+    pub(super) fn parse(text: &str) -> Result<Self, Refusal> {
+        let malformed = || {
+            Refusal::new(Reason::Malformed, "it is the ARN of no KMS key")
+                .hint("an ARN is written `arn:aws:kms:REGION:ACCOUNT:key/ID`, or `…:alias/NAME`")
+        };
+        let parts: Vec<&str> = text.split(':').collect();
+        let ["arn", partition, "kms", region, account, resource] = parts.as_slice() else {
+            return Err(malformed());
+        };
+        let region = Region::parse(region).ok_or_else(malformed)?;
+        if region.partition() != *partition || !is_account(account) || text.len() > MOST {
+            return Err(malformed());
+        }
+        let id = match resource.split_once('/') {
+            Some(("key", id)) if is_word(id, b"-") => Some(id.to_owned()),
+            Some(("alias", name)) if is_word(name, b"-_/") => None,
+            _ => return Err(malformed()),
+        };
+        Ok(Self {
+            text: text.to_owned(),
+            region,
+            id,
+        })
+    }
+}
+
+/// Checks `arn:PARTITION:iam::ACCOUNT:role/PATH/NAME`.
+pub(super) fn check_role(text: &str) -> Result<(), Refusal> {
+    let parts: Vec<&str> = text.split(':').collect();
+    let sound = matches!(
+        parts.as_slice(),
+        ["arn", partition, "iam", "", account, role]
+            if PARTITIONS.iter().any(|known| known.id == *partition)
+                && is_account(account)
+                && role.strip_prefix("role/").is_some_and(|name| is_word(name, b"/_+=,.@-"))
+    );
+    if sound && text.len() <= MOST {
+        return Ok(());
+    }
+    Err(
+        Refusal::new(Reason::Malformed, "its `role` is the ARN of no role")
+            .hint("a role is written `arn:aws:iam::ACCOUNT:role/NAME`"),
+    )
+}
+
+/// The most characters of an ARN (IAM's limit).
+const MOST: usize = 2048;
+
+fn is_account(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// ASCII letters, digits and `others`, at least one and at most 512.
+fn is_word(text: &str, others: &[u8]) -> bool {
+    (1..=512).contains(&text.len())
         && text
             .bytes()
-            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+            .all(|byte| byte.is_ascii_alphanumeric() || others.contains(&byte))
 }
 
 #[cfg(test)]
@@ -105,18 +185,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_and_aliases_of_every_partition_are_taken() {
-        for (text, endpoint) in [
+    fn keys_lead_to_amazons_hosts() {
+        for (arn, address) in [
             (
-                "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab",
+                "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab",
                 "https://kms.eu-west-1.amazonaws.com",
             ),
             (
-                "arn:aws:kms:us-east-1:111122223333:alias/team/shop_1",
+                "arn:aws:kms:us-east-1:111122223333:alias/team/sops_1",
                 "https://kms.us-east-1.amazonaws.com",
             ),
             (
-                "arn:aws-cn:kms:cn-north-1:111122223333:key/mrk-0a",
+                "arn:aws:kms:ap-southeast-2:111122223333:key/mrk-1234",
+                "https://kms.ap-southeast-2.amazonaws.com",
+            ),
+            (
+                "arn:aws-cn:kms:cn-north-1:111122223333:key/k",
                 "https://kms.cn-north-1.amazonaws.com.cn",
             ),
             (
@@ -124,67 +208,86 @@ mod tests {
                 "https://kms.us-gov-west-1.amazonaws.com",
             ),
             (
+                "arn:aws-iso:kms:us-iso-east-1:111122223333:key/k",
+                "https://kms.us-iso-east-1.c2s.ic.gov",
+            ),
+            (
+                "arn:aws-iso-b:kms:us-isob-east-1:111122223333:key/k",
+                "https://kms.us-isob-east-1.sc2s.sgov.gov",
+            ),
+            (
                 "arn:aws-eusc:kms:eusc-de-east-1:111122223333:key/k",
                 "https://kms.eusc-de-east-1.amazonaws.eu",
             ),
         ] {
-            let arn = Arn::parse(text).unwrap();
-            assert_eq!(
-                (arn.text.as_str(), arn.endpoint().as_str()),
-                (text, endpoint)
-            );
+            assert_eq!(KeyArn::parse(arn).unwrap().region.address("kms"), address);
         }
     }
 
     #[test]
-    fn nothing_leads_elsewhere() {
-        let of_region = |region: &str| format!("arn:aws:kms:{region}:111122223333:key/k");
-        for region in [
+    fn nothing_in_an_arn_leads_elsewhere() {
+        for arn in [
             "",
-            "x",
-            "evil.com/",
-            "eu-west-1.evil.com",
-            "evil.com#",
-            "eu-west-1@evil",
-            "EU-west-1",
-            "-west-1",
-            "eu-west-",
-            "eu west-1",
-            "eu-west-1\r\n",
-            "еu-west-1",
-            "127.0.0.1",
-            "eu%2e1",
-            "cn-north-1",
-            "us-gov-west-1",
-        ] {
-            let error = Arn::parse(&of_region(region)).unwrap_err();
-            assert_eq!(error.reason, Reason::Malformed, "{region:?}");
-        }
-        for text in [
-            "",
+            "arn:aws:kms",
             "arn:aws:kms:eu-west-1:111122223333:key/",
-            "arn:aws:kms:eu-west-1:111122223333:key/k:l",
-            "arn:aws:kms:eu-west-1:11112222333:key/k",
-            "arn:aws:kms:eu-west-1:11112222333a:key/k",
-            "arn:aws:s3:eu-west-1:111122223333:key/k",
-            "arn:aws-cn:kms:eu-west-1:111122223333:key/k",
-            "arn:evil:kms:eu-west-1:111122223333:key/k",
-            "arn:aws:kms:eu-west-1:111122223333:grant/k",
-            "arn:aws:kms:eu-west-1:111122223333:key/k\u{202e}",
-            "arn:aws:kms:eu-west-1:111122223333:key/k?x",
+            "arn:aws:kms:eu-west-1:111122223333:alias/",
+            "arn:aws:kms:eu-west-1:111122223333:grant/x",
+            "arn:aws:kms:eu-west-1:111122223333:key/a:b",
+            "arn:aws:kms:eu-west-1:111122223333:key/a b",
+            "arn:aws:kms:eu-west-1:111122223333:key/a/b",
+            "arn:aws:kms:eu-west-1:111122223333:key/a\n",
+            "arn:aws:kms:eu-west-1:111122223333:key/\u{202e}a",
+            "arn:aws:s3:eu-west-1:111122223333:key/a",
+            "arn:aws:kms::111122223333:key/a",
+            "arn:aws:kms:eu-west-1::key/a",
+            "arn:aws:kms:eu-west-1:11112222333:key/a",
+            "arn:aws:kms:eu-west-1:11112222333x:key/a",
+            "arn:aws:kms:evil.com/:111122223333:key/a",
+            "arn:aws:kms:evil.com#-1:111122223333:key/a",
+            "arn:aws:kms:eu-west-1.evil.com:111122223333:key/a",
+            "arn:aws:kms:eu-west-1@evil.com:111122223333:key/a",
+            "arn:aws:kms:eu-west-1\\evil.com:111122223333:key/a",
+            "arn:aws:kms:eu-west-1%2eevil:111122223333:key/a",
+            "arn:aws:kms:EU-WEST-1:111122223333:key/a",
+            "arn:aws:kms:evil:111122223333:key/a",
+            "arn:aws:kms:evil-1:111122223333:key/a",
+            "arn:aws:kms:-eu-west-1:111122223333:key/a",
+            "arn:aws:kms:eu--west-1:111122223333:key/a",
+            "arn:aws:kms:еu-west-1:111122223333:key/a",
+            "arn:aws:kms:eu-west-123:111122223333:key/a",
+            "arn:aws:kms:cn-north-1:111122223333:key/a",
+            "arn:aws:kms:us-gov-west-1:111122223333:key/a",
+            "arn:aws-cn:kms:eu-west-1:111122223333:key/a",
+            "arn:aws-evil:kms:eu-west-1:111122223333:key/a",
+            "arn:aws:kms:eu-west-1:111122223333:key/a:extra",
+            " arn:aws:kms:eu-west-1:111122223333:key/a",
         ] {
-            assert!(Arn::parse(text).is_err(), "{text}");
+            assert!(KeyArn::parse(arn).is_err(), "{arn}");
         }
-        let long = format!("arn:aws:kms:eu-west-1:111122223333:key/{}", "k".repeat(600));
-        assert!(Arn::parse(&long).is_err());
+        let long = format!("arn:aws:kms:eu-west-1:111122223333:key/{}", "a".repeat(513));
+        assert!(KeyArn::parse(&long).is_err());
     }
 
     #[test]
-    fn an_alias_may_be_any_key_and_an_id_only_its_own() {
-        let key = Arn::parse("arn:aws:kms:eu-west-1:111122223333:key/mrk-1").unwrap();
-        assert!(key.may_be("arn:aws:kms:us-east-1:111122223333:key/mrk-1"));
-        assert!(!key.may_be("arn:aws:kms:eu-west-1:111122223333:key/mrk-12"));
-        let alias = Arn::parse("arn:aws:kms:eu-west-1:111122223333:alias/a").unwrap();
-        assert!(alias.may_be("arn:aws:kms:eu-west-1:111122223333:key/k"));
+    fn roles_are_roles() {
+        for role in [
+            "arn:aws:iam::111122223333:role/mvx",
+            "arn:aws-cn:iam::111122223333:role/a/b/mvx+=,.@-_",
+        ] {
+            check_role(role).unwrap();
+        }
+        for role in [
+            "",
+            "mvx",
+            "arn:aws:iam::111122223333:user/mvx",
+            "arn:aws:iam::111122223333:role/",
+            "arn:aws:iam::111122223333:role/a&b=c",
+            "arn:aws:iam::111122223333:role/a b",
+            "arn:aws:iam:eu-west-1:111122223333:role/a",
+            "arn:evil:iam::111122223333:role/a",
+            "arn:aws:iam::1:role/a",
+        ] {
+            assert!(check_role(role).is_err(), "{role}");
+        }
     }
 }

@@ -1,31 +1,44 @@
-//! AWS KMS: a symmetric key wraps the data key; the service keeps it and says who may use it.
+//! AWS KMS: the data key is wrapped by Amazon's service, whose keys never leave it.
 //!
-//! An ARN comes from the repository, so it is held against Amazon's own names ([`arn`](self::arn))
-//! before anything is sent; another address comes from the environment or the user's own
-//! configuration alone. Source: the API reference of KMS, `Encrypt` and `Decrypt`.
+//! The ARN says which region's service is asked, and it comes from the repository: [`arn`](self::arn)
+//! sees to it that it leads to Amazon's own hosts alone, [`address`](self::address) that only the user
+//! can name others. Who asks is found out by [`chain`](self::chain), as Amazon's own programs do.
+//!
+//! Source: `Encrypt` and `Decrypt` in the AWS KMS API Reference; JSON 1.1; SOPS-FORMAT 1.9.
 
+mod address;
 mod arn;
+mod chain;
 mod credentials;
+mod metadata;
+mod process;
+mod profiles;
 mod refusal;
+mod sign_on;
+mod sts;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+#[cfg(test)]
+mod testing;
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
-use reqsign_aws_v4::{Credential, RequestSigner};
-use reqsign_core::hash::hex_sha256;
-use reqsign_core::{Context, SignRequest as _};
-use serde::{Deserialize, Serialize};
+use base64::prelude::BASE64_STANDARD;
+use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use crate::io::http::{Response, is_this_machine};
-use crate::keys::aws_kms::arn::Arn;
-use crate::keys::aws_kms::refusal::{Operation, garbage, has_expired, is_busy, refused};
+use crate::io::http::{Request, Response};
+use crate::keys::aws_kms::address::Service;
+use crate::keys::aws_kms::arn::KeyArn;
+use crate::keys::aws_kms::chain::Chain;
+use crate::keys::aws_kms::credentials::Credentials;
+use crate::keys::aws_kms::refusal::{Fault, Operation};
+use crate::keys::aws_kms::sts::Role;
 use crate::keys::once::Once;
+use crate::keys::outlook::Outlook;
 use crate::keys::remote::{Memory, Reason, Refusal, Services};
-use crate::keys::signing::{block_on, ours};
 use crate::keys::{
     Effort, Extras, Held, KeyProvider, Kind, Report, Target, Unwrapped, WrapError, Wrapped,
 };
@@ -34,16 +47,13 @@ use crate::keys::{
 pub struct AwsKms {
     services: Arc<Services>,
     memory: Memory,
-    /// By profile, role and region.
-    credentials: Once<Credential>,
-    used: AtomicBool,
+    /// Who asks, by partition and profile.
+    own: Once<Credentials>,
+    /// The same with the role of an entry.
+    roles: Once<Credentials>,
+    /// Where credentials came from that were used.
+    used: Mutex<Vec<String>>,
 }
-
-/// The longest wrapped key that is sent, in bytes; KMS makes some 200 for a data key.
-const MOST_WRAPPED: usize = 6144;
-
-/// The longest encryption context, in bytes of its names and values; KMS takes 8 KiB as JSON.
-const MOST_CONTEXT: usize = 8192;
 
 impl AwsKms {
     /// Reads and reaches nothing yet.
@@ -51,123 +61,137 @@ impl AwsKms {
         Self {
             services,
             memory: Memory::default(),
-            credentials: Once::default(),
-            used: AtomicBool::new(false),
+            own: Once::default(),
+            roles: Once::default(),
+            used: Mutex::default(),
         }
     }
 
     fn encrypt(&self, target: &Target, key: &[u8]) -> Result<Wrapped, Refusal> {
-        let arn = Arn::parse(&target.recipient)?;
-        let plaintext = Zeroizing::new(STANDARD.encode(key));
-        let answer = self.ask(
-            &arn,
-            &target.extras,
-            Operation::Encrypt,
-            &Question {
-                key_id: &arn.text,
-                plaintext: Some(&plaintext),
-                ciphertext_blob: None,
-                encryption_context: Pairs(&target.extras.context),
-            },
-        )?;
-        let answer: Answer<'_> =
-            serde_json::from_slice(answer.body.as_bytes()).map_err(|_| garbage())?;
-        let enc = answer.ciphertext_blob.ok_or_else(garbage)?;
-        match STANDARD.decode(enc) {
-            Ok(bytes) if (1..=MOST_WRAPPED).contains(&bytes.len()) => {
-                Ok(target.wrapped(enc.to_owned()))
+        let arn = KeyArn::parse(&target.recipient)?;
+        let plaintext = Zeroizing::new(BASE64_STANDARD.encode(key));
+        let body = body(&arn, &target.extras, "Plaintext", &plaintext)?;
+        let response = self.ask(&arn, Operation::Encrypt, &target.extras, body)?;
+        let answer: Encrypted<'_> = read(&arn, &response)?;
+        is_of_this_key(&arn, answer.key_id.as_deref())?;
+        let blob = BASE64_STANDARD.decode(answer.ciphertext_blob.as_bytes());
+        match blob {
+            Ok(blob) if (1..=MOST_WRAPPED).contains(&blob.len()) => {
+                Ok(target.wrapped(answer.ciphertext_blob.into_owned()))
             }
-            _ => Err(garbage()),
+            _ => Err(garbage(&arn)),
         }
     }
 
     fn decrypt(&self, entry: &Wrapped) -> Result<Zeroizing<Vec<u8>>, Refusal> {
-        let arn = Arn::parse(&entry.recipient)?;
-        let damaged = || Refusal::new(Reason::Mismatch, "the wrapped key in the file is damaged");
+        let arn = KeyArn::parse(&entry.recipient)?;
         let enc = entry.enc.trim();
-        let sound = STANDARD.decode(enc).map_err(|_| damaged())?;
-        if !(1..=MOST_WRAPPED).contains(&sound.len()) {
-            return Err(damaged());
-        }
-        let answer = self.ask(
-            &arn,
-            &entry.extras,
-            Operation::Decrypt,
-            &Question {
-                key_id: &arn.text,
-                plaintext: None,
-                ciphertext_blob: Some(enc),
-                encryption_context: Pairs(&entry.extras.context),
-            },
-        )?;
-        let answer: Answer<'_> =
-            serde_json::from_slice(answer.body.as_bytes()).map_err(|_| garbage())?;
-        if !answer.key_id.is_some_and(|key| arn.may_be(key)) {
+        let is_blob = enc.len() <= MOST_WRAPPED.div_ceil(3) * 4
+            && BASE64_STANDARD
+                .decode(enc)
+                .is_ok_and(|blob| !blob.is_empty());
+        if !is_blob {
             return Err(Refusal::new(
                 Reason::Mismatch,
-                "KMS unwrapped it with another key than the file says",
+                "the wrapped key in the file is damaged",
             ));
         }
-        let plaintext = answer.plaintext.ok_or_else(garbage)?;
-        let key = STANDARD.decode(plaintext).map(Zeroizing::new);
-        key.map_err(|_| garbage())
+        let body = body(&arn, &entry.extras, "CiphertextBlob", enc)?;
+        let response = self.ask(&arn, Operation::Decrypt, &entry.extras, body)?;
+        let answer: Decrypted<'_> = read(&arn, &response)?;
+        is_of_this_key(&arn, answer.key_id.as_deref())?;
+        let key = BASE64_STANDARD.decode(answer.plaintext.as_bytes());
+        key.map(Zeroizing::new).map_err(|_| garbage(&arn))
     }
 
-    /// Asks KMS, and once more with new credentials where the session has expired meanwhile.
+    /// Sends it, signed; once more with other credentials where these have expired meanwhile.
     fn ask(
         &self,
-        arn: &Arn,
-        extras: &Extras,
+        arn: &KeyArn,
         operation: Operation,
-        question: &Question<'_>,
+        extras: &Extras,
+        body: Zeroizing<Vec<u8>>,
     ) -> Result<Response, Refusal> {
-        let length: usize = extras.context.iter().map(|(a, b)| a.len() + b.len()).sum();
-        if length > MOST_CONTEXT {
-            return Err(Refusal::new(
-                Reason::Malformed,
-                "the encryption context is longer than KMS takes (8 KiB)",
-            ));
-        }
-        let (endpoint, sts) = self.endpoints(arn)?;
-        let body = serde_json::to_vec(question).map_err(|_| garbage())?;
-        let body = Zeroizing::new(body);
-        let name = format!("{:?} {:?} {}", extras.profile, extras.role, arn.region);
-        for last in [false, true] {
-            let credential = self.credentials.value(&name, || {
-                credentials::load(&self.services, extras, &arn.region, sts.as_deref())
-            })?;
-            self.used.store(true, Ordering::Relaxed);
-            let request = sign(&endpoint, &arn.region, operation, &body, &credential)?;
-            let response = self.services.send_unless(&ours(&request), is_busy)?;
-            if response.is_success() {
-                return Ok(response);
+        let address = address::of(&self.services, Service::Kms, &arn.region)?;
+        let request = Request::new("POST", format!("{address}/"))
+            .header("content-type", "application/x-amz-json-1.1")
+            .header("x-amz-target", format!("TrentService.{}", operation.name()))
+            .body(body);
+        let mut held = self.credentials(arn, extras)?;
+        let mut response = self.send(arn, &request, &held)?;
+        if !response.is_success() && Fault::of_json(&response).is_expired() {
+            self.forget(arn, extras, &held);
+            let renewed = self.credentials(arn, extras)?;
+            if !renewed.is_same(&held) {
+                held = renewed;
+                response = self.send(arn, &request, &held)?;
             }
-            if last || !has_expired(&response) {
-                return Err(refused(operation, arn, extras, &response));
-            }
-            let old = credential.session_token;
-            self.credentials
-                .forget(&name, |known| known.session_token == old);
         }
-        Err(garbage())
+        if response.is_success() {
+            return Ok(response);
+        }
+        Err(refusal::kms(
+            arn,
+            operation,
+            extras,
+            &response,
+            held.asker(),
+        ))
     }
 
-    /// Where KMS is asked, and where roles are assumed if not at Amazon's own address: from the
-    /// environment, or the user's own configuration.
-    fn endpoints(&self, arn: &Arn) -> Result<(String, Option<String>), Refusal> {
-        let variable = |name| self.services.machine.variable(name)?.into_string().ok();
-        let any = || variable("AWS_ENDPOINT_URL");
-        let own = self.services.believed.places();
-        let own = own.map_err(|why| Refusal::new(Reason::NotBelieved, why))?;
-        let kms = variable("AWS_ENDPOINT_URL_KMS")
-            .or_else(any)
-            .or(own.aws_endpoint);
-        let sts = variable("AWS_ENDPOINT_URL_STS").or_else(any);
-        for endpoint in kms.iter().chain(&sts) {
-            must_be_private(endpoint)?;
-        }
-        let kms = kms.unwrap_or_else(|| arn.endpoint());
-        Ok((kms.trim_end_matches('/').to_owned(), sts))
+    fn send(
+        &self,
+        arn: &KeyArn,
+        request: &Request,
+        held: &Credentials,
+    ) -> Result<Response, Refusal> {
+        let signed = held.sign(request, Service::Kms.name(), &arn.region.name)?;
+        let response = self.services.send_unless(&signed, |response| {
+            response.status == 429
+                || (500..600).contains(&response.status)
+                || (response.status == 400 && Fault::of_json(response).is_busy())
+        })?;
+        Ok(response)
+    }
+
+    /// Who asks: the profile that the entry names, else this machine's own credentials; with them, the
+    /// role that the entry names.
+    fn credentials(&self, arn: &KeyArn, extras: &Extras) -> Result<Credentials, Refusal> {
+        let role = extras.role.as_deref().filter(|role| !role.is_empty());
+        role.map(arn::check_role).transpose()?;
+        let (own, with_role) = places(arn, extras);
+        let of_machine = || {
+            self.own.value(&own, || {
+                let chain = Chain {
+                    services: &self.services,
+                    region: &arn.region,
+                };
+                let found = chain.find(profile(extras))?;
+                let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+                if !used.contains(&found.source) {
+                    used.push(found.source.clone());
+                }
+                Ok(found)
+            })
+        };
+        let Some(role) = role else {
+            return of_machine();
+        };
+        self.roles.value(&with_role, || {
+            let role = Role {
+                arn: role,
+                session: None,
+                external_id: None,
+            };
+            sts::assume(&self.services, &arn.region, &role, &of_machine()?)
+        })
+    }
+
+    /// Has credentials found anew. A role's are forgotten with those that assumed it.
+    fn forget(&self, arn: &KeyArn, extras: &Extras, old: &Credentials) {
+        let (own, with_role) = places(arn, extras);
+        self.roles.forget(&with_role, |known| known.is_same(old));
+        self.own.forget(&own, |known| known.is_same(old));
     }
 }
 
@@ -181,108 +205,167 @@ impl KeyProvider for AwsKms {
     }
 
     fn unwrap(&self, entry: &Wrapped, effort: Effort) -> Unwrapped {
-        if effort != Effort::Network {
+        if entry.kind != Kind::AwsKms || effort != Effort::Network {
             return Unwrapped::NotMine;
         }
         self.memory.unwrap(entry, || self.decrypt(entry))
     }
 
+    fn outlook(&self, entry: &Wrapped) -> Outlook {
+        let address = KeyArn::parse(&entry.recipient)
+            .and_then(|arn| address::of(&self.services, Service::Kms, &arn.region));
+        let address = match address {
+            Ok(address) => address,
+            Err(refusal) => return Outlook::none(refusal.to_string()),
+        };
+        Outlook::at(
+            &address,
+            self.services.machine.as_ref(),
+            &[
+                "AWS_ACCESS_KEY_ID",
+                "AWS_PROFILE",
+                "AWS_DEFAULT_PROFILE",
+                "AWS_CONFIG_FILE",
+                "AWS_SHARED_CREDENTIALS_FILE",
+                "AWS_WEB_IDENTITY_TOKEN_FILE",
+                "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+                "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+            ],
+            &[".aws/credentials", ".aws/config"],
+        )
+    }
+
     fn report(&self) -> Report {
-        let mut report = Report::default();
-        if self.used.load(Ordering::Relaxed) {
-            report.held.push(Held {
-                source: "this machine's credentials for AWS".to_owned(),
-                kind: "aws_kms".to_owned(),
-                recipient: None,
-                protected: false,
-            });
+        let used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = used.iter().map(|source| Held {
+            source: format!("AWS credentials of {source}"),
+            kind: Kind::AwsKms.to_string(),
+            recipient: None,
+            protected: false,
+        });
+        Report {
+            held: held.collect(),
+            ..Report::default()
         }
-        report
     }
 }
 
-/// A data key goes over the wire to this address: in clear to this machine alone.
-fn must_be_private(endpoint: &str) -> Result<(), Refusal> {
-    let uri: Option<http::Uri> = endpoint.parse().ok();
-    let sound = uri.is_some_and(|uri| match (uri.scheme_str(), uri.host()) {
-        (Some("https"), Some(_)) => true,
-        (Some("http"), Some(host)) => is_this_machine(host),
-        _ => false,
-    });
-    if sound {
+/// The largest ciphertext of KMS, in bytes.
+const MOST_WRAPPED: usize = 6144;
+
+/// The most bytes of an encryption context; KMS takes 8,192 characters.
+const MOST_CONTEXT: usize = 8192;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Encrypted<'a> {
+    #[serde(borrow)]
+    ciphertext_blob: Cow<'a, str>,
+    #[serde(borrow, default)]
+    key_id: Option<Cow<'a, str>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Decrypted<'a> {
+    // Borrowed: a copy would not be wiped.
+    plaintext: &'a str,
+    #[serde(borrow, default)]
+    key_id: Option<Cow<'a, str>>,
+}
+
+/// The profile that an entry names; an empty one names none.
+fn profile(extras: &Extras) -> Option<&str> {
+    extras.profile.as_deref().filter(|name| !name.is_empty())
+}
+
+/// The names under which credentials are remembered: without and with the entry's role.
+fn places(arn: &KeyArn, extras: &Extras) -> (String, String) {
+    let own = format!(
+        "{}\n{}",
+        arn.region.partition(),
+        profile(extras).unwrap_or_default()
+    );
+    let with_role = format!("{own}\n{}", extras.role.as_deref().unwrap_or_default());
+    (own, with_role)
+}
+
+/// A request's body: the key, what it is used on, the context.
+fn body(
+    arn: &KeyArn,
+    extras: &Extras,
+    name: &str,
+    value: &str,
+) -> Result<Zeroizing<Vec<u8>>, Refusal> {
+    let pairs = extras.context.iter();
+    let length: usize = pairs.map(|(name, value)| name.len() + value.len()).sum();
+    if length > MOST_CONTEXT {
+        return Err(Refusal::new(
+            Reason::Malformed,
+            format!("its encryption context is longer than {MOST_CONTEXT} bytes"),
+        ));
+    }
+    let context: BTreeMap<&str, &str> = extras
+        .context
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    let malformed = |_| Refusal::new(Reason::Malformed, "its encryption context is malformed");
+    let context = if context.is_empty() {
+        String::new()
+    } else {
+        let context = serde_json::to_string(&context).map_err(malformed)?;
+        format!(",\"EncryptionContext\":{context}")
+    };
+    let arn = arn.to_string();
+    // Nothing that would have to be escaped: an ARN that was checked, and base64.
+    let parts = [
+        "{\"KeyId\":\"",
+        &arn,
+        "\",\"",
+        name,
+        "\":\"",
+        value,
+        "\"",
+        &context,
+        "}",
+    ];
+    let mut body = Zeroizing::new(Vec::with_capacity(
+        parts.iter().map(|part| part.len()).sum(),
+    ));
+    for part in parts {
+        body.extend_from_slice(part.as_bytes());
+    }
+    Ok(body)
+}
+
+fn read<'a, T: Deserialize<'a>>(arn: &KeyArn, response: &'a Response) -> Result<T, Refusal> {
+    serde_json::from_slice(response.body.as_bytes()).map_err(|_| garbage(arn))
+}
+
+/// Checks which key KMS says it used; for an alias, that is for KMS to know.
+fn is_of_this_key(arn: &KeyArn, answered: Option<&str>) -> Result<(), Refusal> {
+    let (Some(id), Some(answered)) = (&arn.id, answered) else {
+        return Ok(());
+    };
+    if answered == arn.to_string() || answered == id {
         return Ok(());
     }
     Err(Refusal::new(
-        Reason::NotBelieved,
-        "the address of AWS_ENDPOINT_URL, or of `endpoint` in the settings, is no https address",
+        Reason::Mismatch,
+        "KMS used another key than the file says",
+    ))
+}
+
+fn garbage(arn: &KeyArn) -> Refusal {
+    Refusal::new(
+        Reason::Garbage,
+        format!(
+            "the answer of KMS in {} cannot be understood",
+            arn.region.name
+        ),
     )
-    .hint("plain http is for servers on this machine"))
 }
 
-/// What KMS is asked, in its JSON protocol.
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Question<'a> {
-    key_id: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    plaintext: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ciphertext_blob: Option<&'a str>,
-    #[serde(skip_serializing_if = "Pairs::is_empty")]
-    encryption_context: Pairs<'a>,
-}
-
-/// Names and values, written as a map.
-struct Pairs<'a>(&'a [(String, String)]);
-
-impl Pairs<'_> {
-    fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-impl Serialize for Pairs<'_> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
-    }
-}
-
-/// What it answers.
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Answer<'a> {
-    #[serde(borrow, default)]
-    key_id: Option<&'a str>,
-    #[serde(borrow, default)]
-    plaintext: Option<&'a str>,
-    #[serde(borrow, default)]
-    ciphertext_blob: Option<&'a str>,
-}
-
-/// The signed request.
-fn sign(
-    endpoint: &str,
-    region: &str,
-    operation: Operation,
-    body: &[u8],
-    credential: &Credential,
-) -> Result<http::Request<Bytes>, Refusal> {
-    let malformed = || Refusal::new(Reason::Malformed, "the address of KMS is malformed");
-    let request = http::Request::post(format!("{endpoint}/"))
-        .header("content-type", "application/x-amz-json-1.1")
-        .header("x-amz-target", format!("TrentService.{}", operation.name()))
-        .header("x-amz-content-sha256", hex_sha256(body))
-        .body(Bytes::copy_from_slice(body))
-        .map_err(|_| malformed())?;
-    let (mut parts, body) = request.into_parts();
-    let signer = RequestSigner::new("kms", region);
-    let context = Context::new();
-    let signed = signer.sign_request(&context, &mut parts, Some(credential), None);
-    match block_on(signed) {
-        Ok(()) => Ok(http::Request::from_parts(parts, body)),
-        Err(_) => Err(Refusal::new(
-            Reason::BadCredentials,
-            "the request could not be signed: the credentials are malformed or about to expire",
-        )),
-    }
-}
+#[cfg(test)]
+mod tests;

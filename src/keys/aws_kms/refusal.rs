@@ -1,23 +1,25 @@
-//! What AWS refuses, in one line and with advice.
+//! What AWS refuses, in one line and with what to do about it.
+
+use std::borrow::Cow;
 
 use serde::Deserialize;
 
 use crate::io::http::Response;
 use crate::keys::Extras;
-use crate::keys::aws_kms::arn::Arn;
+use crate::keys::aws_kms::arn::KeyArn;
 use crate::keys::remote::{Reason, Refusal, said};
 
-/// What is asked of KMS.
+/// What a key was to be used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Operation {
-    /// Wraps a key.
+    /// To wrap.
     Encrypt,
-    /// Unwraps one.
+    /// To unwrap.
     Decrypt,
 }
 
 impl Operation {
-    /// Its name in the API and in policies.
+    /// Its name in the API, and that of the permission.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Encrypt => "Encrypt",
@@ -26,221 +28,255 @@ impl Operation {
     }
 }
 
-/// An error as the JSON protocol has it.
-#[derive(Deserialize)]
-struct Fault {
-    #[serde(rename = "__type", alias = "code")]
-    kind: String,
-    #[serde(default, alias = "Message")]
-    message: Option<String>,
+/// An error as AWS reports it.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Fault<'a> {
+    /// `AccessDeniedException`; with a namespace before `#` and a URL after `:` in places.
+    #[serde(borrow, default, rename = "__type", alias = "code")]
+    pub(super) code: Cow<'a, str>,
+    /// For people. It may repeat what was sent.
+    #[serde(borrow, default, alias = "Message")]
+    pub(super) message: Cow<'a, str>,
 }
 
-/// The name of the error in an answer: `AccessDeniedException`.
-fn fault(response: &Response) -> Option<Fault> {
-    let mut fault: Fault = serde_json::from_slice(response.body.as_bytes()).ok()?;
-    if let Some((_, name)) = fault.kind.rsplit_once('#') {
-        fault.kind = name.to_owned();
+impl<'a> Fault<'a> {
+    /// What an answer of a service that speaks JSON says is wrong.
+    pub(super) fn of_json(response: &'a Response) -> Self {
+        let mut fault: Self = serde_json::from_slice(response.body.as_bytes()).unwrap_or_default();
+        if let (true, Some(code)) = (fault.code.is_empty(), response.header("x-amzn-errortype")) {
+            fault.code = Cow::Borrowed(code);
+        }
+        fault
     }
-    Some(fault)
-}
 
-/// Whether the service asks for patience: KMS says so with status 400.
-pub(super) fn is_busy(response: &Response) -> bool {
-    response.status == 429
-        || (500..600).contains(&response.status)
-        || fault(response).is_some_and(|fault| {
-            matches!(
-                fault.kind.as_str(),
-                "ThrottlingException"
-                    | "LimitExceededException"
-                    | "RequestLimitExceeded"
-                    | "TooManyRequestsException"
-                    | "KMSInternalException"
-                    | "DependencyTimeoutException"
-            )
-        })
-}
+    /// The code alone, without the word that some services end it with.
+    fn code(&self) -> &str {
+        let code = self.code.rsplit('#').next().unwrap_or_default();
+        let code = code.split(':').next().unwrap_or_default();
+        code.strip_suffix("Exception").unwrap_or(code)
+    }
 
-/// Whether credentials are refused that may have been good when they were fetched.
-pub(super) fn has_expired(response: &Response) -> bool {
-    fault(response).is_some_and(|fault| {
+    /// Whether the same request may succeed a moment later. KMS says so with the status 400.
+    pub(super) fn is_busy(&self) -> bool {
         matches!(
-            fault.kind.as_str(),
-            "ExpiredTokenException" | "ExpiredToken"
+            self.code(),
+            "Throttling"
+                | "Throttled"
+                | "TooManyRequests"
+                | "RequestLimitExceeded"
+                | "KMSInternal"
+                | "DependencyTimeout"
+                | "KeyUnavailable"
+                | "InternalFailure"
+                | "InternalError"
+                | "ServiceUnavailable"
         )
-    })
+    }
+
+    /// Whether a session has ended, so that other credentials may do.
+    pub(super) fn is_expired(&self) -> bool {
+        matches!(self.code(), "ExpiredToken" | "TokenRefreshRequired")
+    }
+
+    /// Who was refused, as AWS names them.
+    fn principal(&self) -> Option<String> {
+        let (_, rest) = self.message.split_once("User: ")?;
+        let arn = rest.split_whitespace().next()?;
+        arn.starts_with("arn:").then(|| said(arn))
+    }
 }
 
-/// Why KMS did not do it. Sources: "Common errors" and the errors of `Encrypt` and `Decrypt` in the
-/// API reference of KMS.
-pub(super) fn refused(
+/// Who asks, for messages.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asker<'a> {
+    /// Where the credentials come from.
+    pub(super) source: &'a str,
+    /// What would make them anew.
+    pub(super) renewal: &'a str,
+}
+
+/// Why a key did not do what it was asked.
+pub(super) fn kms(
+    key: &KeyArn,
     operation: Operation,
-    arn: &Arn,
     extras: &Extras,
     response: &Response,
+    asker: Asker<'_>,
 ) -> Refusal {
-    let Some(Fault { kind, message }) = fault(response) else {
-        return if is_busy(response) {
-            busy(response.status)
-        } else {
-            garbage()
-        };
-    };
+    let fault = Fault::of_json(response);
     let action = format!("kms:{}", operation.name());
-    match kind.as_str() {
-        "AccessDeniedException" | "AccessDenied" => {
-            let who = message.as_deref().and_then(principal);
-            let who = who.map(|who| format!(" for {who}")).unwrap_or_default();
-            refusal(Reason::Denied, format!("access denied{who}: {action} is not allowed")).hint(
-                format!("allow {action} on {} in the key's policy, or set AWS_PROFILE to who may; `aws sts get-caller-identity` shows who you are", arn.text),
+    let region = &key.region.name;
+    let show = format!("`aws kms describe-key --region {region} --key-id {key}` shows its state");
+    match fault.code() {
+        "AccessDenied" => {
+            let who = fault.principal();
+            let whom = who.as_ref().map(|who| format!(" for {who}"));
+            let refusal = Refusal::new(
+                Reason::Denied,
+                format!(
+                    "access denied ({action}){}",
+                    whom.clone().unwrap_or_default()
+                ),
             )
+            .hint(format!(
+                "ask for {action} on {key}{}, in the key's policy or the caller's",
+                whom.unwrap_or_default()
+            ))
+            .hint(format!("the credentials are those of {}", asker.source));
+            if extras.context.is_empty() {
+                return refusal;
+            }
+            refusal.hint("the policy may ask for another encryption context")
         }
-        "DisabledException" => refusal(Reason::Disabled, "the key is disabled").hint(format!(
-            "`aws kms enable-key --region {} --key-id {}` switches it on again",
-            arn.region,
-            arn.key_id.as_deref().unwrap_or(&arn.text)
+        "Disabled" => Refusal::new(Reason::Disabled, "the key is disabled").hint(format!(
+            "`aws kms enable-key --region {region} --key-id {key}` enables it"
         )),
-        "KMSInvalidStateException" => refusal(
-            Reason::Disabled,
-            "the key cannot be used: it is being deleted, or has no key material",
-        )
-        .hint(format!(
-            "`aws kms describe-key --region {} --key-id {}` says what is with it; `aws kms cancel-key-deletion` stops its deletion",
-            arn.region, arn.text
-        )),
-        "NotFoundException" => refusal(Reason::NoKey, "there is no such key").hint(format!(
-            "`aws kms list-keys --region {}` shows those of this account",
-            arn.region
-        )),
-        "InvalidCiphertextException" => mismatch(extras),
-        "IncorrectKeyException" => {
-            refusal(Reason::Mismatch, "it was wrapped for another key than the file says")
+        "NotFound" => Refusal::new(Reason::NoKey, format!("there is no such key in {region}"))
+            .hint("look at the account, the region and the id in the ARN"),
+        "KMSInvalidState" if fault.message.contains("pending deletion") => {
+            Refusal::new(Reason::Disabled, "the key is about to be deleted").hint(format!(
+                "`aws kms cancel-key-deletion --region {region} --key-id {key}` keeps it"
+            ))
         }
-        "InvalidKeyUsageException" | "UnsupportedOperationException" => refusal(
-            Reason::Mismatch,
-            "the key is not one for encryption with a symmetric key",
-        ),
-        "InvalidGrantTokenException" | "InvalidArnException" | "ValidationException" => {
-            let why = message.as_deref().map(said).unwrap_or_default();
-            refusal(Reason::Malformed, format!("KMS does not accept the request: {why}"))
+        "KMSInvalidState" => {
+            Refusal::new(Reason::Disabled, "the key's state does not allow this").hint(show)
         }
-        "ExpiredTokenException" | "ExpiredToken" => {
-            refusal(Reason::Expired, "the session has expired").hint(log_in(extras))
-        }
-        "RequestExpired" | "RequestTimeTooSkewed" | "RequestInTheFuture" => refusal(
-            Reason::BadCredentials,
-            "the request counts as expired: this machine's clock is wrong",
-        )
-        .hint("set the clock: AWS allows five minutes"),
-        "InvalidSignatureException" | "SignatureDoesNotMatch"
-            if message.as_deref().is_some_and(|text| text.contains("expired")) =>
-        {
-            refusal(
-                Reason::BadCredentials,
-                "the signature counts as expired: this machine's clock is wrong",
-            )
-            .hint("set the clock: AWS allows five minutes")
-        }
-        "UnrecognizedClientException"
-        | "InvalidClientTokenId"
-        | "InvalidSignatureException"
-        | "SignatureDoesNotMatch"
-        | "IncompleteSignature"
-        | "MissingAuthenticationToken"
-        | "MissingAuthenticationTokenException" => {
-            refusal(Reason::BadCredentials, "the credentials are not accepted")
-                .hint(log_in(extras))
-        }
-        "OptInRequired" => refusal(Reason::Denied, "the account is not signed up for the region"),
-        _ if is_busy(response) => busy(response.status),
-        _ => {
-            let why = message.as_deref().map(said).unwrap_or_default();
-            refusal(Reason::Garbage, format!("KMS answered {}: {why}", said(&kind)))
-        }
-    }
-}
-
-fn refusal(reason: Reason, message: impl Into<String>) -> Refusal {
-    Refusal::new(reason, message)
-}
-
-/// The ciphertext, or what it is authenticated with, is not what was wrapped.
-fn mismatch(extras: &Extras) -> Refusal {
-    let refusal = if extras.context.is_empty() {
-        Refusal::new(
-            Reason::Mismatch,
-            "KMS does not take the wrapped key: it is damaged, or was wrapped with an encryption context",
-        )
-    } else {
-        let names = extras.context.iter().map(|(name, _)| said(name));
-        Refusal::new(
+        "InvalidCiphertext" => Refusal::new(
             Reason::Mismatch,
             format!(
-                "KMS does not take the wrapped key with this encryption context ({})",
-                said(&names.collect::<Vec<_>>().join(", "))
+                "the wrapped key is damaged, or was wrapped with another encryption context{}",
+                names(extras)
             ),
+        ),
+        "IncorrectKey" => Refusal::new(
+            Reason::Mismatch,
+            "it was wrapped with another key than the file says",
+        ),
+        "InvalidKeyUsage" => Refusal::new(
+            Reason::Mismatch,
+            "the key is not one that encrypts and decrypts",
+        )
+        .hint(show),
+        "InvalidArn" | "InvalidAliasName" => {
+            Refusal::new(Reason::Malformed, "AWS says that this is no key's ARN")
+        }
+        "LimitExceeded" => Refusal::new(Reason::Busy, "a limit of the account is reached"),
+        _ => common(&fault, response, &format!("KMS in {region}"), asker),
+    }
+}
+
+/// Why a role cannot be assumed, by the action of this name.
+pub(super) fn role(
+    arn: &str,
+    action: &str,
+    fault: &Fault<'_>,
+    response: &Response,
+    asker: Asker<'_>,
+) -> Refusal {
+    let refusal = match fault.code() {
+        "AccessDenied" => {
+            let whom = fault.principal();
+            let whom = whom.map_or_else(String::new, |who| format!(" for {who}"));
+            Refusal::new(Reason::Denied, format!("access denied ({action}){whom}"))
+                .hint(format!(
+                    "the trust policy of {arn} must name who asks{whom}"
+                ))
+                .hint(format!("the credentials are those of {}", asker.source))
+        }
+        "InvalidIdentityToken" | "IDPRejectedClaim" => Refusal::new(
+            Reason::BadCredentials,
+            "the web identity token is not accepted",
+        )
+        .hint("the role's trust policy must name its issuer, audience and subject"),
+        _ => common(fault, response, "STS", asker),
+    };
+    Refusal {
+        message: format!("the role {arn} cannot be assumed: {}", refusal.message),
+        ..refusal
+    }
+}
+
+/// What every service of AWS may say.
+pub(super) fn common(
+    fault: &Fault<'_>,
+    response: &Response,
+    service: &str,
+    asker: Asker<'_>,
+) -> Refusal {
+    let code = fault.code();
+    let message = &fault.message;
+    let not_accepted = || {
+        Refusal::new(
+            Reason::BadCredentials,
+            format!("AWS does not accept the credentials of {}", asker.source),
         )
     };
-    refusal.hint("compare `context` in the file's `sops` block with its last good version: `git log -p FILE`")
-}
-
-/// There is nothing to sign with.
-pub(super) fn no_credentials(extras: &Extras, why: &str) -> Refusal {
-    let message = match (&extras.profile, why) {
-        (Some(profile), "") => format!("no credentials in the profile `{}`", said(profile)),
-        (None, "") => "this machine has no credentials for AWS".to_owned(),
-        (Some(profile), why) => {
-            format!("no credentials from the profile `{}`: {why}", said(profile))
-        }
-        (None, why) => format!("no credentials for AWS: {why}"),
-    };
-    Refusal::new(Reason::NoCredentials, message).hint(log_in(extras))
-}
-
-/// The role that the entry names cannot be assumed.
-pub(super) fn no_role(role: &str, why: &str) -> Refusal {
-    Refusal::new(
-        Reason::Denied,
-        format!("the role {} cannot be assumed: {why}", said(role)),
-    )
-    .hint(
-        "its trust policy names who may assume it; `aws sts get-caller-identity` shows who you are",
-    )
-}
-
-fn log_in(extras: &Extras) -> String {
-    match &extras.profile {
-        Some(profile) => format!(
-            "`aws sso login --profile {}`, or renew its keys",
-            said(profile)
+    let is_of_the_clock = matches!(code, "RequestExpired" | "RequestTimeTooSkewed")
+        || (code.contains("Signature")
+            && ["Signature expired", "not yet current"]
+                .iter()
+                .any(|words| message.contains(words)));
+    if is_of_the_clock {
+        return Refusal::new(
+            Reason::BadCredentials,
+            "this machine's clock differs from Amazon's by more than five minutes",
+        )
+        .hint("set the clock: `timedatectl set-ntp true`");
+    }
+    if fault.is_expired() {
+        return Refusal::new(
+            Reason::Expired,
+            format!("the AWS session of {} has expired", asker.source),
+        )
+        .hint(asker.renewal);
+    }
+    if fault.is_busy() || response.status == 429 || (500..600).contains(&response.status) {
+        return Refusal::new(
+            Reason::Busy,
+            format!("{service} is too busy (status {})", response.status),
+        )
+        .hint("try again in a minute");
+    }
+    match code {
+        "AccessDenied" => Refusal::new(
+            Reason::Denied,
+            format!("access denied for the credentials of {}", asker.source),
         ),
-        None => {
-            "`aws sso login`, or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
-                .to_owned()
+        "UnrecognizedClient" | "InvalidClientTokenId" => not_accepted()
+            .hint("the access key is unknown, disabled, or of another partition")
+            .hint(asker.renewal),
+        "InvalidSignature" | "SignatureDoesNotMatch" | "IncompleteSignature" => {
+            not_accepted().hint("the secret access key does not belong to the access key's id")
+        }
+        "MissingAuthenticationToken" => not_accepted(),
+        "" => Refusal::new(
+            Reason::Garbage,
+            format!("{service} answered with status {}", response.status),
+        ),
+        _ => {
+            let words = said(message);
+            let words = if words.is_empty() { said(code) } else { words };
+            Refusal::new(
+                Reason::Garbage,
+                format!(
+                    "{service} answered with status {}: {words}",
+                    response.status
+                ),
+            )
         }
     }
 }
 
-fn busy(status: u16) -> Refusal {
-    Refusal::new(
-        Reason::Busy,
-        format!("KMS is too busy or out of order (status {status}), also after several tries"),
-    )
-    .hint("try again in a minute")
-}
-
-/// An answer that cannot be understood.
-pub(super) fn garbage() -> Refusal {
-    Refusal::new(
-        Reason::Garbage,
-        "KMS answered with something that cannot be understood",
-    )
-    .hint("is there a proxy in between? look at HTTPS_PROXY and AWS_ENDPOINT_URL")
-}
-
-/// Who was refused, from `User: arn:aws:sts::…:assumed-role/x is not authorized to …`.
-fn principal(message: &str) -> Option<String> {
-    let (_, rest) = message.split_once("User: ")?;
-    let who = rest.split_whitespace().next()?;
-    who.starts_with("arn:").then(|| said(who))
+/// The names in an encryption context, which stand in clear in the file.
+fn names(extras: &Extras) -> String {
+    let names: Vec<String> = extras
+        .context
+        .iter()
+        .take(8)
+        .map(|(name, _)| said(name))
+        .collect();
+    if names.is_empty() {
+        return " (the file says none)".to_owned();
+    }
+    format!(" than the file's ({})", names.join(", "))
 }

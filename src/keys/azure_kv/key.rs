@@ -94,6 +94,8 @@ const API_VERSION: &str = "7.4";
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::io::http::Request;
+    use proptest::prelude::*;
 
     #[test]
     fn a_key_is_taken_apart() {
@@ -174,5 +176,27 @@ mod tests {
         }
         let long = format!("https://shop.vault.azure.net/keys/{}", "k".repeat(128));
         assert_eq!(KeyId::parse(&long).unwrap_err().reason, Reason::Malformed);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_taken_stays_in_its_vault(
+            at in 0_usize..60,
+            cut in 0_usize..4,
+            piece in "[a-zA-Z0-9./:@?#%\\\\ \r\n\u{e9}-]{0,6}",
+        ) {
+            let good = "https://shop.vault.azure.net/keys/sops-key/0123";
+            let (start, end) = (at.min(good.len()), (at + cut).min(good.len()));
+            let text = [&good[..start], &piece, &good[end..]].concat();
+            if let Ok(key) = KeyId::parse(&text) {
+                let url = key.url("decrypt");
+                let request = Request::new("POST", &*url);
+                prop_assert!(request.host().ends_with(".vault.azure.net"), "{}", url);
+                prop_assert!(url.ends_with("/decrypt?api-version=7.4"));
+                let (_, path) = url.split_once("azure.net/").unwrap();
+                prop_assert!(path.starts_with("keys/") && !path.contains(['%', '#', '\\']), "{}", url);
+                prop_assert_eq!(url.matches('?').count(), 1);
+            }
+        }
     }
 }

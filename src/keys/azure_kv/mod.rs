@@ -29,6 +29,7 @@ use crate::keys::azure_kv::key::KeyId;
 use crate::keys::azure_kv::refusal::Operation;
 use crate::keys::bearer::Tokens;
 use crate::keys::once::Once;
+use crate::keys::outlook::Outlook;
 use crate::keys::remote::{Memory, Reason, Refusal, Services};
 use crate::keys::{Effort, KeyProvider, Kind, Report, Target, Unwrapped, WrapError, Wrapped};
 
@@ -165,6 +166,23 @@ impl KeyProvider for AzureKv {
             return Unwrapped::NotMine;
         }
         self.memory.unwrap(entry, || self.decrypt(entry))
+    }
+
+    fn outlook(&self, entry: &Wrapped) -> Outlook {
+        match KeyId::parse(&entry.recipient) {
+            Ok(key) => Outlook::at(
+                &key.host,
+                self.services.machine.as_ref(),
+                &[
+                    "AZURE_CLIENT_SECRET",
+                    "AZURE_FEDERATED_TOKEN_FILE",
+                    "AZURE_CLIENT_ID",
+                    "IDENTITY_ENDPOINT",
+                ],
+                &[".azure/azureProfile.json"],
+            ),
+            Err(refusal) => Outlook::none(refusal.to_string()),
+        }
     }
 
     fn report(&self) -> Report {

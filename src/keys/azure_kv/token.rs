@@ -67,10 +67,11 @@ pub(super) fn find(services: &Services, challenge: &Challenge) -> Result<Token, 
     {
         return ask.app_service(&endpoint, &header);
     }
-    if let Some(token) = ask.virtual_machine()? {
-        return Ok(token);
-    }
-    ask.az()
+    let without = match ask.virtual_machine()? {
+        Ok(token) => return Ok(token),
+        Err(refusal) => refusal,
+    };
+    ask.az(without)
 }
 
 struct Ask<'a> {
@@ -191,14 +192,15 @@ impl Ask<'_> {
         token(&response)
     }
 
-    /// The identity of the virtual machine that this may be; `None` where it is none, or has none.
-    fn virtual_machine(&self) -> Result<Option<Token>, Refusal> {
+    /// The identity of the virtual machine that this may be. The inner error is that it is none of
+    /// Azure's, or has no identity: a runner of GitHub is a machine of Azure's, too, with a login of `az`.
+    fn virtual_machine(&self) -> Result<Result<Token, Refusal>, Refusal> {
         // Without its header, the service answers 400 at once; where there is none, nobody waits long.
         let mut probe = Request::new("GET", METADATA);
         probe.direct = true;
         probe.timeout = PROBE;
         if self.services.machine.send(&probe).is_err() {
-            return Ok(None);
+            return Ok(Err(no_credentials()));
         }
         let url = format!(
             "{METADATA}?api-version=2018-02-01&{}",
@@ -208,10 +210,11 @@ impl Ask<'_> {
         request.direct = true;
         let is_busy = |response: &Response| matches!(response.status, 410 | 429 | 500..=599);
         match self.services.send_unless(&request, is_busy) {
-            Ok(response) if response.is_success() => token(&response).map(Some),
-            Ok(response) if self.wants_an_identity() => Err(refusal::managed_identity(&response)),
-            // A runner of GitHub is a machine of Azure's too, but has no identity.
-            Ok(_) | Err(HttpError::Timeout { .. }) => Ok(None),
+            Ok(response) if response.is_success() => token(&response).map(Ok),
+            Ok(response) if self.wants_an_identity() => {
+                Ok(Err(refusal::managed_identity(&response)))
+            }
+            Ok(_) | Err(HttpError::Timeout { .. }) => Ok(Err(no_credentials())),
             Err(error) => Err(error.into()),
         }
     }
@@ -229,8 +232,8 @@ impl Ask<'_> {
         Ok(String::from_utf8_lossy(&query).into_owned())
     }
 
-    /// The login of `az`, in the vault's tenant.
-    fn az(&self) -> Result<Token, Refusal> {
+    /// The login of `az`, in the vault's tenant; where there is no `az`, what was wrong before.
+    fn az(&self, without: Refusal) -> Result<Token, Refusal> {
         let program = match self.services.machine.platform() {
             Platform::Windows => "az.cmd",
             Platform::MacOs | Platform::Unix => "az",
@@ -257,7 +260,7 @@ impl Ask<'_> {
         });
         let answer = match answer {
             Ok(answer) => answer,
-            Err(CommandError::Start { .. }) => return Err(no_credentials()),
+            Err(CommandError::Start { .. }) => return Err(without),
             Err(error) => {
                 return Err(Refusal::new(Reason::BadCredentials, error.to_string())
                     .hint("`az login` logs you in"));

@@ -171,8 +171,19 @@ fn the_login_of_az_is_taken_where_there_is_nothing_else() {
 }
 
 #[test]
-fn an_identity_that_is_named_and_missing_is_told() {
-    let machine = with_az(0, "", "").variable("AZURE_CLIENT_ID", "app");
+fn an_identity_that_is_named_and_missing_is_told_where_az_is_not_there() {
+    // a runner of GitHub whose job has logged in with `az`
+    let said = "{\"accessToken\": \"a.b.c\"}";
+    let machine = with_az(0, said, "").variable("AZURE_CLIENT_ID", "app");
+    assert!(of_az(machine).is_ok());
+    let machine = with_az(0, said, "")
+        .variable("AZURE_CLIENT_ID", "app")
+        .programs(|program| {
+            Err(CommandError::Start {
+                program: program.program.to_owned(),
+                why: "not found".to_owned(),
+            })
+        });
     let refusal = of_az(machine).err().unwrap();
     assert_eq!(refusal.reason, Reason::NoCredentials);
     assert_eq!(

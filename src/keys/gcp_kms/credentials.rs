@@ -134,21 +134,11 @@ impl Ask<'_> {
             .hint(LOGIN)
         };
         let head: Head = serde_json::from_str(text).map_err(|_| malformed())?;
-        let text = match head.kind.as_str() {
-            "external_account" => Zeroizing::new(completed(text).ok_or_else(malformed)?),
-            _ => Zeroizing::new(text.to_owned()),
+        let text = if head.kind == "external_account" {
+            Zeroizing::new(completed(source, text)?.ok_or_else(malformed)?)
+        } else {
+            Zeroizing::new(text.to_owned())
         };
-        if runs_a_program(&text) {
-            return Err(Refusal::new(
-                Reason::BadCredentials,
-                format!(
-                    "the credentials of {source} are those of a program, which mvx does not run"
-                ),
-            )
-            .hint(
-                "`gcloud auth print-access-token` prints a token for GOOGLE_OAUTH_ACCESS_TOKEN",
-            ));
-        }
         let network = Noting::new(self.services, source);
         let refusal = || network.trouble().unwrap_or_else(malformed);
         let context = network.context();
@@ -241,23 +231,30 @@ struct Said<'a> {
 
 /// A file of workload identity with what may be left out of it, and what the library wants: that a
 /// token in a file or behind a URL is plain text.
-fn completed(text: &str) -> Option<String> {
-    let mut file: Map<String, Value> = serde_json::from_str(text).ok()?;
-    let source = file.get_mut("credential_source")?.as_object_mut()?;
-    if source.contains_key("file")
-        || source.contains_key("url") && !source.contains_key("environment_id")
+fn completed(name: &str, text: &str) -> Result<Option<String>, Refusal> {
+    let mut file: Map<String, Value> = serde_json::from_str(text).unwrap_or_default();
+    let source = file.get_mut("credential_source");
+    let Some(source) = source.and_then(Value::as_object_mut) else {
+        return Ok(None);
+    };
+    if source.contains_key("executable") {
+        return Err(Refusal::new(
+            Reason::BadCredentials,
+            format!("the credentials of {name} are those of a program, which mvx does not run"),
+        )
+        .hint("`gcloud auth print-access-token` prints a token for GOOGLE_OAUTH_ACCESS_TOKEN"));
+    }
+    let of_aws = source.contains_key("environment_id");
+    if !of_aws
+        && ["file", "url"]
+            .iter()
+            .any(|name| source.contains_key(*name))
     {
         source
             .entry("format")
             .or_insert_with(|| json!({"type": "text"}));
     }
-    serde_json::to_string(&file).ok()
-}
-
-fn runs_a_program(text: &str) -> bool {
-    let file: Value = serde_json::from_str(text).unwrap_or_default();
-    let source = file.get("credential_source");
-    source.is_some_and(|source| source.get("executable").is_some())
+    Ok(serde_json::to_string(&file).ok())
 }
 
 #[cfg(test)]

@@ -159,6 +159,24 @@ fn workload_identity_trades_a_token_in() {
     assert_eq!(headers, "Bearer of-iam");
     assert!(asked[1].1.contains("of-the-job"));
     assert_eq!(asked[2].0, format!("POST {account}"));
+    // Amazon, by a request to its token service that Google sends
+    let source = json!({
+        "environment_id": "aws1",
+        "regional_cred_verification_url": "https://sts.{region}.amazonaws.com?Action=GetCallerIdentity&Version=2011-06-15",
+    });
+    let machine = file(
+        source,
+        json!({"subject_token_type": "urn:ietf:params:aws:token-type:aws4_request"}),
+    )
+    .variable("AWS_REGION", "eu-west-1")
+    .variable("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
+    .variable("AWS_SECRET_ACCESS_KEY", "test");
+    let (headers, asked) = found(machine);
+    assert_eq!((headers.as_str(), asked.len()), ("Bearer of-sts", 1));
+    assert!(
+        asked[0].1.contains("sts.eu-west-1.amazonaws.com"),
+        "{asked:?}"
+    );
     // a program is not run
     let refusal = refused(file(
         json!({"executable": {"command": "/bin/evil"}}),

@@ -21,10 +21,11 @@ use base64::prelude::BASE64_STANDARD;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use crate::io::http::{Request, Response};
+use crate::io::http::{Request, Response, is_this_machine};
 use crate::keys::bearer::Tokens;
 use crate::keys::gcp_kms::crc::crc32c;
 use crate::keys::gcp_kms::resource::Resource;
+use crate::keys::outlook::Outlook;
 use crate::keys::remote::{Memory, Reason, Refusal, Services};
 use crate::keys::{Effort, KeyProvider, Kind, Report, Target, Unwrapped, WrapError, Wrapped};
 
@@ -155,7 +156,12 @@ impl GcpKms {
         let named = named.trim();
         let (scheme, host) = named.split_once("://").unwrap_or(("https", named));
         let host = host.trim_end_matches('/');
-        let sound = matches!(scheme, "https" | "http")
+        let name_of_host = host.rsplit_once(':').map_or(host, |(name, port)| {
+            let is_port = port.bytes().all(|byte| byte.is_ascii_digit());
+            if is_port { name } else { host }
+        });
+        // A token and a data key go there: in clear to this machine alone.
+        let sound = (scheme == "https" || scheme == "http" && is_this_machine(name_of_host))
             && !host.is_empty()
             && host
                 .bytes()
@@ -185,6 +191,23 @@ impl KeyProvider for GcpKms {
             return Unwrapped::NotMine;
         }
         self.memory.unwrap(entry, || self.decrypt(entry))
+    }
+
+    fn outlook(&self, entry: &Wrapped) -> Outlook {
+        let place = Resource::parse(&entry.recipient).and_then(|_| self.endpoint());
+        match place {
+            Ok(endpoint) => Outlook::at(
+                &endpoint,
+                self.services.machine.as_ref(),
+                &[
+                    "GOOGLE_CREDENTIALS",
+                    "GOOGLE_OAUTH_ACCESS_TOKEN",
+                    "GOOGLE_APPLICATION_CREDENTIALS",
+                ],
+                &[".config/gcloud/application_default_credentials.json"],
+            ),
+            Err(refusal) => Outlook::none(refusal.to_string()),
+        }
     }
 
     fn report(&self) -> Report {

@@ -82,6 +82,7 @@ fn is_name(text: &str, more: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     const KEY: &str = "projects/shop-7/locations/europe-west1/keyRings/r_1/cryptoKeys/k";
 
@@ -144,6 +145,26 @@ mod tests {
             "Projects/p/locations/l/keyRings/r/cryptoKeys/k",
         ] {
             assert!(Resource::parse(text).is_err(), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_taken_is_a_path_of_names(
+            at in 0_usize..80,
+            cut in 0_usize..4,
+            piece in "[a-z0-9./:@?#%\\\\ \r\n\u{e9}_-]{0,6}",
+        ) {
+            let (start, end) = (at.min(KEY.len()), (at + cut).min(KEY.len()));
+            let text = [&KEY[..start], &piece, &KEY[end..]].concat();
+            if let Ok(resource) = Resource::parse(&text) {
+                let key = resource.key();
+                prop_assert_eq!(key.split('/').count(), 8);
+                prop_assert!(key.split('/').all(|part| part.starts_with(|c: char| c.is_ascii_alphanumeric())));
+                prop_assert!(!key.contains(['%', '#', '?', '\\', '@', ' ']) && key.is_ascii());
+                // the operation stands behind the last colon
+                prop_assert!(!key.split_once("/locations").unwrap().1.contains(':'));
+            }
         }
     }
 }

@@ -190,7 +190,9 @@ impl Gpg {
         let bare = fingerprint.trim_end_matches('!');
         let listed = self.call(&["--list-keys", "--with-colons", bare], None, false);
         let listed = listed.map(|answer| listing::keys(answer.stdout.as_str().unwrap_or_default()));
-        let fetch = format!("`gpg --recv-keys {bare}` fetches it, `gpg --import FILE` reads it");
+        let fetch = format!(
+            "`gpg --recv-keys {bare}` fetches it, `gpg --import KEY.asc` reads it from a file"
+        );
         let key = match listed {
             Ok(keys) => keys.into_iter().next(),
             Err(refusal) => return refusal,

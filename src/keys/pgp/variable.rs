@@ -2,6 +2,7 @@
 //! its agent on every way out.
 
 use std::ffi::OsString;
+use std::path::Path;
 use std::sync::Arc;
 
 use zeroize::Zeroizing;
@@ -9,6 +10,7 @@ use zeroize::Zeroizing;
 use super::gpg::{Gpg, Way};
 use super::listing::Key;
 use crate::io::IoError;
+use crate::io::guard::{Guard, Task};
 use crate::io::private::PrivateDirectory;
 use crate::keys::machine::Machine;
 use crate::keys::remote::{Reason, Refusal};
@@ -27,6 +29,8 @@ pub(super) struct OwnHome {
     pub(super) keys: Vec<Key>,
     passphrase: Option<Cleartext>,
     directory: PrivateDirectory,
+    /// Removes it where this process is killed; the agent ends when its home is gone.
+    _guard: Option<Guard>,
     /// How many messages were put into it.
     messages: usize,
 }
@@ -66,6 +70,7 @@ impl OwnHome {
             gpg,
             keys: Vec::new(),
             passphrase,
+            _guard: guard(directory.path()),
             directory,
             messages: 0,
         };
@@ -113,7 +118,7 @@ impl OwnHome {
 
     /// Where it is.
     #[cfg(test)]
-    pub(super) fn place(&self) -> &std::path::Path {
+    pub(super) fn place(&self) -> &Path {
         self.directory.path()
     }
 
@@ -121,6 +126,18 @@ impl OwnHome {
     pub(super) fn encrypt(&self, fingerprint: &str, secret: &[u8]) -> Result<String, Refusal> {
         self.gpg.encrypt(fingerprint, secret)
     }
+}
+
+/// A process that outlives this one; none in tests, which are not mvx themselves.
+fn guard(directory: &Path) -> Option<Guard> {
+    if cfg!(test) {
+        return None;
+    }
+    let task = Task {
+        directory: Some(directory),
+        terminal: false,
+    };
+    Guard::start(&task).ok()
 }
 
 impl Drop for OwnHome {

@@ -21,6 +21,7 @@ use self::answer::Operation;
 use self::token::Token;
 use self::trust::Trust;
 use crate::io::http::{HttpError, Request, Response};
+use crate::keys::outlook::Outlook;
 use crate::keys::remote::{Memory, Reason, Refusal, Services};
 use crate::keys::{Effort, Held, KeyProvider, Kind, Report, Target, Unwrapped, WrapError, Wrapped};
 
@@ -179,6 +180,25 @@ impl KeyProvider for VaultKeys {
             self.trust.ask(&self.services, &key.server)?;
             self.open(entry, &key)
         })
+    }
+
+    fn outlook(&self, entry: &Wrapped) -> Outlook {
+        let key = match read(&entry.recipient) {
+            Ok(key) => key,
+            Err(refusal) => return Outlook::none(refusal.to_string()),
+        };
+        let mut outlook = Outlook::at(
+            &key.server.to_string(),
+            self.services.machine.as_ref(),
+            &["VAULT_TOKEN", "BAO_TOKEN"],
+            &[".vault-token"],
+        );
+        if !self.trust.is_named(&self.services, &key.server) {
+            let message =
+                "neither VAULT_ADDR nor your own configuration names it, so that it gets no token";
+            outlook.trouble = Some(message.to_owned());
+        }
+        outlook
     }
 
     fn report(&self) -> Report {

@@ -18,11 +18,19 @@ fn short(text: &str) -> String {
         .replace(CAROL, "CA")
 }
 
+static NO_EXTRAS: Extras = Extras {
+    role: None,
+    context: Vec::new(),
+    profile: None,
+    unbelieved_endpoint: None,
+};
+
 fn carol<'a>(groups: &'a [String], environments: &'a [String]) -> NewRecipient<'a> {
     NewRecipient {
         name: "carol",
         kind: RecipientKind::Age,
         key: CAROL,
+        extras: &NO_EXTRAS,
         owner: None,
         expires: None,
         groups,

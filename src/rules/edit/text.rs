@@ -94,6 +94,14 @@ pub(super) fn entered(text: &str, new: &NewRecipient<'_>) -> Result<String, Edit
         format!("[recipients.{}]", bare_key(new.name)),
         format!("{} = {}", new.kind.field(), quoted(new.key)),
     ];
+    lines.extend((new.extras.role.iter()).map(|role| format!("role = {}", quoted(role))));
+    lines.extend((new.extras.profile.iter()).map(|name| format!("profile = {}", quoted(name))));
+    if !new.extras.context.is_empty() {
+        let pairs = new.extras.context.iter();
+        let pairs = pairs.map(|(name, value)| format!("{} = {}", bare_key(name), quoted(value)));
+        let pairs: Vec<String> = pairs.collect();
+        lines.push(format!("context = {{ {} }}", pairs.join(", ")));
+    }
     lines.extend(new.owner.map(|owner| format!("owner = {}", quoted(owner))));
     lines.extend(new.expires.map(|day| format!("expires = {day}")));
     let entry = lines.join(newline);

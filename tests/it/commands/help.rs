@@ -37,7 +37,7 @@ fn mistakes() {
       completions  Print the completions of a shell
 
     Options:
-      -h, --help  Print help
+      -h, --help  Print help (see more with '--help')
 
     Options of every command:
           --json          Print the answer as one JSON object, and a failure as one on standard error

@@ -137,7 +137,7 @@ fn a_machine_without_keys_says_how_to_get_one() {
       rotate    Replace your identity by a new one, in the rules and in every file
 
     Options:
-      -h, --help  Print help
+      -h, --help  Print help (see more with '--help')
 
     Options of every command:
           --json          Print the answer as one JSON object, and a failure as one on standard error

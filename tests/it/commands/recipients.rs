@@ -308,7 +308,7 @@ fn what_a_newcomer_may_read_is_said() {
     mvx: hint: let its owner run `mvx keys public` and copy the line again
     [3]
     $ mvx recipients add carol hunter2-invented --group team
-    mvx: error: that is no recipient: those begin with `age1`, `ssh-ed25519` or `ssh-rsa`
+    mvx: error: that is no recipient: it is none of `age1…`, `ssh-ed25519 …`, a PGP fingerprint, an ARN, `projects/…/cryptoKeys/…`, `https://VAULT.vault.azure.net/keys/…`, `https://HOST/v1/…/keys/…`
     mvx: hint: `mvx keys public` prints the public key of whoever runs it
     [2]
     $ mvx recipients add carol [CAROL] --group team --expires 31.1.2027

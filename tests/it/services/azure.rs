@@ -1,6 +1,8 @@
 //! Azure Key Vault: mvx and real sops before the stand-in of `scripts/azure.py`, which is our own and has
 //! real RSA; there is no emulator of Azure's.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
 use super::address;
@@ -241,6 +243,41 @@ fn a_federated_token_logs_in() {
         done(&outcome);
     }
     assert_eq!(cloud.pair.sandbox.read("a.yaml"), TEXT);
+}
+
+#[test]
+fn the_login_of_az_is_taken_where_nothing_is_set() {
+    let Some(cloud) = Cloud::new("with-az") else {
+        return;
+    };
+    let az = format!(
+        "#!/bin/sh\ncase \"$*\" in\n\
+         'account get-access-token --output json --resource https://vault.azure.net --tenant {TENANT}')\n\
+         echo '{{\"accessToken\": \"token-of-az\", \"tokenType\": \"Bearer\"}}' ;;\n\
+         *) echo \"ERROR: $*\" >&2; exit 1 ;;\nesac\n"
+    );
+    let path = cloud.pair.sandbox.write("bin/az", az);
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:/usr/bin:/bin", path.parent().unwrap().display());
+    cloud.pair.sandbox.write("a.yaml", TEXT);
+    for words in [
+        ["encrypt", "-q", "-i", "a.yaml"],
+        ["decrypt", "-q", "-i", "a.yaml"],
+    ] {
+        let run = cloud.proxy.before(cloud.pair.mvx(words));
+        done(&run.env("PATH", &path).outcome());
+    }
+    assert_eq!(cloud.pair.sandbox.read("a.yaml"), TEXT);
+    // and where there is no `az` either
+    let run = cloud
+        .proxy
+        .before(cloud.pair.mvx(["encrypt", "-q", "-i", "a.yaml"]));
+    let told = refused(&run.env("PATH", "/nowhere").outcome(), 4);
+    assert!(
+        told.contains("this machine has no login for Azure"),
+        "{told}"
+    );
+    assert!(told.contains("`az login` logs you in"), "{told}");
 }
 
 #[test]

@@ -1,8 +1,13 @@
 //! mvx and real sops with the same key services: those that `scripts/services.py` starts.
 
+mod aws;
 mod azure;
 mod gcp;
+mod groups;
+mod pgp;
+mod rewrap;
 pub(crate) mod rough;
+mod sigv4;
 mod tls;
 mod vault;
 

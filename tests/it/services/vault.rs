@@ -13,18 +13,18 @@ use super::tls::Proxy;
 use crate::interop::Pair;
 use crate::support::{Outcome, Run, Step, without_seal};
 
-const TEXT: &str = "# kept\npassword: invented  # here\n";
+pub(super) const TEXT: &str = "# kept\npassword: invented  # here\n";
 
 /// A transit engine of the test's own, and a sandbox in which both programs reach it.
-struct Engine {
-    pair: Pair,
-    server: String,
+pub(super) struct Engine {
+    pub(super) pair: Pair,
+    pub(super) server: String,
     path: String,
 }
 
 impl Engine {
     /// With a path that no other test uses, and a key `k`.
-    fn new(path: &str) -> Option<Self> {
+    pub(super) fn new(path: &str) -> Option<Self> {
         let engine = Self {
             server: address("MVX_TEST_VAULT")?,
             pair: Pair::new()?,
@@ -39,7 +39,7 @@ impl Engine {
     }
 
     /// The URL of a key.
-    fn url(&self, key: &str) -> String {
+    pub(super) fn url(&self, key: &str) -> String {
         format!("{}/v1/{}/keys/{key}", self.server, self.path)
     }
 
@@ -62,12 +62,12 @@ impl Engine {
         serde_json::from_str(answer).unwrap_or_default()
     }
 
-    fn post(&self, path: &str, body: &Value) -> Value {
+    pub(super) fn post(&self, path: &str, body: &Value) -> Value {
         self.call("POST", path, body)
     }
 
     /// A token that may do this with the engine's key `k`, and nothing else.
-    fn token(&self, operation: &str) -> String {
+    pub(super) fn token(&self, operation: &str) -> String {
         let path = format!("{}/{operation}/k", self.path);
         let policy = format!("path \"{path}\" {{ capabilities = [\"update\"] }}");
         let name = format!("{}-{operation}", self.path.replace('/', "-"));
@@ -79,21 +79,21 @@ impl Engine {
         made["auth"]["client_token"].as_str().unwrap().to_owned()
     }
 
-    fn of_root(&self, run: Run) -> Run {
+    pub(super) fn of_root(&self, run: Run) -> Run {
         run.env("VAULT_ADDR", &self.server)
             .env("VAULT_TOKEN", "root")
     }
 
-    fn mvx<const N: usize>(&self, arguments: [&str; N]) -> Run {
+    pub(super) fn mvx<const N: usize>(&self, arguments: [&str; N]) -> Run {
         self.of_root(self.pair.mvx(arguments))
     }
 
-    fn sops<const N: usize>(&self, arguments: [&str; N]) -> Run {
+    pub(super) fn sops<const N: usize>(&self, arguments: [&str; N]) -> Run {
         self.of_root(self.pair.sops(arguments))
     }
 
     /// Seals `a.yaml`; its text.
-    fn seal(&self) -> String {
+    pub(super) fn seal(&self) -> String {
         self.pair.sandbox.write("a.yaml", TEXT);
         done(&self.mvx(["encrypt", "-q", "-i", "a.yaml"]).outcome());
         self.pair.sandbox.read("a.yaml")
@@ -104,7 +104,7 @@ impl Engine {
         refused(&self.mvx(["decrypt", "a.yaml"]).outcome(), 128)
     }
 
-    fn opens(&self) {
+    pub(super) fn opens(&self) {
         let outcome = self.mvx(["decrypt", "-q", "a.yaml"]).outcome();
         assert_eq!(outcome.quiet_success(), TEXT);
     }
@@ -133,11 +133,11 @@ impl Engine {
     }
 }
 
-fn done(outcome: &Outcome) {
+pub(super) fn done(outcome: &Outcome) {
     assert_eq!(outcome.code(), Some(0), "{outcome}");
 }
 
-fn refused(outcome: &Outcome, code: i32) -> String {
+pub(super) fn refused(outcome: &Outcome, code: i32) -> String {
     assert_eq!(outcome.code(), Some(code), "{outcome}");
     assert_eq!(outcome.stdout(), "");
     assert!(!outcome.stderr.contains("invented"), "{outcome}");
