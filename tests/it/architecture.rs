@@ -68,7 +68,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("rpassword", &["io"]),
     ("rustix", &["io"]),
     ("rustls", &["io"]),
-    ("sha1", &["keys"]),
+    ("sha1", &["keys", "scan"]),
     ("signal_hook", &["io"]),
     ("tempfile", &["io"]),
     ("ureq", &["io"]),

@@ -559,10 +559,6 @@ fn scanning() {
         panic!("{pages:?}");
     };
     let project = Project::whole();
-    crate::scan::run(
-        &project.repo,
-        "git config user.name A; git config user.email a@b",
-    );
     project.repo.commit();
     let leak = format!("token = \"{}\"\n", crate::scan::token(1));
     project.repo.write("a.py", leak);

@@ -34,6 +34,11 @@ pub(super) fn insert(text: &str, at: usize, indent: usize, lines: &str, hook: Ho
     new + &margin + &end(hook) + ending + after
 }
 
+/// Whether a line is the last of mvx's.
+pub(super) fn is_end(line: &str) -> bool {
+    Hook::ALL.iter().any(|hook| line.trim() == end(*hook))
+}
+
 /// The text without mvx's lines; `None` where there are none.
 pub(super) fn remove(text: &str, hook: Hook) -> Option<String> {
     let (begin, end) = (begin(hook), end(hook));
@@ -55,12 +60,23 @@ pub(super) fn remove(text: &str, hook: Hook) -> Option<String> {
         }
     }
     let (from, to) = (from?, to?);
-    let mut before = text.get(..from)?;
-    if open_line {
+    let (mut before, after) = (text.get(..from)?, text.get(to..)?);
+    if !open_line {
+        return Some([before, after].concat());
+    }
+    // the next lines of mvx's are behind that line then
+    let next = after.trim_start_matches(' ');
+    let margin = after.strip_suffix(next).unwrap_or_default();
+    for begin in Hook::ALL.map(self::begin) {
+        if let Some(rest) = next.strip_prefix(&begin) {
+            return Some([before, margin, &begin, OPEN_LINE, rest].concat());
+        }
+    }
+    if after.is_empty() {
         before = before.strip_suffix('\n').unwrap_or(before);
         before = before.strip_suffix('\r').unwrap_or(before);
     }
-    Some([before, text.get(to..)?].concat())
+    Some([before, after].concat())
 }
 
 fn begin(hook: Hook) -> String {
@@ -92,7 +108,7 @@ mod tests {
         #[test]
         fn what_was_put_in_comes_out(lines in proptest::collection::vec("[a-z #:-]{0,8}", 0..6), crlf: bool, open: bool, at in 0usize..6) {
             let ending = if crlf { "\r\n" } else { "\n" };
-            let mut text: String = lines.iter().map(|line| format!("{line}{ending}")).collect();
+            let mut text = lines.iter().fold(String::new(), |text, line| text + line + ending);
             if open {
                 text += "last";
             }
@@ -102,7 +118,7 @@ mod tests {
                 .collect();
             let at = starts[at % starts.len()];
             let one = insert(&text, at, 4, "x: 1\ny\n", Hook::PreCommit);
-            let both = insert(&one, one.len(), 0, "z\n", Hook::PrePush);
+            let both = insert(&one, one.len(), 2, "z\n", Hook::PrePush);
             prop_assert_eq!(remove(&both, Hook::PrePush), Some(one.clone()));
             let other = remove(&both, Hook::PreCommit).unwrap();
             prop_assert_eq!(remove(&other, Hook::PrePush).unwrap(), text.clone());

@@ -159,9 +159,10 @@ fn end_of_list(text: &str, key: &str) -> Option<(usize, usize)> {
         return None;
     }
     let mut end = first.end;
-    for line in lines.filter(Line::is_content) {
+    for line in lines.filter(|line| line.is_content() || block::is_end(line.text)) {
         let is_inside = line.indent > first.indent
-            || line.indent == first.indent && line.text.trim_start().starts_with("- ");
+            || line.indent == first.indent
+                && (line.text.trim_start().starts_with("- ") || block::is_end(line.text));
         if !is_inside {
             break;
         }
@@ -228,6 +229,13 @@ mod tests {
                 assert!(is_in_pre_commit(&edited, hook) && !is_in_pre_commit(text, hook));
                 assert_eq!(block::remove(&edited, hook).unwrap(), text);
             }
+            // both, and in either order out again
+            let one = into_pre_commit(text, Hook::PreCommit).unwrap();
+            let both = into_pre_commit(&one, Hook::PrePush).unwrap();
+            assert_eq!(block::remove(&both, Hook::PrePush).unwrap(), one);
+            let other = block::remove(&both, Hook::PreCommit).unwrap();
+            assert!(is_in_pre_commit(&other, Hook::PrePush));
+            assert_eq!(block::remove(&other, Hook::PrePush).unwrap(), text);
         }
         // flow style, nothing to be appended to, no YAML: advice is better
         for text in [

@@ -6,9 +6,12 @@ use super::{clean, found, repo, run, scan, token};
 fn the_first_commit_that_has_a_secret_is_named_and_each_file_once() {
     let repo = repo();
     for number in 0..5 {
-        let text: String = (0..40)
-            .map(|line| format!("line {line} {number}\n"))
-            .collect();
+        let text = (0..40).fold(String::new(), |text, line| {
+            text + &format!(
+                "line {line} {number}
+"
+            )
+        });
         repo.write("a.py", format!("{text}token = \"{}\"\n", token(1)));
         run(
             &repo,

@@ -148,11 +148,13 @@ fn the_hooks_that_are_offered_work() {
         };
         let manager = program.display().to_string();
         let repo = repo();
-        let entries: String = hooks
-            .lines()
-            .filter(|line| !line.starts_with('#'))
-            .map(|line| format!("      {line}\n"))
-            .collect();
+        let lines = hooks.lines().filter(|line| !line.starts_with('#'));
+        let entries = lines.fold(String::new(), |text, line| {
+            text + "      "
+                + line
+                + "
+"
+        });
         repo.write(
             ".pre-commit-config.yaml",
             format!("repos:\n  - repo: local\n    hooks:\n{entries}"),
