@@ -1,8 +1,10 @@
 //! The files below a directory.
 
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
+use std::thread;
 
-use ignore::{Walk, WalkBuilder};
+use ignore::{Walk, WalkBuilder, WalkState};
 
 use crate::io::IoError;
 
@@ -55,17 +57,44 @@ pub fn files_and_links(directory: &Path) -> Result<Vec<Met>, IoError> {
     Ok(found)
 }
 
+/// As [`files`], on all cores and in no order: `visit` is called with each file, or with why
+/// something could not be looked at, on whatever thread met it. The walk goes on then.
+pub fn each(directory: &Path, ignored: Ignored, visit: &(impl Fn(Result<&Path, IoError>) + Sync)) {
+    const MOST_THREADS: usize = 16;
+    let threads = thread::available_parallelism().map_or(1, NonZero::get);
+    let mut walk = builder(directory, ignored);
+    walk.threads(threads.min(MOST_THREADS));
+    walk.build_parallel().run(|| {
+        Box::new(|entry| {
+            match entry {
+                Ok(entry) if entry.file_type().is_some_and(|kind| kind.is_file()) => {
+                    visit(Ok(entry.path()));
+                }
+                Ok(_) => {}
+                Err(error) => visit(Err(unreadable(directory, error))),
+            }
+            WalkState::Continue
+        })
+    });
+}
+
 fn walk(directory: &Path, ignored: Ignored) -> Walk {
+    builder(directory, ignored)
+        .sort_by_file_name(Ord::cmp)
+        .build()
+}
+
+fn builder(directory: &Path, ignored: Ignored) -> WalkBuilder {
     let skip = ignored == Ignored::Skipped;
     let own = ignored == Ignored::OwnToo;
-    WalkBuilder::new(directory)
+    let mut builder = WalkBuilder::new(directory);
+    builder
         .standard_filters(false)
         .parents(skip)
         .git_ignore(skip)
         .git_exclude(skip)
         .git_global(skip)
         .follow_links(false)
-        .sort_by_file_name(Ord::cmp)
         .filter_entry(move |entry| {
             let passed_over = match entry.file_name().to_str() {
                 Some(".git") => true,
@@ -73,8 +102,8 @@ fn walk(directory: &Path, ignored: Ignored) -> Walk {
                 _ => false,
             };
             entry.depth() == 0 || !passed_over
-        })
-        .build()
+        });
+    builder
 }
 
 /// Why something could not be walked.

@@ -186,8 +186,8 @@ impl App<'_> {
         let objects = || Objects::open(self.directory(), self.environment(), MOST_BYTES);
         match what {
             What::Paths { paths, ignored } => {
-                let files = files::named(paths, *ignored)?;
-                attended(collector, seen, || files::scan(&files, collector));
+                files::must_be_there(paths)?;
+                attended(collector, seen, || files::scan(paths, *ignored, collector));
                 Ok(Walked::default())
             }
             What::Stdin { name } => {

@@ -291,6 +291,14 @@ fn once_each(mut findings: Vec<Finding>) -> Vec<Finding> {
             .cmp(&key(other))
             .then_with(|| one.rule.cmp(&other.rule))
     });
+    // where paths overlap, and where hooks scan a file as it is staged and as it lies there
+    findings.dedup_by(|one, other| {
+        one.rule == other.rule
+            && one.place.path == other.place.path
+            && one.place.commit == other.place.commit
+            && (one.start, one.end) == (other.start, other.end)
+            && one.secret == other.secret
+    });
     findings
 }
 
