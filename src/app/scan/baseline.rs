@@ -94,7 +94,7 @@ impl App<'_> {
         };
         let stale: Vec<Fingerprint> = baseline
             .entries()
-            .filter(|(print, entry)| !found.contains(print) && is_looked_for(entry, what))
+            .filter(|(print, entry)| !found.contains(print) && self.is_looked_for(entry, what))
             .map(|(print, _)| print.clone())
             .collect();
         if task == Task::Prune {
@@ -165,6 +165,27 @@ impl App<'_> {
         Ok((path, explained.collect()))
     }
 
+    /// How many entries nothing was found for, where all was looked at that they may stand in.
+    pub(super) fn stale(
+        &self,
+        baseline: &Baseline,
+        found: &HashSet<Fingerprint>,
+        what: &[What],
+    ) -> usize {
+        let entries = baseline.entries();
+        entries
+            .filter(|(print, entry)| !found.contains(print) && self.is_looked_for(entry, what))
+            .count()
+    }
+
+    /// Whether a scan of this would find what an entry stands for.
+    fn is_looked_for(&self, entry: &Entry, what: &[What]) -> bool {
+        what.iter().any(|what| match what {
+            What::History => true,
+            what => !entry.is_history && self.is_whole_tree(what),
+        })
+    }
+
     /// All that is found, known or not, with fingerprints.
     fn everything(
         &self,
@@ -181,23 +202,6 @@ impl App<'_> {
         };
         self.find_leaks(what, &options, None)
     }
-}
-
-/// Entries that nothing was found for, where all was looked at that they may stand in.
-pub(super) fn stale(baseline: &Baseline, found: &HashSet<Fingerprint>, what: &[What]) -> usize {
-    let entries = baseline.entries();
-    entries
-        .filter(|(print, entry)| !found.contains(print) && is_looked_for(entry, what))
-        .count()
-}
-
-/// Whether a scan of this would find what an entry stands for.
-fn is_looked_for(entry: &Entry, what: &[What]) -> bool {
-    what.iter().any(|what| match what {
-        What::History => true,
-        What::Paths { paths, .. } => paths.is_empty() && !entry.is_history,
-        _ => false,
-    })
 }
 
 fn is_of_tree(finding: &Finding) -> bool {

@@ -88,22 +88,35 @@ impl App<'_> {
             None if options.fingerprints => (Salt::NONE, MOST_FOR_REPORTS),
             _ => return,
         };
-        let prints = self.prints(findings, salt, most);
+        let root = git::repository_root(self.directory()).ok().flatten();
+        let root = root.unwrap_or_else(|| self.directory().to_owned());
+        let prints = self.prints(findings, &root, salt, most);
         for finding in findings {
-            let key = (finding.rule.clone(), hashed(finding));
+            let key = (finding.rule.clone(), self.hashed(&root, finding));
             let print = prints.get(&key);
             finding.fingerprint = print.map(|print| print.as_str().to_owned());
         }
     }
 
+    /// What of a finding is hashed: the secret, or the path from the root where the file itself is the
+    /// finding.
+    fn hashed(&self, root: &Path, finding: &Finding) -> Vec<u8> {
+        if finding.is_of_file() {
+            let path = self.path_from(root, &finding.place);
+            path.unwrap_or_else(|| finding.place.words()).into_bytes()
+        } else {
+            finding.secret.as_bytes().to_vec()
+        }
+    }
+
     /// Fingerprints of findings, each pair of rule and secret once.
-    fn prints(&self, findings: &[Finding], salt: Salt, most: usize) -> Prints {
+    fn prints(&self, findings: &[Finding], root: &Path, salt: Salt, most: usize) -> Prints {
         let memory = Memory::open(self);
         let mut prints = Prints::new();
         let mut seen = HashSet::new();
         let mut wanted: Vec<(String, Vec<u8>, Option<String>)> = Vec::new();
         for finding in findings {
-            let key = (finding.rule.clone(), hashed(finding));
+            let key = (finding.rule.clone(), self.hashed(root, finding));
             if !seen.insert(key.clone()) {
                 continue;
             }
@@ -142,15 +155,6 @@ impl App<'_> {
                 .map(|((rule, secret, _), print)| ((rule, secret), print)),
         );
         prints
-    }
-}
-
-/// What of a finding is hashed: the secret, or the path where the file itself is the finding.
-fn hashed(finding: &Finding) -> Vec<u8> {
-    if finding.is_of_file() {
-        finding.place.words().into_bytes()
-    } else {
-        finding.secret.as_bytes().to_vec()
     }
 }
 

@@ -10,7 +10,7 @@ mod rules;
 mod settle;
 mod unsealed;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -38,6 +38,8 @@ pub enum What {
         /// Whether files that git ignores are scanned too.
         ignored: bool,
     },
+    /// The whole work tree, from wherever it is asked for.
+    Tree,
     /// Standard input, as if it had this name.
     Stdin {
         /// The name, for rules that ask for one.
@@ -190,6 +192,11 @@ impl App<'_> {
                 attended(collector, seen, || files::scan(paths, *ignored, collector));
                 Ok(Walked::default())
             }
+            What::Tree => {
+                let root = self.repository()?;
+                attended(collector, seen, || files::scan(&[root], false, collector));
+                Ok(Walked::default())
+            }
             What::Stdin { name } => {
                 let limit = usize::try_from(MOST_BYTES).unwrap_or(usize::MAX);
                 let bytes = read_stdin(limit)?;
@@ -233,6 +240,17 @@ impl App<'_> {
                     objects.pushed(lines, remote.as_deref(), visit)
                 })?)
             }
+        }
+    }
+
+    /// Whether all of the work tree is scanned, so that what is not found is not there.
+    pub(super) fn is_whole_tree(&self, what: &What) -> bool {
+        match what {
+            What::Tree => true,
+            What::Paths { paths, .. } => {
+                paths.is_empty() && matches!(self.repository(), Ok(root) if root == Path::new("."))
+            }
+            _ => false,
         }
     }
 

@@ -5,7 +5,6 @@ use std::path::Path;
 
 use jiff::civil::Date;
 
-use super::baseline::stale;
 use super::collect::{At, Collected, Raw, RawWhat};
 use super::rules::Loaded;
 use super::{MOST_BYTES, Options, Outcome, What, unsealed};
@@ -93,7 +92,7 @@ impl App<'_> {
                 found.extend(print);
                 !is_known
             });
-            let stale = stale(baseline, &found, what);
+            let stale = self.stale(baseline, &found, what);
             if stale > 0 && outcome.incomplete.is_empty() {
                 self.note(format!(
                     "{}: {} nothing any more; `mvx scan baseline prune` removes what is gone",
@@ -179,10 +178,9 @@ impl App<'_> {
             outcome.passed.known += usize::from(passes);
             !passes
         });
-        let is_whole = what.iter().any(|what| {
-            matches!(what, What::History)
-                || matches!(what, What::Paths { paths, .. } if paths.is_empty())
-        });
+        let is_whole = what
+            .iter()
+            .any(|what| *what == What::History || self.is_whole_tree(what));
         if is_whole {
             let stale = (0..).zip(ignore.iter().flat_map(GitleaksIgnore::lines));
             let stale: Vec<&str> = stale
@@ -210,7 +208,7 @@ impl App<'_> {
     }
 
     /// A finding's path from the root, as other tools write it.
-    fn path_from(&self, root: &Path, place: &Place) -> Option<String> {
+    pub(super) fn path_from(&self, root: &Path, place: &Place) -> Option<String> {
         let path = place.path.as_ref()?;
         let path = match place.source {
             Source::File | Source::Stdin => {

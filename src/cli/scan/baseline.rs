@@ -55,14 +55,10 @@ struct Target {
 
 impl Target {
     fn what(&self) -> Vec<What> {
-        let tree = What::Paths {
-            paths: Vec::new(),
-            ignored: false,
-        };
         if self.history {
-            vec![tree, What::History]
+            vec![What::Tree, What::History]
         } else {
-            vec![tree]
+            vec![What::Tree]
         }
     }
 

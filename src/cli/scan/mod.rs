@@ -123,8 +123,13 @@ impl Scan {
             None => {}
         }
         let wanted = self.how.wanted(context)?;
-        let what = self.what()?;
-        show::scan(context, &[what], &self.how.options(&wanted), &wanted)
+        let what = if self.sources.pre_push {
+            let app = context.app_without_questions();
+            app.before_push(&push_lines()?, None)?
+        } else {
+            vec![self.what()?]
+        };
+        show::scan(context, &what, &self.how.options(&wanted), &wanted)
     }
 
     fn what(&self) -> Result<What, Failure> {
@@ -143,8 +148,6 @@ impl Scan {
             }
         } else if let Some(since) = &sources.since {
             What::Since("HEAD".into(), moment(since)?)
-        } else if sources.pre_push {
-            What::Pushed(push_lines()?, None)
         } else {
             What::Paths {
                 paths: self.paths.clone(),

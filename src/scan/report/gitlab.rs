@@ -67,6 +67,11 @@ fn vulnerability(finding: &Finding, place: [u8; 16]) -> Value {
             "value": fingerprint,
         }));
     }
+    let mut origin = json!({ "sha": sha });
+    if let Some(origin) = origin.as_object_mut().filter(|_| !commit.id.is_empty()) {
+        origin.insert("author".into(), commit.author.into());
+        origin.insert("date".into(), commit.date.into());
+    }
     let description = [sentence(finding), finding.why.clone()].join("\n");
     json!({
         "id": uuid(place),
@@ -83,11 +88,7 @@ fn vulnerability(finding: &Finding, place: [u8; 16]) -> Value {
             "file": finding.place.path_or_words().display().to_string(),
             "start_line": finding.start.line.max(1),
             "end_line": finding.end.line.max(1),
-            "commit": {
-                "sha": sha,
-                "author": format!("{} <{}>", commit.author, commit.email),
-                "date": commit.date,
-            },
+            "commit": origin,
         },
         "identifiers": identifiers,
     })

@@ -112,3 +112,23 @@ fn a_baseline_that_is_broken_lets_nothing_pass() {
     }
     assert_eq!(scan(&repo, "--baseline none").code(), Some(4));
 }
+
+#[test]
+fn a_directory_below_is_not_all_there_is() {
+    let repo = crate::repo::Repo::new();
+    repo.write(".gitignore", "");
+    repo.write("a.py", format!("token = \"{}\"\n", token(1)));
+    repo.write("secrets/dev/a.yaml", "a: 1\n");
+    run(&repo, "cd secrets && mvx -q scan baseline create");
+    let entries = |repo: &crate::repo::Repo| {
+        let text = repo.read(".mvx-baseline");
+        text.lines().filter(|line| !line.starts_with('#')).count()
+    };
+    assert_eq!(entries(&repo), 2);
+    clean(&scan(&repo, ""));
+    let outcome = repo.shell("cd secrets && mvx scan");
+    clean(&outcome);
+    assert!(!outcome.stderr.contains("any more"), "{outcome}");
+    run(&repo, "cd secrets/dev && mvx -q scan baseline prune");
+    assert_eq!(entries(&repo), 2);
+}
