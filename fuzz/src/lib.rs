@@ -6,6 +6,7 @@ pub mod gaps;
 pub mod import;
 pub mod metadata;
 pub mod rules;
+pub mod scan;
 pub mod seal;
 pub mod text;
 
@@ -15,7 +16,7 @@ mod files;
 pub type Target = fn(&[u8]);
 
 /// Every target by name: that of its directories under `seeds/` and `fixtures/regressions/`.
-pub const TARGETS: [(&str, Target); 9] = [
+pub const TARGETS: [(&str, Target); 11] = [
     ("envelope", envelope::check),
     ("yaml", text::yaml),
     ("json", text::json),
@@ -25,4 +26,6 @@ pub const TARGETS: [(&str, Target); 9] = [
     ("rules", rules::check),
     ("seal", seal::check),
     ("import", import::check),
+    ("scan", scan::check),
+    ("gitleaks", scan::gitleaks),
 ];

@@ -1,6 +1,7 @@
 //! What a match must be beyond its regex: entropy, checksums, structure, and no noise.
 
 use super::entropy::shannon;
+use super::filter::Filter;
 use super::pattern::Pattern;
 use super::rule::{Allowlist, Check, Confidence, Needs, Rule, Target, Text};
 use super::{checksum, lines, token};
@@ -9,6 +10,31 @@ use super::{checksum, lines, token};
 pub(super) struct Judge {
     checks: Vec<Compiled>,
     lists: Vec<List>,
+}
+
+/// Conditions for all rules.
+#[derive(Default)]
+pub(super) struct Global {
+    pub(super) lists: Vec<List>,
+    pub(super) filters: Vec<Filter>,
+}
+
+impl Global {
+    /// Whether everything at this path passes, for every rule.
+    pub(super) fn covers(&self, path: &[u8]) -> bool {
+        let nothing = Match {
+            text: &[],
+            context: 0..0,
+            secret: &[],
+            path: Some(path),
+            rule: Rule::none(),
+        };
+        self.lists.iter().any(|list| list.covers(path))
+            || self
+                .filters
+                .iter()
+                .any(|filter| filter.is_about_paths() && filter.drops(&nothing))
+    }
 }
 
 /// A match, as conditions see it.
@@ -21,8 +47,8 @@ pub(super) struct Match<'a> {
     pub(super) secret: &'a [u8],
     /// The path of the text.
     pub(super) path: Option<&'a [u8]>,
-    /// The rule's id.
-    pub(super) rule: &'a str,
+    /// The rule.
+    pub(super) rule: &'a Rule,
 }
 
 /// What became of a match.
@@ -35,6 +61,8 @@ pub(super) struct Verdict {
 enum Compiled {
     Plain(Check),
     NoneOf(Vec<Pattern>, Target),
+    /// None where the expression is not taken; reading the rules has refused that.
+    Filter(Option<Filter>),
 }
 
 /// An allowlist that is ready to match.
@@ -48,6 +76,7 @@ impl Judge {
     pub(super) fn new(rule: &Rule) -> Self {
         let compiled = |check: &Check| match check {
             Check::NoneOf(regexes, target) => Compiled::NoneOf(patterns(regexes), *target),
+            Check::Filter(source) => Compiled::Filter(Filter::read(source).ok()),
             other => Compiled::Plain(other.clone()),
         };
         Self {
@@ -57,12 +86,8 @@ impl Judge {
     }
 
     /// `None` if it is no finding.
-    pub(super) fn verdict(
-        &self,
-        rule: &Rule,
-        found: &Match<'_>,
-        global: &[List],
-    ) -> Option<Verdict> {
+    pub(super) fn verdict(&self, found: &Match<'_>, global: &Global) -> Option<Verdict> {
+        let rule = found.rule;
         if rule
             .entropy
             .is_some_and(|least| shannon(found.secret) < least)
@@ -73,8 +98,11 @@ impl Judge {
         for check in &self.checks {
             confidence = confidence.min(check.holds(found)?);
         }
+        if global.filters.iter().any(|filter| filter.drops(found)) {
+            return None;
+        }
         let mut commits = Vec::new();
-        for list in self.lists.iter().chain(global) {
+        for list in self.lists.iter().chain(&global.lists) {
             match list.lets_pass(found) {
                 Passes::Yes => return None,
                 Passes::In => commits.extend(list.source.commits.iter().cloned()),
@@ -97,11 +125,12 @@ impl Compiled {
                 let text = found.target(*target);
                 !patterns.iter().any(|pattern| pattern.is_match(text))
             }
+            Self::Filter(filter) => !filter.as_ref().is_some_and(|filter| filter.drops(found)),
             Self::Plain(check) => match check {
                 Check::Crc32Base62 if !checksum::is_crc32_base62(secret) => {
                     return Some(Confidence::Low);
                 }
-                Check::Crc32Base62 | Check::NoneOf(..) => true,
+                Check::Crc32Base62 | Check::NoneOf(..) | Check::Filter(_) => true,
                 Check::Jwt => token::is_jwt(secret),
                 Check::AwsKeyId => token::is_aws_key_id(secret),
                 Check::Base64Holds(part) => token::base64_holds(secret, part.as_bytes()),
@@ -129,7 +158,7 @@ impl Needs {
 }
 
 impl<'a> Match<'a> {
-    fn target(&self, target: Target) -> &'a [u8] {
+    pub(super) fn target(&self, target: Target) -> &'a [u8] {
         let range = match target {
             Target::Secret => return self.secret,
             Target::Match => self.context.clone(),
@@ -170,7 +199,7 @@ impl List {
 
     fn lets_pass(&self, found: &Match<'_>) -> Passes {
         let source = &self.source;
-        if !source.rules.is_empty() && !source.rules.iter().any(|id| id == found.rule) {
+        if !source.rules.is_empty() && !source.rules.iter().any(|id| found.rule.is(id)) {
             return Passes::No;
         }
         let path = || {

@@ -4,7 +4,7 @@
 //! Rules ──────────► Scanner ──scan(Input)──► Found { hits, encrypted, incomplete }
 //! builtin()         one for all threads;      spans, lines, the secret, how sure,
 //! with(changes)     a Scratch for each        what lets it pass
-//! from_gitleaks()
+//! GitleaksFile::over()
 //! ```
 //!
 //! - [`Rules`] are data: those that mvx has (`rules/*.toml`), those that `[scan]` adds or changes,
@@ -25,6 +25,7 @@ mod checksum;
 mod decode;
 mod encrypted;
 mod entropy;
+mod filter;
 pub mod finding;
 pub mod fingerprint;
 pub mod foreign;
@@ -46,6 +47,7 @@ mod search;
 mod tests;
 mod token;
 mod utf16;
+mod words;
 
 pub use found::{
     Allow, AllowedBy, Decoder, Encrypted, Found, Hit, Input, Limit, Position, RuleNumber, Until,
@@ -54,6 +56,6 @@ pub use rule::{
     Allowance, Allowlist, Amendment, Behind, Check, Confidence, Derived, List, Literal, Needs,
     Reach, Required, Rule, Target, Text,
 };
-pub use rules::{Changes, ExampleFailure, Rules, RulesError, Warning};
+pub use rules::{Changes, ExampleFailure, Extends, GitleaksFile, Rules, RulesError, Warning};
 pub use scanner::{MOST_HITS, Scanner};
 pub use scratch::{Scratch, Work};

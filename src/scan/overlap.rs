@@ -26,7 +26,7 @@ pub(super) fn drop_unaccompanied(rules: &Rules, text: &[u8], candidates: &mut Ve
                 let within = |limit: Option<u32>, one: usize, other: usize| {
                     limit.is_none_or(|limit| one.abs_diff(other) <= limit as usize)
                 };
-                rules.at(*rule).id == required.rule
+                rules.at(*rule).is(&required.rule)
                     && within(required.within_lines, here.line, there.line)
                     && within(required.within_columns, here.column, there.column)
             })
@@ -34,15 +34,15 @@ pub(super) fn drop_unaccompanied(rules: &Rules, text: &[u8], candidates: &mut Ve
     });
 }
 
-/// Of findings whose secrets overlap, keeps the surest; of equally sure ones, the one that stands in
-/// clear, and then that of the first rule. Candidates come in the order of their spans.
+/// Of findings whose secrets overlap, keeps the surest; of equally sure ones, what was decoded, which
+/// is the secret itself, and then that of the first rule. Candidates come in the order of their spans.
 pub(super) fn keep_best(candidates: &mut Vec<Candidate>) {
     let mut kept: Vec<Candidate> = Vec::with_capacity(candidates.len());
     for found in candidates.drain(..) {
         let rank = |found: &Candidate| {
             (
                 found.confidence,
-                std::cmp::Reverse(found.decoded_by.len()),
+                found.decoded_by.len(),
                 std::cmp::Reverse(found.rule),
             )
         };

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::LazyLock;
 
 use jiff::civil::Date;
 
@@ -19,6 +20,9 @@ pub type Literal = Cow<'static, [u8]>;
 pub struct Rule {
     /// Names it everywhere: in reports, allowances, baselines.
     pub id: Text,
+    /// What gitleaks and Betterleaks call rules that find the same: taken for the id wherever a
+    /// foreign file, or a person, names a rule.
+    pub aliases: List<Text>,
     /// What it finds, in a few words: `GitHub personal access token`.
     pub description: Text,
     /// What somebody can do who has it.
@@ -93,7 +97,7 @@ pub enum Reach {
     /// It stays on the line.
     #[default]
     Line,
-    /// Over a few line breaks.
+    /// Over three line breaks at most: a longer match is none.
     Lines,
     /// Over any number of lines, as private keys do.
     Wide,
@@ -197,8 +201,10 @@ pub enum Check {
     NoneOf(List<Text>, Target),
     /// It holds none of these, in any case.
     Lacks(List<Text>, Target),
-    /// It does not look like words: see `entropy.rs`.
+    /// It has letters and digits, mixed as machines mix them, and does not read like words.
     Random,
+    /// This filter does not drop it: an expression in Betterleaks's language, see `filter.rs`.
+    Filter(Text),
 }
 
 /// A kind of character.
@@ -262,6 +268,7 @@ impl Rule {
     pub fn new(id: impl Into<Text>) -> Self {
         Self {
             id: id.into(),
+            aliases: List::default(),
             description: Text::default(),
             why: Text::default(),
             remedy: Text::default(),
@@ -282,6 +289,17 @@ impl Rule {
             counterexamples: List::default(),
             split: false,
         }
+    }
+
+    /// A rule that is none.
+    pub(super) fn none() -> &'static Self {
+        static NONE: LazyLock<Rule> = LazyLock::new(|| Rule::new(""));
+        &NONE
+    }
+
+    /// Whether it goes by this name.
+    pub fn is(&self, name: &str) -> bool {
+        self.id == name || self.aliases.iter().any(|alias| alias == name)
     }
 
     /// Its examples as they are meant.

@@ -9,7 +9,7 @@ use super::encrypted;
 use super::found::{
     Allow, AllowedBy, Decoder, Encrypted, Found, Hit, Input, Limit, RuleNumber, Until,
 };
-use super::judge::{Judge, List, holds_word};
+use super::judge::{Global, Judge, holds_word};
 use super::lines::{self, Counter};
 use super::literals::Literals;
 use super::marker;
@@ -36,8 +36,8 @@ pub struct Scanner {
     pub(super) unbound: Vec<u32>,
     /// Rules that look at the path alone.
     path_only: Vec<u32>,
-    /// Allowlists of the rule file.
-    pub(super) global: Vec<List>,
+    /// What lets pass for all rules.
+    pub(super) global: Global,
     allowances: Vec<Passes>,
 }
 
@@ -82,7 +82,7 @@ impl Scanner {
             compiled,
             unbound,
             path_only,
-            global: rules.allowlists().iter().map(List::new).collect(),
+            global: rules.global(),
             allowances,
             rules,
         }
@@ -105,7 +105,7 @@ impl Scanner {
 
     /// Whether a rule file lets everything at this path pass, so that it need not be read.
     pub fn skips(&self, path: &[u8]) -> bool {
-        self.global.iter().any(|list| list.covers(path))
+        self.global.covers(path)
     }
 
     /// Scans one text. `scratch` must be of this scanner; one of another is made anew.
@@ -262,7 +262,7 @@ impl Passes {
         let any = |list: &[String], holds: &dyn Fn(&String) -> bool| {
             list.is_empty() || list.iter().any(holds)
         };
-        any(&source.rules, &|id| rule.id == *id)
+        any(&source.rules, &|id| rule.is(id))
             && any(&source.stopwords, &|word| holds_word(secret, word))
             && (self.regexes.is_empty() || self.regexes.iter().any(|regex| regex.is_match(secret)))
             && self

@@ -46,7 +46,9 @@ pub struct Work {
     pub literals: u64,
     /// Windows searched by regexes.
     pub regexes: u64,
-    /// Decoded.
+    /// Looked at in search of what is encoded.
+    pub encoded: u64,
+    /// Decoded, with its surroundings.
     pub decoded: u64,
 }
 

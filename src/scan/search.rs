@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use memchr::memmem;
 use regex_automata::Input as Haystack;
 use regex_automata::util::primitives::NonMaxUsize;
 
@@ -26,6 +27,13 @@ const WIDE_BEHIND: usize = 32 * 1024;
 /// Windows of a rule that meet are joined up to this length, so that a regex that reads far ahead
 /// does so for a bounded stretch.
 const LONGEST_WINDOW: usize = 64 * 1024;
+
+/// How many line breaks a match may hold where its regex does not span lines at will. A rule that
+/// must be found also where few lines are searched cannot reach any further.
+const BREAKS: usize = 3;
+
+/// Shortest line that may be one of a private key's.
+const KEY_LINE: usize = 40;
 
 /// How far behind a literal an assignment is looked for.
 const ASSIGNMENT: usize = 64;
@@ -167,30 +175,27 @@ impl<'s> Search<'s> {
             self.scratch.work_mut().decoded += size as u64;
             let Some(left) = self.decoding.checked_sub(size) else {
                 self.incomplete = Some(Limit::Decoding);
-                return;
+                break;
             };
             self.decoding = left;
             let first = self.candidates.len();
             let decoded = spliced.decoded();
             let plain = spliced.text.as_bytes();
             self.text(plain, std::slice::from_ref(&(0..size)), &decoded, depth + 1);
-            let mut place = 0;
-            self.candidates.retain_mut(|found| {
-                place += 1;
-                if place <= first {
-                    return true;
-                }
+            for mut found in self.candidates.split_off(first) {
                 // what stands in clear beside it was found before
-                let touches = is_touched(&found.context, &decoded);
-                let encoding = spliced
-                    .decoder(&found.span)
-                    .or(spliced.decoder(&found.context));
-                found.decoded_by.splice(0..0, encoding);
-                found.span = spliced.source(&found.span);
-                found.context = spliced.source(&found.context);
-                touches
-            });
+                if is_touched(&found.context, &decoded) {
+                    let encoding = spliced
+                        .decoder(&found.span)
+                        .or(spliced.decoder(&found.context));
+                    found.decoded_by.splice(0..0, encoding);
+                    found.span = spliced.source(&found.span);
+                    found.context = spliced.source(&found.context);
+                    self.candidates.push(found);
+                }
+            }
         }
+        self.scratch.work_mut().encoded += runs.looked() as u64;
     }
 
     /// Takes note of a literal.
@@ -312,6 +317,7 @@ impl<'s> Search<'s> {
         groups: &[Option<NonMaxUsize>],
     ) -> usize {
         let rule = self.scanner.rules.at(number);
+        let reach = self.scanner.rules.reach(number);
         let next = context.end;
         let span = match rule.secret_group {
             0 => (1..groups.len() / 2)
@@ -320,13 +326,14 @@ impl<'s> Search<'s> {
             wanted => group(groups, wanted as usize).unwrap_or(0..0),
         };
         let secret = text.get(span.clone()).unwrap_or_default();
-        if secret.is_empty() {
+        let matched = text.get(context.clone()).unwrap_or_default();
+        if secret.is_empty() || breaks_off(reach, matched) {
             return next;
         }
         if let Some(token) = self.scratch.encrypted.touched(&span) {
             return token.end.min(next);
         }
-        if !rule.binary && text.get(context.clone()).unwrap_or_default().contains(&0) {
+        if !rule.binary && matched.contains(&0) {
             return next;
         }
         let found = Match {
@@ -334,9 +341,9 @@ impl<'s> Search<'s> {
             context: context.clone(),
             secret,
             path: self.path,
-            rule: &rule.id,
+            rule,
         };
-        if let Some(verdict) = compiled.judge.verdict(rule, &found, &self.scanner.global) {
+        if let Some(verdict) = compiled.judge.verdict(&found, &self.scanner.global) {
             self.candidates.push(Candidate {
                 rule: number,
                 secret: Cleartext::new(secret.to_vec()),
@@ -370,22 +377,24 @@ impl<'s> Search<'s> {
         }
     }
 
-    /// Drops what rules found that want a keyword which is not in the text.
+    /// Drops what rules found that want a keyword which is not in the text, from the candidate of
+    /// this number on.
     fn drop_gated(&mut self, first: usize) {
         let entries = self.scanner.rules.entries();
-        let scratch = &mut *self.scratch;
-        let mut place = 0;
-        self.candidates.retain(|found| {
-            place += 1;
-            if place <= first {
-                return true;
-            }
+        for found in self.candidates.split_off(first) {
             let gated = entries
                 .get(found.rule as usize)
                 .is_some_and(|entry| entry.derived.gated);
-            !gated || scratch.slot(found.rule).is_some_and(|slot| slot.gate)
-        });
+            if !gated || self.scratch.slot(found.rule).is_some_and(|slot| slot.gate) {
+                self.candidates.push(found);
+            }
+        }
     }
+}
+
+/// Whether a match reaches further than it may.
+fn breaks_off(reach: Reach, matched: &[u8]) -> bool {
+    reach == Reach::Lines && memchr::memchr_iter(b'\n', matched).count() > BREAKS
 }
 
 fn group(groups: &[Option<NonMaxUsize>], number: usize) -> Option<Range<usize>> {
@@ -397,34 +406,61 @@ fn group(groups: &[Option<NonMaxUsize>], number: usize) -> Option<Range<usize>> 
 /// The part of a text in which literals are looked for, so that everything is found that touches
 /// these lines.
 fn area(text: &[u8], touched: &Range<usize>) -> Range<usize> {
-    let mut first = touched.start;
-    for _ in 0..2 {
-        first = lines::start(text, first.saturating_sub(1), FAR);
+    let first = lines_before(text, touched.start, FAR);
+    let last = lines_behind(text, touched.end, BEFORE);
+    let begin = key_begins(text, touched).unwrap_or(first);
+    begin.min(first)..last
+}
+
+/// Where a private key begins whose lines these may be: what was changed may be in its midst.
+fn key_begins(text: &[u8], touched: &Range<usize>) -> Option<usize> {
+    let line = text.get(touched.start..lines::end(text, touched.start, FAR))?;
+    let line = line.trim_ascii();
+    let is_key = line.len() >= KEY_LINE && line.iter().all(|byte| is_key_character(*byte));
+    if !is_key {
+        return None;
     }
-    first..lines::end(text, touched.end.saturating_add(1).min(text.len()), BEFORE)
+    let from = touched.start.saturating_sub(WIDE_BEHIND);
+    let begin = memmem::rfind(text.get(from..touched.start)?, b"-----BEGIN ")?;
+    Some(from + begin)
+}
+
+fn is_key_character(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'\\' | b'"' | b',')
 }
 
 /// Where a match may stand that holds the literal at `span`.
 fn window(text: &[u8], reach: Reach, span: &Range<usize>) -> Range<usize> {
     match reach {
         Reach::Line => lines::start(text, span.start, BEFORE)..lines::end(text, span.end, FAR),
-        Reach::Lines => {
-            let here = lines::start(text, span.start, BEFORE);
-            let left = BEFORE - (span.start - here);
-            let first = lines::start(text, here.saturating_sub(1), left.saturating_sub(1));
-            let mut end = span.end;
-            for _ in 0..3 {
-                let left = (span.end + FAR).saturating_sub(end);
-                end = lines::end(text, end, left);
-                end = (end + 1).min(text.len());
-            }
-            first.min(here)..end
-        }
+        Reach::Lines => lines_before(text, span.start, BEFORE)..lines_behind(text, span.end, FAR),
         Reach::Wide => {
             let first = span.start.saturating_sub(WIDE_BEFORE);
             first..text.len().min(span.end.saturating_add(WIDE_BEHIND))
         }
     }
+}
+
+/// Where the line begins that is [`BREAKS`] before the one of a place, at most `most` bytes before.
+fn lines_before(text: &[u8], at: usize, most: usize) -> usize {
+    let floor = at.saturating_sub(most);
+    let mut first = lines::start(text, at, most);
+    for _ in 0..BREAKS {
+        let left = first.saturating_sub(1).saturating_sub(floor);
+        first = lines::start(text, first.saturating_sub(1), left).max(floor);
+    }
+    first
+}
+
+/// Where the line ends that is [`BREAKS`] behind the one of a place, at most `most` bytes behind.
+fn lines_behind(text: &[u8], at: usize, most: usize) -> usize {
+    let ceiling = text.len().min(at.saturating_add(most));
+    let mut last = lines::end(text, at, most);
+    for _ in 0..BREAKS {
+        let next = (last + 1).min(ceiling);
+        last = lines::end(text, next, ceiling - next);
+    }
+    last
 }
 
 /// Whether the byte at a place goes on with a word that began before it.

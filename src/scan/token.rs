@@ -5,6 +5,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use zeroize::Zeroizing;
 
 use super::entropy::shannon;
+use super::words::reads_like_words;
 
 /// Padding or not, stray bits or not: what is looked at is somebody else's.
 const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
@@ -61,25 +62,9 @@ pub(super) fn base64_holds(secret: &[u8], part: &[u8]) -> bool {
         .is_some_and(|plain| memchr::memmem::find(&plain, part).is_some())
 }
 
-/// Whether it looks like something that a machine made: not words, not a counter.
+/// Whether it looks like something that a machine made: letters and digits, mixed, and no words.
 pub(super) fn is_random(secret: &[u8]) -> bool {
-    let letters = secret
-        .iter()
-        .filter(|byte| byte.is_ascii_alphabetic())
-        .count();
-    let digits = secret.iter().filter(|byte| byte.is_ascii_digit()).count();
-    let changes = secret
-        .array_windows()
-        .filter(|[one, other]| kind(*one) != kind(*other))
-        .count();
-    digits > 0 && letters > 0 && changes * 5 >= secret.len() && shannon(secret) >= 3.0
-}
-
-fn kind(byte: u8) -> u8 {
-    match byte {
-        b'0'..=b'9' => 0,
-        b'a'..=b'z' => 1,
-        b'A'..=b'Z' => 2,
-        _ => 3,
-    }
+    let letters = secret.iter().any(u8::is_ascii_alphabetic);
+    let digits = secret.iter().any(u8::is_ascii_digit);
+    letters && digits && shannon(secret) >= 3.0 && !reads_like_words(secret)
 }

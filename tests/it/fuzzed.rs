@@ -137,6 +137,16 @@ fn seals_hold() {
 }
 
 #[test]
+fn scans_hold() {
+    run("scan");
+}
+
+#[test]
+fn rule_files_of_gitleaks_hold() {
+    run("gitleaks");
+}
+
+#[test]
 fn imports_hold() {
     run("import");
 }

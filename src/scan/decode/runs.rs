@@ -13,6 +13,9 @@ use super::{Run, escapes};
 /// 64 (RFC 7468), others at 60.
 const WRAPPED: usize = 56;
 
+/// How many places inside a run are tried as its beginning.
+const TAILS: usize = 8;
+
 /// Eight bytes at a time; every run of `SHORTEST` characters holds eight that begin at one of
 /// these steps.
 const BLOCK: usize = 8;
@@ -33,6 +36,8 @@ pub(in crate::scan) struct Runs<'a> {
     floor: usize,
     /// Lines before this place were tried together, and are no text.
     alone: usize,
+    /// How many bytes were looked at.
+    looked: usize,
 }
 
 impl<'a> Runs<'a> {
@@ -50,11 +55,24 @@ impl<'a> Runs<'a> {
             mark: 0,
             floor: 0,
             alone: 0,
+            looked: 0,
         }
     }
 
+    /// How many bytes were looked at so far.
+    pub(in crate::scan) fn looked(&self) -> usize {
+        self.looked
+    }
+
     /// The next block that may be inside a run, or the area's end.
-    fn next_block(&self, stop: usize) -> Option<usize> {
+    fn next_block(&mut self, stop: usize) -> Option<usize> {
+        let from = self.at;
+        let block = self.find_block(stop);
+        self.looked += block.unwrap_or(stop).saturating_sub(from);
+        block
+    }
+
+    fn find_block(&self, stop: usize) -> Option<usize> {
         let mut at = self.at;
         while at < stop
             && let Some(block) = self.text.get(at..).and_then(<[u8]>::first_chunk::<BLOCK>)
@@ -72,6 +90,7 @@ impl<'a> Runs<'a> {
         if self.mark < from {
             let rest = self.text.get(from..self.area.end).unwrap_or_default();
             self.mark = memchr2(b'%', b'\\', rest).map_or(self.area.end, |at| from + at);
+            self.looked += self.mark.saturating_sub(from);
         }
     }
 
@@ -91,6 +110,7 @@ impl<'a> Runs<'a> {
     /// What a run stands for, if it is text.
     fn decode(&mut self, span: Range<usize>) -> Option<Run> {
         let run = self.text.get(span.clone())?;
+        self.looked += run.len();
         if run.len() < SHORTEST || self.is_skipped(&span) {
             return None;
         }
@@ -109,8 +129,9 @@ impl<'a> Runs<'a> {
             }
             for span in [whole.clone(), span.clone()] {
                 let run = self.text.get(span.clone())?;
+                self.looked += run.len();
                 if let Some(plain) = base64::base64(run) {
-                    let even = plain.len() == span.len() * 3 / 4;
+                    let even = plain.len() == span.len() * 3 / 4 && !run.contains(&b'\n');
                     return Some(Run {
                         span,
                         decoder: Decoder::Base64,
@@ -121,12 +142,36 @@ impl<'a> Runs<'a> {
                 self.alone = self.alone.max(whole.end);
             }
         }
-        // a path or a name may stand directly before it
-        let tail = run
-            .iter()
-            .rposition(|byte| matches!(byte, b'/' | b'-' | b'_'))?
-            + 1;
-        self.decode(span.start + tail..span.end)
+        // a path, a name or `0x` may stand directly before it
+        let tails = (0..)
+            .zip(run)
+            .filter(|(_, byte)| matches!(byte, b'/' | b'-' | b'_' | b'x'))
+            .take(TAILS)
+            .map(|(at, _)| span.start + at + 1);
+        tails
+            .filter_map(|start| self.text.get(start..span.end).zip(Some(start)))
+            .filter(|(tail, _)| tail.len() >= SHORTEST)
+            .find_map(|(tail, start)| {
+                let hex = base64::hex(tail).map(|plain| (plain, Decoder::Hex, (2, 1)));
+                let (plain, decoder, ratio) = hex.or_else(|| {
+                    let plain = Some(tail)
+                        .filter(|tail| base64::may_be_text(tail))
+                        .and_then(base64::base64)?;
+                    Some((plain, Decoder::Base64, (4, 3)))
+                })?;
+                // what would go on with a word belongs to the run, so that a word begins behind it
+                let covered = match self.text.get(start - 1) {
+                    Some(b'_') => 1,
+                    Some(b'x') => 2,
+                    _ => 0,
+                };
+                Some(Run {
+                    span: (start - covered).max(span.start)..span.end,
+                    decoder,
+                    plain,
+                    ratio: Some(ratio).filter(|_| covered == 0),
+                })
+            })
     }
 
     /// A run with the lines that go on with it.
@@ -188,6 +233,7 @@ impl Iterator for Runs<'_> {
                 if let Some(word) = escapes::around(self.text, mark, self.floor) {
                     let kind = self.text.get(mark).copied().unwrap_or_default();
                     let end = word.end;
+                    self.looked += word.len();
                     let run = escapes::decode(self.text, word, kind);
                     if let Some(run) = run.filter(|run| !self.is_skipped(&run.span)) {
                         self.at = end;

@@ -16,6 +16,16 @@ pub enum RulesError {
         /// What the reader says.
         message: String,
     },
+    /// A field of a rule file that is something else than it should be.
+    #[error("{}`{name}` must be {expected}", owner(rule))]
+    Field {
+        /// The rule's id; empty for the file.
+        rule: String,
+        /// The field.
+        name: &'static str,
+        /// What it should be.
+        expected: &'static str,
+    },
     /// A regex that RE2 refuses.
     #[error("scan rule `{rule}`: {what}: {error}")]
     Regex {
@@ -65,7 +75,7 @@ impl Explain for RulesError {
 
     fn code(&self) -> &'static str {
         match self {
-            Self::Toml { .. } => "scan-rules-syntax",
+            Self::Toml { .. } | Self::Field { .. } => "scan-rules-syntax",
             Self::Regex { .. } | Self::Group { .. } => "scan-rule-regex",
             Self::Empty { .. } => "scan-rule-empty",
             Self::Glob { .. } => "scan-rule-glob",
@@ -81,9 +91,19 @@ impl Explain for RulesError {
                 ..
             } => vec![format!("did you mean `{near}`?")],
             Self::Unknown { .. } => vec!["`mvx scan rules list` shows all".into()],
-            Self::Toml { .. } | Self::Group { .. } | Self::Empty { .. } | Self::Glob { .. } => {
-                Vec::new()
-            }
+            Self::Toml { .. }
+            | Self::Field { .. }
+            | Self::Group { .. }
+            | Self::Empty { .. }
+            | Self::Glob { .. } => Vec::new(),
         }
+    }
+}
+
+fn owner(rule: &str) -> String {
+    if rule.is_empty() {
+        String::new()
+    } else {
+        format!("scan rule `{rule}`: ")
     }
 }

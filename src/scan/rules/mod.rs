@@ -3,21 +3,26 @@
 mod builtin;
 mod derive;
 mod error;
+mod gitleaks;
 #[cfg(test)]
 mod own;
 mod table;
 
 use std::borrow::Cow;
-use std::sync::LazyLock;
 
 use sha2::{Digest, Sha256};
 
-use super::rule::{Allowance, Allowlist, Amendment, Behind, Confidence, Derived, List, Rule, Text};
+use super::filter::Filter;
+use super::judge::{self, Global};
+use super::rule::{
+    Allowance, Allowlist, Amendment, Behind, Confidence, Derived, List, Reach, Rule, Text,
+};
 use super::scanner::Scanner;
 use super::{Input, found::Found};
 
 pub(super) use derive::parse;
 pub use error::RulesError;
+pub use gitleaks::{Extends, GitleaksFile};
 
 /// A set of rules: pure data, cheap to make. [`Scanner::new`](super::Scanner::new) prepares it for
 /// scanning.
@@ -25,6 +30,7 @@ pub use error::RulesError;
 pub struct Rules {
     entries: Vec<Entry>,
     allowlists: Vec<Allowlist>,
+    filters: Vec<Text>,
     allowances: Vec<Allowance>,
     warnings: Vec<Warning>,
 }
@@ -130,9 +136,9 @@ impl Rules {
         self.entries.iter().map(|entry| entry.rule.as_ref())
     }
 
-    /// The rule of this id.
+    /// The rule of this id, or of this alias.
     pub fn rule(&self, id: &str) -> Option<&Rule> {
-        self.iter().find(|rule| rule.id == id)
+        self.iter().find(|rule| rule.is(id))
     }
 
     /// What was let pass with [`Changes::allow`], in order: the numbers in
@@ -188,28 +194,63 @@ impl Rules {
         for entry in &self.entries {
             hasher.update(format!("{:?}", entry.rule).as_bytes());
         }
-        hasher.update(format!("{:?}{:?}", self.allowlists, self.allowances).as_bytes());
+        let all = format!(
+            "{:?}{:?}{:?}",
+            self.allowlists, self.filters, self.allowances
+        );
+        hasher.update(all.as_bytes());
         hasher.finalize().into()
     }
 
     /// The rule of this number. There is always one: numbers come from the set itself.
     pub(super) fn at(&self, number: u32) -> &Rule {
-        static NONE: LazyLock<Rule> = LazyLock::new(|| Rule::new(""));
         self.entries
             .get(number as usize)
-            .map_or_else(|| &*NONE, |entry| entry.rule.as_ref())
+            .map_or(Rule::none(), |entry| entry.rule.as_ref())
+    }
+
+    /// How far the matches of the rule of this number may reach.
+    pub(super) fn reach(&self, number: u32) -> Reach {
+        let entry = self.entries.get(number as usize);
+        entry.map_or(Reach::Line, |entry| entry.derived.reach)
     }
 
     pub(super) fn entries(&self) -> &[Entry] {
         &self.entries
     }
 
-    pub(super) fn allowlists(&self) -> &[Allowlist] {
-        &self.allowlists
+    /// What lets pass for all rules, ready to judge.
+    pub(super) fn global(&self) -> Global {
+        let filters = self.filters.iter();
+        Global {
+            lists: self.allowlists.iter().map(judge::List::new).collect(),
+            // one that is not taken was refused when its file was read
+            filters: filters
+                .filter_map(|source| Filter::read(source).ok())
+                .collect(),
+        }
+    }
+
+    /// Warns of rules that name others which are not there.
+    fn warn_of_missing(&mut self) {
+        let required = self.iter().flat_map(|rule| {
+            let names = rule.required.iter().map(|required| &required.rule);
+            names.map(|name| (rule.id.to_string(), name))
+        });
+        let targets = self.allowlists.iter().flat_map(|list| list.rules.iter());
+        let missing: Vec<Warning> = required
+            .chain(targets.map(|name| (String::new(), name)))
+            .filter(|(_, name)| self.rule(name).is_none())
+            .map(|(rule, name)| Warning {
+                message: format!("it names the rule `{name}`, which is not there"),
+                rule,
+            })
+            .collect();
+        self.warnings.extend(missing);
     }
 
     fn place(&self, id: &str) -> Option<usize> {
-        self.iter().position(|rule| rule.id == id)
+        self.iter().position(|rule| rule.is(id))
     }
 
     fn unknown(&self, id: &str) -> RulesError {

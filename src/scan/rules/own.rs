@@ -12,9 +12,12 @@ use serde::Deserialize;
 use super::Entry;
 use crate::scan::{Allowlist, Behind, Check, Confidence, List, Needs, Rule, Target, Text};
 
-/// What stands between a name and its value: `=`, `:`, `=>`, `:=`, `,`, `(`, `>` with quotes and blanks
+/// What stands between a name and its value: an operator of some language, with quotes and blanks
 /// around; or, as in Kubernetes and compose files, `value:` on the next line.
-const ASSIGNMENT: &str = r#"(?:["'\]\x60)]{0,2}[ \t]{0,8}(?:=>|:=|==?|[:>,(])[ \t]{0,8}|["']?,?\s{1,40}["']?value["']?[ \t]{0,4}[:=][ \t]{0,4})["'\x60\[(<]{0,2}"#;
+const ASSIGNMENT: &str = concat!(
+    r#"(?:["'\]\x60)]{0,2}[ \t]{0,8}(?:string[ \t]{1,3})?(?:=>|->|[:.?+|]{0,3}==?|[:>,(])[ \t]{0,8}"#,
+    r#"|["']?,?\s{1,40}["']?value["']?[ \t]{0,4}[:=][ \t]{0,4})["'\x60\[(<]{0,2}"#
+);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -26,6 +29,8 @@ pub(super) struct File {
 #[serde(deny_unknown_fields)]
 struct OwnRule {
     id: String,
+    #[serde(default)]
+    aliases: Vec<String>,
     description: String,
     why: String,
     remedy: String,
@@ -154,11 +159,12 @@ fn rule(rule: &Rule) -> String {
         .entropy
         .map_or("None".into(), |bits| format!("Some({bits:?})"));
     format!(
-        "Rule {{ id: {}, description: {}, why: {}, remedy: {}, confidence: Confidence::{:?}, \
+        "Rule {{ id: {}, aliases: {}, description: {}, why: {}, remedy: {}, confidence: Confidence::{:?}, \
          regex: {}, path: {}, secret_group: {}, keywords: {}, behind: Behind::{:?}, entropy: {entropy}, \
          checks: {}, allowlists: {}, required: List::Borrowed(&[]), report: {}, binary: {}, \
          tags: {}, examples: {}, counterexamples: {}, split: {} }}",
         text(&rule.id),
+        texts(&rule.aliases),
         text(&rule.description),
         text(&rule.why),
         text(&rule.remedy),
@@ -241,6 +247,7 @@ fn allowlist(list: &Allowlist) -> String {
 impl From<OwnRule> for Rule {
     fn from(own: OwnRule) -> Self {
         Self {
+            aliases: owned(own.aliases),
             description: own.description.into(),
             why: own.why.into(),
             remedy: own.remedy.into(),

@@ -196,6 +196,43 @@ fn standard_input_is_scanned() {
     clean(&repo.shell("echo nothing | mvx scan --stdin"));
 }
 
+#[test]
+fn a_gitleaks_file_is_taken_where_the_rules_say_nothing() {
+    let repo = repo();
+    let rule = "[[rules]]\nid = 'acme'\ndescription = 'Acme'\nregex = '''acme_[0-9]{8}'''\nkeywords = ['acme_']\n";
+    repo.write(".gitleaks.toml", rule);
+    repo.write("a.txt", format!("acme_12345678\n{}\n", token(1)));
+    let outcome = scan(&repo, "");
+    assert_eq!(outcome.code(), Some(1), "{outcome}");
+    assert!(outcome.stdout().starts_with("a.txt:1:1: Acme"), "{outcome}");
+    assert!(!outcome.stdout().contains("github-token"), "{outcome}");
+    repo.write(
+        ".gitleaks.toml",
+        format!("[extend]\nuseDefault = true\n{rule}"),
+    );
+    let outcome = scan(&repo, "");
+    assert!(outcome.stdout().contains("github-token"), "{outcome}");
+    // a file of the project leads to no other files of the machine
+    let outside = repo.home("other.toml");
+    std::fs::write(&outside, rule).unwrap();
+    repo.write(
+        ".gitleaks.toml",
+        format!("[extend]\npath = '{}'\n", outside.display()),
+    );
+    assert_eq!(scan(&repo, "").code(), Some(3));
+    assert_eq!(scan(&repo, "--rules .gitleaks.toml").code(), Some(1));
+    // the project's own rules say something: the file is not asked
+    repo.write(
+        ".sops-rules.toml",
+        "version = 1\n[scan]\nfail_on = \"high\"\n",
+    );
+    found(&scan(&repo, ""), "a.txt:2:1: ");
+    repo.write(".gitleaks.toml", "[[rules]]\nid = 'a'\nregex = '('\n");
+    found(&scan(&repo, ""), "a.txt:2:1: ");
+    run(&repo, "rm .sops-rules.toml");
+    assert_eq!(scan(&repo, "").code(), Some(3));
+}
+
 /// What mvx's own fixtures hold is declared in its own rules.
 #[test]
 fn the_repository_of_mvx_is_clean() {

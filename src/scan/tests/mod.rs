@@ -1,5 +1,10 @@
 //! The scanner as its callers see it.
 
+mod encoded;
+mod encrypted;
+mod linear;
+mod places;
+
 use std::ops::Range;
 
 use super::{Changes, Confidence, Found, Input, Rule, Rules, Scanner, Text, Until};
