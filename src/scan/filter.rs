@@ -590,11 +590,8 @@ mod tests {
         ];
         for (filter, column, what) in cases {
             let refused = Filter::read(filter).unwrap_err();
-            assert_eq!(
-                (refused.column, refused.what.as_str()),
-                (column, what),
-                "{filter}"
-            );
+            let found = (refused.column, refused.what.as_str());
+            assert_eq!(found, (column, what), "{filter}");
         }
         let deep = "(".repeat(100_000);
         assert!(Filter::read(&deep).is_err());
