@@ -220,12 +220,8 @@ impl<'a> Reader<'a> {
     /// What stands here is beyond what is taken.
     fn not_taken(&mut self) -> NotTaken {
         self.blank();
-        let what: String = self
-            .rest()
-            .chars()
-            .take_while(|c| !c.is_whitespace())
-            .take(24)
-            .collect();
+        let word = self.rest().split_whitespace().next().unwrap_or_default();
+        let what: String = word.chars().take(24).collect();
         NotTaken {
             column: self
                 .source

@@ -27,6 +27,11 @@ fn key(decoders: &[Decoder]) -> Vec<(String, Vec<Decoder>)> {
     vec![(KEY.to_owned(), decoders.to_vec())]
 }
 
+/// Each byte of a text, spelled.
+fn spelled(text: &str, spell: fn(u8) -> String) -> String {
+    text.bytes().map(spell).collect()
+}
+
 #[test]
 fn every_spelling_of_base64_is_read() {
     let plain = format!("a=1;key={KEY};~~>>??");
@@ -68,9 +73,7 @@ fn wrapped_base64_is_read_as_one() {
 
 #[test]
 fn hex_percent_and_escapes_are_read() {
-    let hex = KEY
-        .bytes()
-        .fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
+    let hex: String = spelled(KEY, |byte| format!("{byte:02x}"));
     assert_eq!(
         found_in("h = ", &format!("0x{hex}"), ""),
         key(&[Decoder::Hex])
@@ -79,19 +82,13 @@ fn hex_percent_and_escapes_are_read() {
         found_in("'", &hex.to_uppercase(), "'"),
         key(&[Decoder::Hex])
     );
-    let percent = KEY
-        .bytes()
-        .fold(String::new(), |text, byte| text + &format!("%{byte:02X}"));
+    let percent: String = spelled(KEY, |byte| format!("%{byte:02X}"));
     assert_eq!(found_in("u ", &percent, " x"), key(&[Decoder::Percent]));
     let some = KEY.replace('_', "%5F").replace('0', "%30");
     assert_eq!(found_in("u ", &some, " x"), key(&[Decoder::Percent]));
-    let escapes = KEY
-        .bytes()
-        .fold(String::new(), |text, byte| text + &format!("\\u{byte:04x}"));
+    let escapes: String = spelled(KEY, |byte| format!("\\u{byte:04x}"));
     assert_eq!(found_in("\"", &escapes, "\""), key(&[Decoder::Escapes]));
-    let escapes = KEY
-        .bytes()
-        .fold(String::new(), |text, byte| text + &format!("\\x{byte:02x}"));
+    let escapes: String = spelled(KEY, |byte| format!("\\x{byte:02x}"));
     assert_eq!(found_in("'", &escapes, "'"), key(&[Decoder::Escapes]));
 }
 
@@ -118,9 +115,7 @@ fn encodings_are_followed_into_each_other() {
         );
     }
     assert_eq!(found_in("x ", &STANDARD.encode(&encoded), "\n"), []);
-    let hex = KEY
-        .bytes()
-        .fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
+    let hex: String = spelled(KEY, |byte| format!("{byte:02x}"));
     let mixed = STANDARD.encode(format!("h: {hex}"));
     assert_eq!(
         found_in("", &mixed, ""),
@@ -193,7 +188,7 @@ proptest! {
         let encoded = match way {
             0 => STANDARD.encode(&plain),
             1 => URL_SAFE_NO_PAD.encode(&plain),
-            _ => plain.bytes().map(|byte| format!("{byte:02x}")).collect(),
+            _ => spelled(&plain, |byte| format!("{byte:02x}")),
         };
         let text = format!("{before}{encoded}{behind}");
         let found = scan(&demo(), text.as_bytes(), None);

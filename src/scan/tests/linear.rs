@@ -13,12 +13,13 @@ fn texts(size: usize) -> Vec<(&'static str, String)> {
         text.truncate(size / (1 << depth));
         (0..depth).fold(text, |text, _| STANDARD.encode(text))
     };
-    let wrapped = STANDARD
-        .encode(fill("plain text, in lines "))
+    let encoded = STANDARD.encode(fill("plain text, in lines "));
+    let lines: Vec<_> = encoded
         .as_bytes()
         .chunks(76)
-        .map(|line| format!("{}\n", String::from_utf8_lossy(line)))
+        .map(String::from_utf8_lossy)
         .collect();
+    let wrapped = lines.join("\n");
     // begins like text in every line, and is none
     let false_lines = fill(&format!("{}{}\n", "cGxhaW4gdGV4dCBw", "gYGB".repeat(15)));
     vec![
