@@ -197,9 +197,9 @@ def types(node):
         return ("map", pairs)
     if isinstance(node, yaml.SequenceNode):
         # A comment in a list is an item to sops, and an empty one an empty item. An item that holds
-        # nothing but a comment is null: sops writes the word, mvx leaves it empty. Neither has a
+        # nothing but a comment is null: sops writes the word, mvx leaves it as it was. Neither has a
         # type, and `values` compares what both decrypt to.
-        items = [types(item) for item in node.value if getattr(item, "value", None) not in ("", "null")]
+        items = [types(item) for item in node.value if item.value != "" and not item.tag.endswith(":null")]
         return ("list", [item for item in items if item != "comment"])
     kind = re.search(r",type:(\w+)\]$", node.value) if node is not None else None
     if kind:
