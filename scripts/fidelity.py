@@ -196,8 +196,10 @@ def types(node):
         pairs = [(key.value, types(value)) for key, value in node.value if key.value != "sops"]
         return ("map", pairs)
     if isinstance(node, yaml.SequenceNode):
-        # a comment in a list is an item to sops, and an empty one an empty item
-        items = [types(item) for item in node.value if getattr(item, "value", None) != ""]
+        # A comment in a list is an item to sops, and an empty one an empty item. An item that holds
+        # nothing but a comment is null: sops writes the word, mvx leaves it as it was. Neither has a
+        # type, and `values` compares what both decrypt to.
+        items = [types(item) for item in node.value if item.value != "" and not item.tag.endswith(":null")]
         return ("list", [item for item in items if item != "comment"])
     kind = re.search(r",type:(\w+)\]$", node.value) if node is not None else None
     if kind:

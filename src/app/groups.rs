@@ -300,6 +300,33 @@ impl App<'_> {
         self.wrap_groups(key, &wanted, regrouping.after)
     }
 
+    /// As [`Self::regroup`], for a file whose entries no seal vouches for: only those stay that opened
+    /// it here, for somebody may have spoilt the others.
+    pub(super) fn regroup_unvouched(
+        &self,
+        key: &DataKey,
+        regrouping: &Regrouping,
+        opened_by: &[String],
+    ) -> Result<Vec<Vec<KeyEntry>>, Failure> {
+        let ([group], 1) = (regrouping.groups.as_slice(), regrouping.before.groups) else {
+            return self.regroup(key, regrouping, (&[], true));
+        };
+        let mut entries = Vec::new();
+        for entry in &group.difference.kept {
+            let spec = group.wanted.iter().find(|spec| is_for(spec, entry));
+            entries.push(match spec {
+                Some(spec) if !opened_by.contains(&entry.recipient()) => {
+                    self.wrap_for(key.expose(), spec)?
+                }
+                _ => entry.clone(),
+            });
+        }
+        for spec in &group.difference.missing {
+            entries.push(self.wrap_for(key.expose(), spec)?);
+        }
+        Ok(vec![entries])
+    }
+
     /// Wraps a data key for one group, or new shares of it for several.
     pub(super) fn wrap_groups(
         &self,

@@ -147,7 +147,7 @@ struct Ready {
     change: Change,
     file: OpenFile,
     regrouping: Regrouping,
-    /// Whether every entry is made anew, under the data key that it has.
+    /// Whether no seal vouches for its entries, and those that did not open it here are made anew.
     anew: bool,
 }
 
@@ -234,7 +234,11 @@ impl App<'_> {
         let mut random = SystemRandomness::default();
         let new_key = change.new_key.then(random::data_key).transpose()?;
         let key = new_key.as_ref().unwrap_or(&file.key);
-        let groups = self.regroup(key, &regrouping, (&file.shares, change.new_key || anew))?;
+        let groups = if anew && !change.new_key {
+            self.regroup_unvouched(key, &regrouping, &file.opened_by)?
+        } else {
+            self.regroup(key, &regrouping, (&file.shares, change.new_key))?
+        };
         let recipients = (groups.as_slice(), regrouping.after.threshold());
         let mut sealer = Sealer {
             store: file.store(),
@@ -323,7 +327,11 @@ impl App<'_> {
         let mut anew = false;
         if file.opened.seal != SealState::Valid {
             let mut wanted = regrouping.wanted();
-            anew = wanted.all(|spec| self.reach(spec, trial).is_ok());
+            let opened_it = |spec: &RecipientSpec| {
+                let mut opened_by = file.opened_by.iter();
+                opened_by.any(|key| is_same_key(key, &spec.value))
+            };
+            anew = wanted.all(|spec| opened_it(spec) || self.reach(spec, trial).is_ok());
             if !anew {
                 self.note(format!(
                     "{}: it had no seal, and its entries are kept unseen: not all of its recipients can be wrapped for",

@@ -1,7 +1,6 @@
 //! What all services have in common that are asked over a network: who asks, how often, what is
 //! remembered, and how a refusal is told.
 
-use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -15,6 +14,7 @@ use crate::io::http::{HttpError, Request, Response};
 use crate::io::random;
 use crate::keys::believed::Believed;
 use crate::keys::machine::Machine;
+use crate::keys::once::Once;
 use crate::keys::prompt::Prompt;
 use crate::keys::{Unwrapped, Wrapped, printable};
 use crate::secret::Cleartext;
@@ -151,17 +151,22 @@ fn without_what_was_sent(request: &Request, response: Response) -> Response {
         SECRET_HEADERS.iter().any(|part| name.contains(part))
     });
     let words = headers.flat_map(|(_, value)| value.split([' ', ',', '=', ';']));
+    let words = words.filter(|word| {
+        let is_name = [
+            "Signature",
+            "SignedHeaders",
+            "Credential",
+            "AWS4-HMAC-SHA256",
+        ];
+        word.len() >= 8 && !is_name.contains(word)
+    });
     let body = std::str::from_utf8(&request.body).unwrap_or_default();
     let fields = body.split(['"', '&', '=', '\n']);
     // Names of fields are words, and say nothing.
-    let is_telling = |word: &&str| {
-        word.len() >= 8
-            && !word
-                .bytes()
-                .all(|byte| byte.is_ascii_alphabetic() || b"_-.:/ {},[]".contains(&byte))
-    };
+    let is_word = |byte: u8| byte.is_ascii_alphabetic() || b"_-.:/ {},[]".contains(&byte);
+    let fields = fields.filter(|field| field.len() >= 8 && !field.bytes().all(is_word));
     let mut text = Zeroizing::new(response.body.as_bytes().to_vec());
-    for word in words.chain(fields).filter(is_telling) {
+    for word in words.chain(fields) {
         let word = word.trim_end_matches('=').as_bytes();
         while let Some(at) = memchr::memmem::find(&text, word) {
             text.splice(at..at + word.len(), "…".bytes());
@@ -227,12 +232,7 @@ impl Drop for Turn<'_> {
 /// What entries were unwrapped to in this run: each is asked for once, also by several threads at
 /// the same time. By a hash of the whole entry.
 #[derive(Default)]
-pub struct Memory {
-    entries: Mutex<HashMap<[u8; 32], Known>>,
-}
-
-/// What came of an entry, once that is known; locked while somebody asks.
-type Known = Arc<Mutex<Option<Result<Zeroizing<Vec<u8>>, Refusal>>>>;
+pub struct Memory(Once<Zeroizing<Vec<u8>>, [u8; 32]>);
 
 impl Memory {
     /// The entry's key as it is remembered, else as `unwrap` finds it.
@@ -241,17 +241,9 @@ impl Memory {
         entry: &Wrapped,
         unwrap: impl FnOnce() -> Result<Zeroizing<Vec<u8>>, Refusal>,
     ) -> Unwrapped {
-        let place = {
-            let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-            match entries.entry(name(entry)) {
-                Entry::Occupied(known) => Arc::clone(known.get()),
-                Entry::Vacant(new) => Arc::clone(new.insert(Arc::default())),
-            }
-        };
-        let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
-        match place.get_or_insert_with(unwrap) {
-            Ok(key) => Unwrapped::Opened(key.clone()),
-            Err(refusal) => Unwrapped::Failed(Box::new(refusal.clone())),
+        match self.0.value(&name(entry), unwrap) {
+            Ok(key) => Unwrapped::Opened(key),
+            Err(refusal) => Unwrapped::Failed(Box::new(refusal)),
         }
     }
 }
@@ -398,6 +390,16 @@ pub fn said(text: &str) -> String {
     }
     let cut: String = line.chars().take(MOST_SAID).collect();
     format!("{cut}…")
+}
+
+/// A service's own words behind a message of ours: `: WORDS`, or nothing where there are none.
+pub(super) fn quoted(words: &str) -> String {
+    let words = said(words);
+    if words.is_empty() {
+        words
+    } else {
+        format!(": {words}")
+    }
 }
 
 /// Whether a word could be a token, a key or a ciphertext: a piece of it is long and of base64's

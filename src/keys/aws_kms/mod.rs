@@ -1,8 +1,8 @@
 //! AWS KMS: the data key is wrapped by Amazon's service, whose keys never leave it.
 //!
-//! The ARN says which region's service is asked, and it comes from the repository: [`arn`](self::arn)
-//! sees to it that it leads to Amazon's own hosts alone, [`address`](self::address) that only the user
-//! can name others. Who asks is found out by [`chain`](self::chain), as Amazon's own programs do.
+//! The ARN says which region's service is asked, and it comes from the repository: `arn`
+//! sees to it that it leads to Amazon's own hosts alone, `address` that only the user
+//! can name others. Who asks is found out by `chain`, as Amazon's own programs do.
 //!
 //! Source: `Encrypt` and `Decrypt` in the AWS KMS API Reference; JSON 1.1; SOPS-FORMAT 1.9.
 

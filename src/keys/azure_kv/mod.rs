@@ -1,8 +1,8 @@
 //! Azure Key Vault and Managed HSM: the data key is wrapped with RSA-OAEP-256 by the vault itself.
 //!
 //! A vault's address comes from the repository, so it is held against Azure's own names
-//! ([`cloud`](self::cloud)) before anything is sent, and so is the login that the vault then names
-//! ([`challenge`](self::challenge)): a token is never asked for, or shown, anywhere else.
+//! (`cloud`) before anything is sent, and so is the login that the vault then names
+//! (`challenge`): a token is never asked for, or shown, anywhere else.
 //!
 //! Source: "Azure Key Vault REST API reference", 7.4: Get Key, encrypt, decrypt.
 

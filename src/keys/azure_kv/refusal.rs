@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::io::http::Response;
 use crate::keys::azure_kv::key::KeyId;
-use crate::keys::remote::{Reason, Refusal, said};
+use crate::keys::remote::{Reason, Refusal, quoted, said};
 use crate::secret::Cleartext;
 
 /// What a key was to be used for.
@@ -100,7 +100,10 @@ pub(super) fn vault(key: &KeyId, operation: Operation, response: &Response) -> R
         .hint("a key that was deleted can be had back for a while: `az keyvault key recover`"),
         (409, ..) => new(
             Reason::Disabled,
-            format!("the key is being changed or deleted{}", quoted(message)),
+            format!(
+                "the key is being changed or deleted{}",
+                quoted(first_sentence(message))
+            ),
         ),
         (400, ..) if operation == Operation::Decrypt => new(
             Reason::Mismatch,
@@ -109,7 +112,10 @@ pub(super) fn vault(key: &KeyId, operation: Operation, response: &Response) -> R
         ),
         (400, ..) => new(
             Reason::Mismatch,
-            format!("{host} refuses to {what} with this key{}", quoted(message)),
+            format!(
+                "{host} refuses to {what} with this key{}",
+                quoted(first_sentence(message))
+            ),
         )
         .hint("mvx needs an RSA key that may `encrypt` and `decrypt`"),
         (429 | 500..=599, ..) => new(
@@ -119,7 +125,10 @@ pub(super) fn vault(key: &KeyId, operation: Operation, response: &Response) -> R
         .hint("try again in a minute"),
         (status, ..) => new(
             Reason::Garbage,
-            format!("{host} answered with status {status}{}", quoted(message)),
+            format!(
+                "{host} answered with status {status}{}",
+                quoted(first_sentence(message))
+            ),
         ),
     }
 }
@@ -161,7 +170,7 @@ pub(super) fn login(source: &str, response: &Response) -> Refusal {
             format!("Azure's login answered with status {}", response.status),
         );
     };
-    let words = first_sentence(&fault.error_description);
+    let words = said(first_sentence(&fault.error_description));
     let words = if words.is_empty() {
         said(&fault.error)
     } else {
@@ -206,7 +215,9 @@ pub(super) fn login(source: &str, response: &Response) -> Refusal {
 /// Why a managed identity gave no token.
 pub(super) fn managed_identity(response: &Response) -> Refusal {
     let fault = serde_json::from_slice::<LoginError<'_>>(response.body.as_bytes()).ok();
-    let words = fault.map_or_else(String::new, |fault| quoted(&fault.error_description));
+    let words = fault.map_or_else(String::new, |fault| {
+        quoted(first_sentence(&fault.error_description))
+    });
     let status = response.status;
     let refusal = |reason| {
         Refusal::new(
@@ -232,7 +243,7 @@ pub(super) fn az(stderr: &Cleartext, tenant: &str) -> Refusal {
     let line = text.lines().find(|line| !line.trim().is_empty());
     let line = line.unwrap_or_default().trim();
     let line = line.strip_prefix("ERROR:").unwrap_or(line);
-    let words = first_sentence(line);
+    let words = said(first_sentence(line));
     let message = if words.is_empty() {
         "`az` has no login".to_owned()
     } else {
@@ -251,20 +262,11 @@ fn entra_code(text: &str) -> &str {
 }
 
 /// The first sentence of what Entra says; ids of requests and times stand behind it.
-fn first_sentence(text: &str) -> String {
+fn first_sentence(text: &str) -> &str {
     let line = text.lines().next().unwrap_or_default();
     let end = line.find(". ").unwrap_or(line.len());
     let sentence = line.get(..end).unwrap_or(line);
-    said(sentence.trim().trim_end_matches('.'))
-}
-
-fn quoted(message: &str) -> String {
-    let words = first_sentence(message);
-    if words.is_empty() {
-        words
-    } else {
-        format!(": {words}")
-    }
+    sentence.trim().trim_end_matches('.')
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use crate::io::http::Response;
 use crate::keys::gcp_kms::Operation;
 use crate::keys::gcp_kms::resource::Resource;
-use crate::keys::remote::{Reason, Refusal, said};
+use crate::keys::remote::{Reason, Refusal, quoted, said};
 
 /// How one logs in again.
 pub(super) const LOGIN: &str = "`gcloud auth application-default login` logs you in";
@@ -138,15 +138,6 @@ pub(super) fn login(source: &str, response: &Response) -> Refusal {
                 response.status
             ),
         ),
-    }
-}
-
-fn quoted(message: &str) -> String {
-    let words = said(message);
-    if words.is_empty() {
-        words
-    } else {
-        format!(": {words}")
     }
 }
 

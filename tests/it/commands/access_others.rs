@@ -82,7 +82,7 @@ fn key_groups_and_keys_of_other_kinds_are_left_to_those_who_know_them() {
     $ mvx recipients sync --yes
     mvx: error: 2 files of 3 cannot be rewritten; nothing was written
     mvx:   odd/groups.enc.yaml: your identities open 0 of the 2 key groups that it takes to open this file
-    mvx:   secrets/dev/new.enc.yaml: `backup` needs a new entry: backup: gpg does not have this public key
+    mvx:   secrets/dev/new.enc.yaml: `backup` needs a new entry: gpg does not have this public key
     mvx: hint: `gpg --recv-keys 85D77543B3D624B63CEA9E6DBC17301B491B3F21` fetches it, `gpg --import KEY.asc` reads it from a file
     mvx: hint: `mvx rekey --drop backup secrets/dev/new.enc.yaml` goes on without it
     mvx: hint: somebody who can open them may run the same command
@@ -91,7 +91,7 @@ fn key_groups_and_keys_of_other_kinds_are_left_to_those_who_know_them() {
     $ mvx recipients sync --yes secrets/dev/a.enc.yaml
     mvx: 1 file is as the rules say
     $ mvx rekey secrets/dev/a.enc.yaml
-    mvx: error: secrets/dev/a.enc.yaml: `backup` needs a new entry: backup: gpg does not have this public key
+    mvx: error: secrets/dev/a.enc.yaml: `backup` needs a new entry: gpg does not have this public key
     mvx: hint: `gpg --recv-keys 85D77543B3D624B63CEA9E6DBC17301B491B3F21` fetches it, `gpg --import KEY.asc` reads it from a file
     mvx: hint: `mvx rekey --drop backup secrets/dev/a.enc.yaml` goes on without it
     [4]

@@ -351,8 +351,8 @@ fn a_busy_service_is_asked_again_and_a_broken_one_told() {
             "did not answer within 1 s",
             3,
         ),
-        (Act::Cut, "ended the connection", 1),
-        (Act::CutInTheBody, "ended the connection", 1),
+        (Act::Cut, "ended the connection", 3),
+        (Act::CutInTheBody, "ended the connection", 3),
         (Act::Garbage, "no HTTP", 1),
         (
             Act::Answer(200, "", "{}".to_owned()),
