@@ -16,6 +16,8 @@
 //!   scanned again; a finding's span is always one of the bytes that were given.
 //! - What is encrypted (`ENC[…]`, age and PGP armour, Ansible vaults, …) is skipped token by token:
 //!   a clear value beside it is found.
+//! - Names (paths, authors, refs) are scanned as texts are: [`Scanner::scan_name`]. What is printed
+//!   of one has passed [`Scanner::redact`].
 //!
 //! Time and memory grow linearly with the input. Where a limit ends the scan of a text early,
 //! [`Found::incomplete`] says so, and nobody may call that text clean.
@@ -35,6 +37,7 @@ mod judge;
 mod lines;
 mod literals;
 mod marker;
+mod names;
 mod overlap;
 mod pattern;
 pub mod report;
