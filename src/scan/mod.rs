@@ -50,6 +50,7 @@ mod search;
 mod tests;
 mod token;
 mod utf16;
+mod wide;
 mod words;
 
 pub use found::{
