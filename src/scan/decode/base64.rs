@@ -77,13 +77,39 @@ pub(super) fn may_be_text(run: &[u8]) -> bool {
 /// The text that characters of base64 stand for. Line breaks and blanks in the run are passed over.
 pub(super) fn base64(run: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let mut plain = Zeroizing::new(Vec::with_capacity(run.len() / 4 * 3 + 3));
-    plain.extend(Bytes::new(values_of(run)));
+    if run.contains(&b'\\') {
+        plain.extend(Bytes::new(values_of(&without_breaks(run))));
+    } else {
+        plain.extend(Bytes::new(values_of(run)));
+    }
     let wide = plain.get(..HEAD).and_then(order);
     if let Some(order) = wide {
         let text = Transcoded::new(&plain, order).text;
         plain = Zeroizing::new(text.as_bytes().to_vec());
     }
     is_text(&plain).then_some(plain)
+}
+
+/// How long a line break is that is written `\n` or `\r\n`; 0 where there is none.
+pub(super) fn written_break(text: &[u8]) -> usize {
+    match text {
+        [b'\\', b'n', ..] => 2,
+        [b'\\', b'r', b'\\', b'n', ..] => 4,
+        _ => 0,
+    }
+}
+
+/// A run without line breaks that are written so: their letters would count as base64's.
+fn without_breaks(run: &[u8]) -> Zeroizing<Vec<u8>> {
+    let mut joined = Zeroizing::new(Vec::with_capacity(run.len()));
+    let mut rest = run;
+    while let Some(slash) = memchr::memchr(b'\\', rest) {
+        joined.extend_from_slice(rest.get(..slash).unwrap_or_default());
+        rest = rest.get(slash..).unwrap_or_default();
+        rest = rest.get(written_break(rest).max(1)..).unwrap_or_default();
+    }
+    joined.extend_from_slice(rest);
+    joined
 }
 
 fn values_of(run: &[u8]) -> impl Iterator<Item = u8> {

@@ -1,4 +1,4 @@
-//! `%XX`, `\uXXXX` and `\xXX`.
+//! `%XX`, `\uXXXX`, `\u{…}`, `\UXXXXXXXX` and `\xXX`.
 
 use std::ops::Range;
 
@@ -9,9 +9,6 @@ use super::{Run, is_text};
 
 /// How far a word with escapes in it is followed to either side.
 const FAR: usize = 4096;
-
-/// Fewer escapes hide nothing: a lone `%20` is not worth another scan.
-const FEWEST: usize = 2;
 
 /// The word around the `%` or `\` at `at`, none of it before `floor`, if that begins an escape.
 pub(super) fn around(text: &[u8], at: usize, floor: usize) -> Option<Range<usize>> {
@@ -24,25 +21,27 @@ pub(super) fn decode(text: &[u8], span: Range<usize>, mark: u8) -> Option<Run> {
     let word = text.get(span.clone())?;
     let mut plain = Zeroizing::new(Vec::with_capacity(word.len()));
     let mut rest = word;
-    let mut escapes = 0;
+    let mut telling = 0;
     while let [first, behind @ ..] = rest {
         if *first == mark
             && let Some((c, length)) = one(mark, rest)
         {
-            escapes += 1;
+            let before = plain.len();
             match c {
                 Decoded::Byte(byte) => plain.push(byte),
                 Decoded::Char(c) => {
                     plain.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
                 }
             }
+            let decoded = plain.get(before..).unwrap_or_default();
+            telling += usize::from(decoded.iter().all(|byte| is_telling(*byte)));
             rest = rest.get(length..).unwrap_or_default();
         } else {
             plain.push(*first);
             rest = behind;
         }
     }
-    if escapes < FEWEST || !is_text(&plain) {
+    if telling == 0 || !is_text(&plain) {
         return None;
     }
     Some(Run {
@@ -55,6 +54,12 @@ pub(super) fn decode(text: &[u8], span: Range<usize>, mark: u8) -> Option<Run> {
         plain,
         ratio: None,
     })
+}
+
+/// Whether a character may stand in a secret or in a name, so that one escape is enough to hide
+/// either. A lone `%20`, a quote or a letter with an accent is not worth another scan.
+fn is_telling(byte: u8) -> bool {
+    matches!(byte, b'!'..=b'~') && !matches!(byte, b'"' | b'\'' | b'<' | b'>')
 }
 
 enum Decoded {
@@ -73,6 +78,17 @@ fn one(mark: u8, text: &[u8]) -> Option<(Decoded, usize)> {
     match (mark, text.get(1)?) {
         (b'%', _) => Some((byte(text.get(1..3))?, 3)),
         (_, b'x') => Some((byte(text.get(2..4))?, 4)),
+        (_, b'u') if text.get(2) == Some(&b'{') => {
+            let digits = text.get(3..)?.iter().take(7);
+            let length = digits.take_while(|digit| digit.is_ascii_hexdigit()).count();
+            let c = char::from_u32(number(text.get(3..3 + length))?)?;
+            (length > 0 && text.get(3 + length) == Some(&b'}'))
+                .then_some((Decoded::Char(c), length + 4))
+        }
+        (_, b'U') => {
+            let c = char::from_u32(number(text.get(2..10))?)?;
+            Some((Decoded::Char(c), 10))
+        }
         (_, b'u') => {
             let c = char::from_u32(number(text.get(2..6))?)?;
             Some((Decoded::Char(c), 6))
@@ -122,8 +138,14 @@ mod tests {
         case("a 'b%70c%61d' e", "b%70c%61d", "bpcad");
         case(r#""\u0070\u0061ss""#, r"\u0070\u0061ss", "pass");
         case(r"\x70\x61", r"\x70\x61", "pa");
-        case("%c3%a9", "%c3%a9", "é");
-        assert_eq!(read("100%70"), None);
+        case("%41%c3%a9", "%41%c3%a9", "Aé");
+        case("ghp%5Fa", "ghp%5Fa", "ghp_a");
+        case(r"ghp\u005fa", r"ghp\u005fa", "ghp_a");
+        case(r"ghp\u{5f}a", r"ghp\u{5f}a", "ghp_a");
+        case(r"ghp\U0000005fa", r"ghp\U0000005fa", "ghp_a");
+        assert_eq!(read("a%20b"), None);
+        assert_eq!(read("%c3%a9"), None);
+        assert_eq!(read(r"\u{}\u{5f"), None);
         assert_eq!(read("%d%s"), None);
         assert_eq!(read(r"\x00\x01\x02"), None);
     }

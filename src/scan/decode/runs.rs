@@ -131,7 +131,8 @@ impl<'a> Runs<'a> {
                 let run = self.text.get(span.clone())?;
                 self.looked += run.len();
                 if let Some(plain) = base64::base64(run) {
-                    let even = plain.len() == span.len() * 3 / 4 && !run.contains(&b'\n');
+                    let is_broken = run.contains(&b'\n') || run.contains(&b'\\');
+                    let even = plain.len() == span.len() * 3 / 4 && !is_broken;
                     return Some(Run {
                         span,
                         decoder: Decoder::Base64,
@@ -178,14 +179,18 @@ impl<'a> Runs<'a> {
     fn wrapped(&self, span: &Range<usize>) -> Range<usize> {
         let mut end = span.end;
         let mut length = span.len();
-        while length >= WRAPPED {
+        while length >= WRAPPED || self.breaks(end, length) {
             let rest = self.text.get(end..).unwrap_or_default();
-            let gap = rest
-                .iter()
-                .take_while(|byte| matches!(byte, b'\r' | b'\n' | b' ' | b'\t'))
-                .count();
+            let written = base64::written_break(rest);
+            let gap = match written {
+                0 => rest
+                    .iter()
+                    .take_while(|byte| matches!(byte, b'\r' | b'\n' | b' ' | b'\t'))
+                    .count(),
+                written => written,
+            };
             let breaks = rest.get(..gap).unwrap_or_default();
-            if memchr::memchr_iter(b'\n', breaks).count() != 1 {
+            if written == 0 && memchr::memchr_iter(b'\n', breaks).count() != 1 {
                 break;
             }
             let line = rest.get(gap..).unwrap_or_default();
@@ -194,8 +199,8 @@ impl<'a> Runs<'a> {
                 .take_while(|byte| base64::is_character(**byte))
                 .count();
             let behind = line.get(next).copied().unwrap_or(b'\n');
-            if next == 0 || next > length || !matches!(behind, b'\r' | b'\n' | b'=' | b'"' | b'\'')
-            {
+            let ends = matches!(behind, b'\r' | b'\n' | b'=' | b'"' | b'\'' | b'\\');
+            if next == 0 || next > length || !ends {
                 break;
             }
             end += gap + next;
@@ -203,6 +208,12 @@ impl<'a> Runs<'a> {
             length = if next < length { 0 } else { next };
         }
         span.start..end
+    }
+
+    /// Whether a line ends with a line break that is written `\n`, which stands inside a string: there
+    /// lines may be shorter.
+    fn breaks(&self, at: usize, length: usize) -> bool {
+        length >= SHORTEST && base64::written_break(self.text.get(at..).unwrap_or_default()) > 0
     }
 
     fn is_skipped(&self, span: &Range<usize>) -> bool {

@@ -72,6 +72,64 @@ fn wrapped_base64_is_read_as_one() {
 }
 
 #[test]
+fn base64_broken_by_written_line_breaks_is_read_as_one() {
+    let plain = format!(
+        "{}{KEY}{}",
+        "filler text ".repeat(3),
+        " more of it".repeat(3)
+    );
+    let encoded = STANDARD.encode(plain);
+    for width in [24, 60, 64, 76] {
+        for line_break in [r"\n", r"\r\n"] {
+            let lines: Vec<_> = encoded
+                .as_bytes()
+                .chunks(width)
+                .map(String::from_utf8_lossy)
+                .collect();
+            let broken = lines.join(line_break);
+            let found = found_in("{\"data\": \"", &broken, "\"}");
+            assert_eq!(found, key(&[Decoder::Base64]), "{width} {line_break}");
+            let found = found_in("{\"data\": \"", &broken, &format!("{line_break}\"}}"));
+            assert_eq!(found, key(&[Decoder::Base64]), "{width} {line_break}");
+        }
+    }
+}
+
+#[test]
+fn one_escape_hides_nothing() {
+    for (spelled, decoder) in [
+        ("%5F", Decoder::Percent),
+        ("%5f", Decoder::Percent),
+        (r"\u005f", Decoder::Escapes),
+        (r"\u{5f}", Decoder::Escapes),
+        (r"\x5F", Decoder::Escapes),
+    ] {
+        let text = KEY.replace('_', spelled);
+        assert_eq!(found_in("u = \"", &text, "\""), key(&[decoder]), "{text}");
+    }
+    let text = KEY.replace('7', "%37");
+    assert_eq!(found_in("u ", &text, " x"), key(&[Decoder::Percent]));
+}
+
+#[test]
+fn hex_behind_0x_is_read_whatever_its_digits() {
+    for secret in [KEY.to_owned(), format!("a {KEY} b")] {
+        let hex = spelled(&secret, |byte| format!("{byte:02x}"));
+        for (before, behind) in [
+            ("x = 0x", ""),
+            ("0x", ","),
+            ("[0x", "]"),
+            ("a/b-c/0x", " "),
+            ("\"0x", "\""),
+        ] {
+            let text = format!("{before}{hex}{behind}");
+            let found = scan(&demo(), text.as_bytes(), None);
+            assert_eq!(found.hits.len(), 1, "{text}");
+        }
+    }
+}
+
+#[test]
 fn hex_percent_and_escapes_are_read() {
     let hex: String = spelled(KEY, |byte| format!("{byte:02x}"));
     assert_eq!(
