@@ -99,6 +99,10 @@ fn show(context: &Context, done: &Done) -> Result<(), Failure> {
         Outcome::Added => (Mark::Ok, format!("{file} has lines that scan now")),
         Outcome::Advised(_) => (Mark::Problem, format!("{file}: add this by hand")),
         Outcome::Edited => (Mark::Problem, format!("{file} was left as it is")),
+        Outcome::Idle(why) => (
+            Mark::Problem,
+            format!("nothing is scanned by {file}: {why}"),
+        ),
         Outcome::Removed => (Mark::Ok, format!("{file} scans no longer")),
         Outcome::Restored => (Mark::Ok, format!("{file} is what it was")),
         Outcome::Absent => (Mark::Ok, "there is nothing of mvx's".into()),
@@ -118,6 +122,10 @@ fn answer(done: &Done) -> serde_json::Value {
         Outcome::Beside(kept) => Some(in_json(kept)),
         _ => None,
     };
+    let why = match &done.outcome {
+        Outcome::Idle(why) => Some(why),
+        _ => None,
+    };
     let add = match &done.outcome {
         Outcome::Advised(lines) => Some(lines),
         _ => None,
@@ -128,6 +136,7 @@ fn answer(done: &Done) -> serde_json::Value {
         "done": done.outcome.name(),
         "kept": kept,
         "add": add,
+        "why": why,
         "hints": done.hints,
     })
 }
