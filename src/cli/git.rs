@@ -25,9 +25,10 @@ enum Command {
     /// Have git scan for secrets before commits and pushes
     ///
     /// Puts mvx into git's hooks, beside what is there: a hook that stands there runs first, and is put
-    /// back by `mvx git uninstall`; with husky, lefthook, pre-commit and prek the scan goes into the
-    /// files that they read. Where `core.hooksPath` leads out of the repository, nothing is done without
-    /// --everywhere. Ends with 1 where something is left to you.
+    /// back by `mvx git uninstall`; where husky, lefthook, pre-commit or prek is in charge, the scan goes
+    /// into the files that they read. Where `core.hooksPath` leads out of the repository, nothing is done
+    /// without --everywhere. Then it looks whether git really runs the scan, and ends with 1 where it
+    /// does not, or where something else is left to you. Again, it puts right what was changed.
     Install(Install),
     /// Take the scan out of git's hooks, and put back what was there
     Uninstall(Uninstall),

@@ -79,7 +79,7 @@ fn state(environment: &Environment, place: &HookPlace, hook: Hook) -> Result<Sta
         }
         Author::Edited => idle("it was changed since `mvx git install` made it"),
         Author::PreCommit => of_pre_commit(environment, place, path, &current, hook),
-        Author::Lefthook => of_lefthook(environment, place, path, hook),
+        Author::Lefthook => of_lefthook(environment, place, path, &current, hook),
         Author::Other => Ok(State::Absent),
     }
 }
@@ -151,10 +151,15 @@ fn of_lefthook(
     environment: &Environment,
     place: &HookPlace,
     path: PathBuf,
+    current: &[u8],
     hook: Hook,
 ) -> Result<State, Failure> {
     if let Some(why) = obstacle(environment, &path) {
         return Ok(State::Idle(path, why));
+    }
+    if !finds_lefthook(environment, place, current) {
+        let why = "lefthook is not found, and then its hook lets everything pass, unless its configuration says `assert_lefthook_installed: true`";
+        return Ok(State::Idle(path, why.into()));
     }
     let Some(config) = super::lefthook(place.root.as_deref())? else {
         return Ok(State::Absent);
@@ -168,6 +173,28 @@ fn of_lefthook(
     } else {
         State::Absent
     })
+}
+
+/// Whether a hook of lefthook's finds it, or refuses where it does not.
+fn finds_lefthook(environment: &Environment, place: &HookPlace, hook: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(hook);
+    if text.contains("Operation is aborted") || programs::find(environment, "lefthook").is_some() {
+        return true;
+    }
+    // the one that installed it, by its whole path; those that npm has
+    let mut words = text.split_whitespace().map(|word| word.trim_matches('"'));
+    let is_lefthook = |word: &str| {
+        word.starts_with('/')
+            && word.contains("lefthook")
+            && programs::find(environment, word).is_some()
+    };
+    let modules = place.root.as_ref().map(|root| root.join("node_modules"));
+    words.any(is_lefthook)
+        || modules.is_some_and(|modules| {
+            ["lefthook", "@evilmartians"]
+                .iter()
+                .any(|name| matches!(file::kind(&modules.join(name)), Ok(Some(_))))
+        })
 }
 
 /// Why git does not run this file, or the system does not.

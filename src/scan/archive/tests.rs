@@ -115,7 +115,7 @@ fn every_kind_is_opened_and_each_inside_each_other() {
     let file = [b"MZ program".as_slice(), &inner].concat();
     assert_eq!(kind(&file), None);
     let directory = zip::Directory::of(&file).unwrap();
-    assert_eq!(directory.filter(Result::is_ok).count(), 2);
+    assert_eq!(directory.flatten().count(), 2);
 }
 
 #[test]

@@ -100,7 +100,7 @@ fn husky_that_is_not_in_place_is_told() {
 fn lefthook(repo: &Repo, hook: &str) {
     repo.write(
         &format!(".git/hooks/{hook}"),
-        format!("#!/bin/sh\ncall_lefthook() {{ :; }}\ncall_lefthook run \"{hook}\" \"$@\"\n"),
+        format!("#!/bin/sh\n# Operation is aborted where it is missing\ncall_lefthook() {{ :; }}\ncall_lefthook run \"{hook}\" \"$@\"\n"),
     );
     run(repo, "chmod +x .git/hooks/*");
 }
@@ -210,6 +210,63 @@ fn a_hook_that_git_passes_over_is_made_anew_and_the_doctor_tells() {
     run(&repo, "mvx git install");
     leak(&repo);
     refused(&shell(&repo, "git commit -qm x"));
+}
+
+#[test]
+fn lefthook_that_is_not_found_is_told() {
+    let repo = repo();
+    repo.write(
+        ".git/hooks/pre-commit",
+        "#!/bin/sh\ncall_lefthook() { \"$@\" || echo \"Can't find lefthook in PATH\"; }\ncall_lefthook run\n",
+    );
+    run(&repo, "chmod +x .git/hooks/*");
+    repo.write("lefthook.yml", "");
+    let outcome = repo.shell("mvx git install --hooks pre-commit");
+    assert_eq!(outcome.code(), Some(1), "{outcome}");
+    assert!(
+        outcome.stdout().contains("lefthook is not found"),
+        "{outcome}"
+    );
+}
+
+#[test]
+fn the_real_lefthook_runs_it() {
+    let Some(program) = peer("lefthook", &["version"]) else {
+        return;
+    };
+    let lefthook = program.display().to_string();
+    let repo = repo();
+    let config = "pre-commit:\n  commands:\n    own:\n      run: 'true'\npre-push:\n  commands:\n    own:\n      run: 'true'\n";
+    repo.write("lefthook.yml", config);
+    run(
+        &repo,
+        "git add -A && git commit -qm config && mvx git install",
+    );
+    leak(&repo);
+    refused(&shell(&repo, "git commit -qm x"));
+    run(&repo, &format!("{lefthook} install -f"));
+    let outcome = repo.shell("mvx doctor");
+    assert!(
+        outcome
+            .stdout()
+            .contains("no hook scans for secrets: pre-commit, pre-push"),
+        "{outcome}"
+    );
+    run(
+        &repo,
+        "mvx git install && mvx git install && git add lefthook.yml",
+    );
+    let outcome = repo.shell("mvx doctor");
+    assert!(
+        outcome
+            .stdout()
+            .contains("pre-push: lefthook.yml scans for secrets"),
+        "{outcome}"
+    );
+    refused(&shell(&repo, "git commit -qm x"));
+    push(&repo);
+    run(&repo, "mvx git uninstall");
+    assert_eq!(repo.read("lefthook.yml"), config);
 }
 
 /// The real ones, without a network: entries of the repository itself, in the language of the system.
