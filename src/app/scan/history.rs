@@ -26,7 +26,7 @@ impl App<'_> {
         seen: Option<&mut dyn FnMut(SoFar)>,
     ) -> Result<Walked, Failure> {
         let objects = Objects::open(self.directory(), self.environment(), MOST_BYTES)?;
-        let key = key(collector.rules());
+        let key = key(collector.rules(), options.archives);
         let state = self.environment().state_directory().ok();
         let cache = state.map(|state| objects.scanned_path(&state));
         let known = match &cache {
@@ -34,7 +34,7 @@ impl App<'_> {
             _ => Scanned::default(),
         };
         let anywhere = Scanner::new(without_paths(collector.rules())?);
-        let probe = Collector::new(&anywhere, self.coverage());
+        let probe = Collector::new(&anywhere, self.coverage()).with_archives(options.archives);
         let (walked, settled, scanned) = attended(&probe, seen, || -> Result<_, Failure> {
             let visit = probe.of_pieces(Source::History);
             let history = objects.history(&known, &visit)?;
@@ -50,7 +50,9 @@ impl App<'_> {
             let missing = &settled.walked;
             walked.problem_count += missing.problem_count;
             walked.problems.extend(missing.problems.iter().cloned());
-            let scanned = history.scanned(&found);
+            let mut kept = found;
+            kept.extend(probe.unsettled());
+            let scanned = history.scanned(&kept);
             Ok((walked, settled, scanned))
         })?;
         let mut collected = probe.finish();
@@ -146,9 +148,10 @@ fn without_paths(rules: &Rules) -> Result<Rules, Failure> {
 
 /// What decides what a scan finds: rules, engine, and what is decoded. What lets findings pass does
 /// not, because objects with findings are never remembered.
-fn key(rules: &Rules) -> [u8; 32] {
+fn key(rules: &Rules, archives: u32) -> [u8; 32] {
     let mut hash = Sha256::new();
     hash.update(b"mvx scan cache 1");
     hash.update(rules.hash());
+    hash.update(archives.to_le_bytes());
     hash.finalize().into()
 }
