@@ -1,5 +1,6 @@
 //! `mvx scan` and git's hooks, with real git.
 
+mod attacked;
 mod baseline;
 mod behaviours;
 mod history;
