@@ -432,7 +432,10 @@ fn s33_shallow_and_bare_clones_alternates_and_sha_256() {
     let repo = repo();
     committed(&repo);
     run(&repo, "git clone -q --depth 1 \"file://$PWD\" shallow");
-    found(&repo.shell("mvx -C shallow scan --history"), "a.py:2:10: ");
+    // what is there is found, and that there is more is said
+    let outcome = repo.shell("mvx -C shallow scan --history");
+    assert_eq!(outcome.code(), Some(4), "{outcome}");
+    assert!(outcome.stdout().starts_with("a.py:2:10: "), "{outcome}");
     run(
         &repo,
         "git init -q --object-format=sha256 wide && cp a.py wide && cd wide && git add -A && \
