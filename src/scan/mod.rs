@@ -16,10 +16,13 @@
 //!   scanned again; a finding's span is always one of the bytes that were given.
 //! - What is encrypted (`ENC[…]`, age and PGP armour, Ansible vaults, …) is skipped token by token:
 //!   a clear value beside it is found.
+//! - Names (paths, authors, refs) are scanned as texts are: [`Scanner::scan_name`]. What is printed
+//!   of one has passed [`Scanner::redact`].
 //!
 //! Time and memory grow linearly with the input. Where a limit ends the scan of a text early,
 //! [`Found::incomplete`] says so, and nobody may call that text clean.
 
+pub mod archive;
 pub mod baseline;
 mod checksum;
 mod decode;
@@ -35,6 +38,7 @@ mod judge;
 mod lines;
 mod literals;
 mod marker;
+mod names;
 mod overlap;
 mod pattern;
 pub mod report;
@@ -47,6 +51,7 @@ mod search;
 mod tests;
 mod token;
 mod utf16;
+mod weakened;
 mod words;
 
 pub use found::{
@@ -59,3 +64,4 @@ pub use rule::{
 pub use rules::{Changes, ExampleFailure, Extends, GitleaksFile, Rules, RulesError, Warning};
 pub use scanner::{MOST_HITS, Scanner};
 pub use scratch::{Scratch, Work};
+pub use weakened::Weakened;

@@ -121,9 +121,7 @@ impl Scanner {
 
     /// Scans one text. `scratch` must be of this scanner; one of another is made anew.
     pub fn scan(&self, scratch: &mut Scratch, input: &Input<'_>) -> Found {
-        if scratch.owner != self.number {
-            *scratch = self.scratch();
-        }
+        scratch.belongs_to(self);
         match utf16::order(input.bytes) {
             None => self.scan_text(scratch, input),
             Some(order) => self.scan_wide(scratch, input, order),

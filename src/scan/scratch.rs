@@ -9,7 +9,7 @@ use super::scanner::Scanner;
 
 /// Memory for scanning: see [`Scanner::scratch`].
 pub struct Scratch {
-    pub(super) owner: u64,
+    owner: u64,
     pub(super) slots: Vec<Slot>,
     /// The rules with an open window in the text that is searched.
     pub(super) open: Vec<u32>,
@@ -63,6 +63,13 @@ impl Scratch {
             text: 0,
             input: 0,
             work: Work::default(),
+        }
+    }
+
+    /// Makes it anew if it is another scanner's.
+    pub(super) fn belongs_to(&mut self, scanner: &Scanner) {
+        if self.owner != scanner.number {
+            *self = Self::new(scanner);
         }
     }
 

@@ -2,9 +2,13 @@
 //! must say what it said, with the entry in its place and nothing else; where that cannot be had,
 //! the user is told what to add.
 
+use std::path::{Path, PathBuf};
+
 use serde_json::{Value, json};
 
 use super::{Hook, block};
+use crate::error::Failure;
+use crate::io::file::{self, Kind};
 
 /// The files in which pre-commit and prek look.
 pub(super) const PRE_COMMIT_FILES: [&str; 2] =
@@ -63,22 +67,53 @@ pub(super) fn into_pre_commit(text: &str, hook: Hook) -> Option<String> {
     (read(&edited)? == new).then_some(edited)
 }
 
-/// Whether the configuration of pre-commit names mvx.
+/// The configuration that a hook of pre-commit's or prek's reads: the one that it names, or the one
+/// of the usual name.
+pub(super) fn pre_commit_config(root: &Path, hook: &[u8]) -> Result<Option<PathBuf>, Failure> {
+    let text = String::from_utf8_lossy(hook);
+    let named = text.split_once("--config=").map(|(_, rest)| {
+        let end = rest.find(|c: char| c.is_whitespace() || "\"')".contains(c));
+        rest.get(..end.unwrap_or(rest.len())).unwrap_or_default()
+    });
+    let all = named.into_iter().chain(PRE_COMMIT_FILES);
+    for path in all.map(|name| root.join(name)) {
+        if file::kind(&path)? == Some(Kind::File) {
+            return Ok(Some(path));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether the configuration of pre-commit runs mvx in this hook, whatever is committed: an entry of
+/// the repository itself that says all that [`pre_commit_entry`] says. What hooks of other
+/// repositories do is not known, whatever they are called.
 pub(super) fn is_in_pre_commit(text: &str, hook: Hook) -> bool {
-    let has = |entry: &Value| {
-        let id = entry.get("id").and_then(Value::as_str);
-        let command = entry.get("entry").and_then(Value::as_str);
-        id == Some(pre_commit_id(hook))
-            || command
-                .is_some_and(|command| command.contains(&format!("mvx git hook {}", hook.name())))
-    };
     let value = read(text).unwrap_or_default();
+    let stages = |value: Option<&Value>| match value {
+        None => true,
+        Some(stages) => stages.as_array().is_some_and(|stages| {
+            stages.iter().any(|stage| {
+                // the names that stages had before version 3.2
+                stage == hook.name() || stage.as_str() == hook.name().strip_prefix("pre-")
+            })
+        }),
+    };
+    let runs = |entry: &Value| {
+        let says = |key: &str, text: &str| entry.get(key).is_some_and(|value| value == text);
+        let language = says("language", "system") || says("language", "unsupported");
+        language
+            && says("entry", &format!("mvx git hook {}", hook.name()))
+            && entry.get("always_run") == Some(&Value::Bool(true))
+            && entry.get("args").is_none()
+            && stages(entry.get("stages").or(value.get("default_stages")))
+    };
     let repos = value.get("repos").and_then(Value::as_array);
-    let hooks = repos
+    let local = repos
         .into_iter()
         .flatten()
-        .filter_map(|repo| repo.get("hooks")?.as_array());
-    hooks.flatten().any(has)
+        .filter(|repo| repo.get("repo").is_some_and(|name| name == "local"));
+    let hooks = local.filter_map(|repo| repo.get("hooks")?.as_array());
+    hooks.flatten().any(runs)
 }
 
 /// The configuration of lefthook with mvx in it; `None` where it cannot be put in safely.
@@ -117,13 +152,33 @@ pub(super) fn into_lefthook(text: &str, hook: Hook) -> Option<String> {
     same(&edited, &new).then_some(edited)
 }
 
-/// Whether the configuration of lefthook names mvx for this hook.
+/// Whether the configuration of lefthook runs mvx in this hook, whatever is committed: a command that
+/// is what [`lefthook_entry`] says, in a section that is not skipped.
 pub(super) fn is_in_lefthook(text: &str, hook: Hook) -> bool {
+    const HARMLESS: [&str; 6] = ["parallel", "piped", "follow", "commands", "jobs", "scripts"];
     let value = read(text).unwrap_or_default();
-    let section = value.get(hook.name()).cloned().unwrap_or_default();
-    section
-        .to_string()
-        .contains(&format!("mvx git hook {}", hook.name()))
+    let section = value.get(hook.name()).and_then(Value::as_object);
+    let Some(section) = section.filter(|section| {
+        let mut keys = section.keys();
+        keys.all(|key| HARMLESS.contains(&key.as_str()))
+    }) else {
+        return false;
+    };
+    let wanted = read(&lefthook_entry(hook)).unwrap_or_default();
+    let wanted = wanted
+        .get(hook.name())
+        .and_then(|section| section.get("commands")?.get("mvx-scan"));
+    let is_it = |command: &Value| {
+        let mut command = command.clone();
+        if let Some(command) = command.as_object_mut() {
+            command.remove("name");
+        }
+        Some(&command) == wanted
+    };
+    let commands = section.get("commands").and_then(Value::as_object);
+    let jobs = section.get("jobs").and_then(Value::as_array);
+    commands.is_some_and(|commands| commands.values().any(is_it))
+        || jobs.is_some_and(|jobs| jobs.iter().any(is_it))
 }
 
 fn pre_commit_id(hook: Hook) -> &'static str {

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::SoFar;
+use super::archives::Shelf;
 use super::unsealed::Coverage;
 use crate::git::objects::{Base, From, Id, Kind, Piece};
 use crate::scan::finding::Source;
@@ -24,12 +25,39 @@ pub(super) struct At {
     pub(super) id: Option<Id>,
     /// The commit that it comes with.
     pub(super) commit: Option<Id>,
+    /// Which entry of the archive that it is; of an archive in an archive, with `!` between.
+    pub(super) inside: Option<String>,
+}
+
+impl At {
+    /// The place as people read it, without a line.
+    pub(super) fn words(&self) -> String {
+        let outer = match (&self.path, self.id) {
+            (Some(path), _) => path.display().to_string(),
+            (None, Some(id)) => format!("object {id}"),
+            (None, None) => "standard input".into(),
+        };
+        match &self.inside {
+            Some(inside) => format!("{outer}!{inside}"),
+            None => outer,
+        }
+    }
 }
 
 /// Something that was found.
 pub(super) struct Raw {
     pub(super) at: At,
     pub(super) what: RawWhat,
+}
+
+impl Raw {
+    /// The secret, if it is one.
+    pub(super) fn hit(&self) -> Option<&Hit> {
+        match &self.what {
+            RawWhat::Hit(hit) => Some(hit),
+            RawWhat::NotEncrypted => None,
+        }
+    }
 }
 
 /// What was found.
@@ -48,8 +76,8 @@ pub(super) struct Collected {
     /// Findings that an older version of the file holds as well.
     pub(super) committed: usize,
     pub(super) incomplete: Vec<String>,
-    /// Objects that were not scanned to their end.
-    pub(super) unsure: HashSet<Id>,
+    /// Objects of which another scan may see more: nobody remembers them as clean.
+    pub(super) unsettled: HashSet<Id>,
 }
 
 /// Scans pieces.
@@ -63,6 +91,7 @@ pub(super) struct Collector<'a> {
     pieces: AtomicU64,
     bytes: AtomicU64,
     encrypted: AtomicU64,
+    pub(super) shelf: Shelf,
     /// Whether what is looked at now was counted before.
     is_counted: AtomicBool,
 }
@@ -84,7 +113,16 @@ impl<'a> Collector<'a> {
             pieces: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             encrypted: AtomicU64::new(0),
+            shelf: Shelf::default(),
             is_counted: AtomicBool::new(false),
+        }
+    }
+
+    /// Archives are opened so deep.
+    pub(super) fn with_archives(self, depth: u32) -> Self {
+        Self {
+            shelf: Shelf::to_depth(depth),
+            ..self
         }
     }
 
@@ -153,15 +191,27 @@ impl<'a> Collector<'a> {
         let committed = self.without_bases(&mut found, &mut bench.scratch, path.as_deref(), bases);
         let unsealed = bench.coverage.is_unsealed(at, bytes, bases);
         self.benches_mut().push(bench);
-        if found.hits.is_empty() && !unsealed && found.incomplete.is_none() && committed == 0 {
+        let inside = self.look_into(at, path.as_deref(), bytes, bases, is_new);
+        found.hits.retain(|hit| !inside.has(hit));
+        if is_new {
+            self.encrypted
+                .fetch_add(inside.encrypted, Ordering::Relaxed);
+        }
+        let is_unsettled = inside.is_unsettled || found.incomplete.is_some();
+        let is_nothing = found.hits.is_empty() && inside.found.is_empty() && !unsealed;
+        if is_nothing && !is_unsettled && committed + inside.committed == 0 {
             return;
         }
         let mut collected = lock(&self.collected);
-        collected.committed += committed;
+        collected.committed += committed + inside.committed;
+        collected.found.extend(inside.found);
+        collected.incomplete.extend(inside.incomplete);
+        if is_unsettled {
+            collected.unsettled.extend(at.id);
+        }
         if let Some(limit) = found.incomplete {
             let why = self.limit(at, limit);
             collected.incomplete.push(why);
-            collected.unsure.extend(at.id);
         }
         if unsealed {
             let at = at.clone();
@@ -235,17 +285,18 @@ impl<'a> Collector<'a> {
         collected.committed += other.committed;
         collected.found.extend(other.found);
         collected.incomplete.extend(other.incomplete);
+        self.shelf.take(other.scanned.archives);
+    }
+
+    /// Objects of which another scan may see more.
+    pub(super) fn unsettled(&self) -> HashSet<Id> {
+        lock(&self.collected).unsettled.clone()
     }
 
     /// The objects in which something was found so far.
     pub(super) fn ids(&self) -> HashSet<Id> {
         let collected = lock(&self.collected);
         collected.found.iter().filter_map(|raw| raw.at.id).collect()
-    }
-
-    /// The objects that were not scanned to their end so far.
-    pub(super) fn unsure(&self) -> HashSet<Id> {
-        lock(&self.collected).unsure.clone()
     }
 
     /// Whether there is something in a name.
@@ -276,6 +327,7 @@ impl<'a> Collector<'a> {
             bytes: self.bytes.into_inner(),
             known: 0,
             encrypted: self.encrypted.into_inner(),
+            archives: self.shelf.met(),
         };
         collected.incomplete.sort();
         collected
@@ -311,12 +363,8 @@ impl<'a> Collector<'a> {
         before - found.hits.len()
     }
 
-    fn limit(&self, at: &At, limit: Limit) -> String {
-        let name = match (&at.path, at.id) {
-            (Some(path), _) => path.display().to_string(),
-            (None, Some(id)) => id.to_string(),
-            (None, None) => "standard input".into(),
-        };
+    pub(super) fn limit(&self, at: &At, limit: Limit) -> String {
+        let name = at.words();
         match limit {
             Limit::Findings => format!("{name}: holds too many findings to list them all"),
             Limit::Decoding => format!("{name}: what is encoded in it was not decoded to the end"),
@@ -325,6 +373,14 @@ impl<'a> Collector<'a> {
                 self.scanner.rule(rule).id
             ),
         }
+    }
+
+    pub(super) fn scan(&self, scratch: &mut Scratch, input: &Input<'_>) -> Found {
+        self.scanner.scan(scratch, input)
+    }
+
+    pub(super) fn scratch(&self) -> Scratch {
+        self.scanner.scratch()
     }
 
     fn bench(&self) -> Bench {
@@ -354,6 +410,7 @@ fn at(piece: &Piece<'_>, source: Source) -> At {
             Kind::Blob => piece.commit,
             _ => piece.commit.or(Some(piece.id)),
         },
+        inside: None,
     }
 }
 

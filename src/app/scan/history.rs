@@ -32,7 +32,7 @@ impl App<'_> {
         seen: Option<&mut dyn FnMut(SoFar)>,
     ) -> Result<Walked, Failure> {
         let objects = Objects::open(self.directory(), self.environment(), MOST_BYTES)?;
-        let key = key(collector.rules());
+        let key = key(collector.rules(), options.archives);
         let state = self.environment().state_directory().ok();
         let cache = state.map(|state| objects.scanned_path(&state));
         let known = match &cache {
@@ -40,7 +40,7 @@ impl App<'_> {
             _ => Scanned::default(),
         };
         let anywhere = Scanner::new(anywhere(collector.rules())?);
-        let probe = Collector::new(&anywhere, self.coverage());
+        let probe = Collector::new(&anywhere, self.coverage()).with_archives(options.archives);
         let mut paths = self.paths_asked(&objects, collector);
         let (mut walked, settled, scanned) = attended(&probe, seen, || -> Result<_, Failure> {
             let visit = probe.of_pieces(Source::History);
@@ -61,9 +61,9 @@ impl App<'_> {
             let missing = &settled.walked;
             walked.problem_count += missing.problem_count;
             walked.problems.extend(missing.problems.iter().cloned());
-            let mut not_clean = found;
-            not_clean.extend(probe.unsure());
-            let scanned = history.scanned(&not_clean);
+            let mut kept = found;
+            kept.extend(probe.unsettled());
+            let scanned = history.scanned(&kept);
             Ok((walked, settled, scanned))
         })?;
         let mut collected = probe.finish();
@@ -123,6 +123,7 @@ fn name(settled: &Settled, collector: &Collector<'_>) {
             path: named.path.as_deref().map(path_of),
             id: Some(named.id),
             commit: Some(named.id),
+            ..At::default()
         });
     }
 }
@@ -230,10 +231,11 @@ fn anywhere(rules: &Rules) -> Result<Rules, Failure> {
 /// What decides what a scan finds: rules, engine, and what is decoded. What lets findings pass does
 /// not, because objects with findings are never remembered; nor where something must be encrypted,
 /// because what stands there is looked at every time.
-fn key(rules: &Rules) -> [u8; 32] {
+fn key(rules: &Rules, archives: u32) -> [u8; 32] {
     let mut hash = Sha256::new();
     hash.update(b"mvx scan cache 2 ");
     hash.update(env!("CARGO_PKG_VERSION"));
     hash.update(rules.hash());
+    hash.update(archives.to_le_bytes());
     hash.finalize().into()
 }

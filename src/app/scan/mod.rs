@@ -1,8 +1,10 @@
 //! `mvx scan`: from what is to be looked at to what was found, and what of it is let pass.
 
+mod archives;
 pub mod baseline;
 mod collect;
 mod files;
+mod hide;
 mod history;
 pub mod known;
 mod moments;
@@ -23,7 +25,7 @@ use crate::io::stdio::read_stdin;
 use crate::scan::finding::{Finding, Source};
 use crate::scan::fingerprint::Salt;
 use crate::scan::report::{Passed, Report, Scanned};
-use crate::scan::{Confidence, Scanner};
+use crate::scan::{Confidence, Scanner, Weakened};
 use collect::{At, Collector};
 
 pub use rules::Loaded;
@@ -79,6 +81,8 @@ pub struct Options {
     pub exclude: Vec<Source>,
     /// All that is found is wanted, with fingerprints under this salt: no baseline is asked.
     pub against: Option<Salt>,
+    /// How deep archives are opened; not at all if it is 0.
+    pub archives: u32,
     /// Whether history is scanned anew, and not only what no earlier scan has seen.
     pub anew: bool,
 }
@@ -92,6 +96,8 @@ pub struct Outcome {
     pub scanned: Scanned,
     /// What was let pass.
     pub passed: Passed,
+    /// What of mvx's rules the project's take away.
+    pub weakened: Weakened,
     /// Why the answer is not whole.
     pub incomplete: Vec<String>,
     /// Whether older commits are not in this clone.
@@ -130,6 +136,7 @@ impl Outcome {
             findings: &self.findings,
             scanned: self.scanned,
             passed: self.passed,
+            weakened: &self.weakened,
             incomplete: &self.incomplete,
             is_shallow: self.is_shallow,
             time: self.time.clone(),
@@ -147,10 +154,22 @@ impl App<'_> {
         options: &Options,
         seen: Option<&mut dyn FnMut(SoFar)>,
     ) -> Result<Outcome, Failure> {
-        let began = stamp();
         let loaded = self.scan_rules(options.rules.as_deref())?;
         let scanner = Scanner::new(loaded.rules.clone());
-        let collector = Collector::new(&scanner, self.coverage());
+        let result = self.find_with(what, options, seen, &loaded, &scanner);
+        self.without_secrets(result, &scanner, &loaded)
+    }
+
+    fn find_with(
+        &self,
+        what: &[What],
+        options: &Options,
+        seen: Option<&mut dyn FnMut(SoFar)>,
+        loaded: &Loaded,
+        scanner: &Scanner,
+    ) -> Result<Outcome, Failure> {
+        let began = stamp();
+        let collector = Collector::new(scanner, self.coverage()).with_archives(options.archives);
         let mut walked = Walked::default();
         let mut seen = seen;
         for what in what {
@@ -175,12 +194,13 @@ impl App<'_> {
             },
             incomplete: incomplete(&walked),
             is_shallow: walked.is_shallow,
+            weakened: loaded.weakened.clone(),
             ..Outcome::default()
         };
         outcome
             .incomplete
             .extend(collected.incomplete.iter().cloned());
-        self.settle(what, collected, &loaded, &scanner, options, &mut outcome)?;
+        self.settle(what, collected, loaded, scanner, options, &mut outcome)?;
         outcome.time = [began, stamp()];
         Ok(outcome)
     }

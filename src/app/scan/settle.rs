@@ -82,7 +82,7 @@ impl App<'_> {
         self.name_authors(&mut findings);
         let mut findings = once_each(findings);
         if options.against.is_none() {
-            self.without_foreign(&mut findings, what, outcome)?;
+            self.without_foreign(&mut findings, what, loaded, outcome)?;
         }
         let known = match options.against {
             Some(_) => None,
@@ -122,6 +122,7 @@ impl App<'_> {
         &self,
         findings: &mut Vec<Finding>,
         what: &[What],
+        loaded: &Loaded,
         outcome: &mut Outcome,
     ) -> Result<(), Failure> {
         let root = git::repository_root(self.directory())?;
@@ -172,10 +173,16 @@ impl App<'_> {
                     .as_ref()
                     .map(|commit| commit.id.as_str()),
                 path: &path,
-                rule: &finding.rule,
                 line: finding.start.line,
             };
-            let line = ignore.as_ref().and_then(|ignore| ignore.passes(&at));
+            let rule = loaded.rules.rule(&finding.rule);
+            let is_rule = |name: &str| match rule {
+                Some(rule) => rule.is(name),
+                None => finding.rule == name,
+            };
+            let line = ignore
+                .as_ref()
+                .and_then(|ignore| ignore.passes(&at, is_rule));
             let hash = secrets
                 .as_ref()
                 .and_then(|known| known.passes(&path, finding.secret.as_bytes()));
@@ -395,7 +402,10 @@ fn not_encrypted(at: At) -> Finding {
 fn place(at: At) -> Place {
     Place {
         source: at.source,
-        path: at.path,
+        path: match at.inside {
+            Some(_) => Some(at.words().into()),
+            None => at.path,
+        },
         commit: at.commit.map(|id| Commit {
             id: id.to_string(),
             ..Commit::default()

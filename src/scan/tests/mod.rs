@@ -10,7 +10,7 @@ use std::ops::Range;
 use super::{Changes, Confidence, Found, Input, Rule, Rules, Scanner, Text, Until};
 
 /// A key of a rule that is in no catalogue.
-const KEY: &str = "demo_0123456789abcdef";
+pub(super) const KEY: &str = "demo_0123456789abcdef";
 
 fn rule(id: &'static str, regex: &'static str) -> Rule {
     Rule {
@@ -19,7 +19,7 @@ fn rule(id: &'static str, regex: &'static str) -> Rule {
     }
 }
 
-fn demo() -> Scanner {
+pub(super) fn demo() -> Scanner {
     let mut rules = Rules::none();
     rules
         .insert(rule("demo", r"\bdemo_[0-9a-f]{16}\b"))
