@@ -8,10 +8,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::SoFar;
 use super::archives::Shelf;
 use super::unsealed::Coverage;
-use crate::git::objects::{Base, Id, Kind, Piece};
+use crate::git::objects::{Base, From, Id, Kind, Piece};
 use crate::scan::finding::Source;
 use crate::scan::report::Scanned;
 use crate::scan::{Found, Hit, Input, Limit, Rules, Scanner, Scratch};
+
+/// The shortest name that is looked at, in bytes: no token is shorter.
+const SHORTEST_NAME: usize = 8;
 
 /// Where a piece comes from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -74,7 +77,7 @@ pub(super) struct Collected {
     pub(super) committed: usize,
     pub(super) incomplete: Vec<String>,
     /// Objects of which another scan may see more: nobody remembers them as clean.
-    pub(super) unsettled: HashSet<Id>,
+    pub(super) unsure: HashSet<Id>,
 }
 
 /// Scans pieces.
@@ -83,6 +86,8 @@ pub(super) struct Collector<'a> {
     coverage: Coverage,
     benches: Mutex<Vec<Bench>>,
     collected: Mutex<Collected>,
+    /// Names in which nothing is.
+    clean_names: Mutex<HashSet<Box<[u8]>>>,
     pieces: AtomicU64,
     bytes: AtomicU64,
     encrypted: AtomicU64,
@@ -104,6 +109,7 @@ impl<'a> Collector<'a> {
             coverage,
             benches: Mutex::default(),
             collected: Mutex::default(),
+            clean_names: Mutex::default(),
             pieces: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             encrypted: AtomicU64::new(0),
@@ -125,25 +131,33 @@ impl<'a> Collector<'a> {
         self.scanner.rules()
     }
 
-    /// What git's objects are handed to.
+    /// The scanner.
+    pub(super) fn scanner(&self) -> &Scanner {
+        self.scanner
+    }
+
+    /// What git's objects are handed to, with the names of files that are new.
     pub(super) fn of_pieces(&self, source: Source) -> impl Fn(&Piece<'_>) + Sync + Send {
         move |piece| {
-            let at = At {
-                source: match piece.kind {
-                    Kind::Blob => source,
-                    Kind::CommitMessage => Source::Message,
-                    Kind::TagMessage => Source::Tag,
-                },
-                path: piece.path.map(Path::to_owned),
-                id: Some(piece.id),
-                commit: match piece.kind {
-                    Kind::Blob => piece.commit,
-                    _ => piece.commit.or(Some(piece.id)),
-                },
-                inside: None,
-            };
+            let at = at(piece, source);
+            if piece.kind == Kind::Name {
+                return self.look_at_name(piece.bytes, || at);
+            }
+            if let Some(path) = piece.path.filter(|_| !has_name(piece.bases)) {
+                for name in path {
+                    self.look_at_name(name.as_encoded_bytes(), || At {
+                        source: Source::Name,
+                        ..at.clone()
+                    });
+                }
+            }
             self.look(&at, piece.bytes, piece.ranges, piece.bases);
         }
+    }
+
+    /// The same without names, which were looked at.
+    pub(super) fn of_blobs(&self, source: Source) -> impl Fn(&Piece<'_>) + Sync + Send {
+        move |piece| self.look(&at(piece, source), piece.bytes, piece.ranges, piece.bases)
     }
 
     /// Scans one piece. What its bases hold as well is not reported.
@@ -193,7 +207,7 @@ impl<'a> Collector<'a> {
         collected.found.extend(inside.found);
         collected.incomplete.extend(inside.incomplete);
         if is_unsettled {
-            collected.unsettled.extend(at.id);
+            collected.unsure.extend(at.id);
         }
         if let Some(limit) = found.incomplete {
             let why = self.limit(at, limit);
@@ -209,6 +223,45 @@ impl<'a> Collector<'a> {
             what: RawWhat::Hit(hit),
         });
         collected.found.extend(hits);
+    }
+
+    /// Scans a text that is no file: what a symbolic link says.
+    pub(super) fn look_at_text(&self, at: &At, bytes: &[u8]) {
+        self.pieces.fetch_add(1, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        self.text(bytes, || at.clone());
+    }
+
+    /// Scans a name. One that is met again and again is looked at once, if nothing is in it.
+    pub(super) fn look_at_name(&self, name: &[u8], at: impl FnOnce() -> At) {
+        if name.len() < SHORTEST_NAME || lock(&self.clean_names).contains(name) {
+            return;
+        }
+        if self.text(name, at) {
+            lock(&self.clean_names).insert(name.into());
+        }
+    }
+
+    /// Scans a short text; whether nothing is in it.
+    fn text(&self, text: &[u8], at: impl FnOnce() -> At) -> bool {
+        let mut bench = self.bench();
+        let found = self.scanner.scan(&mut bench.scratch, &Input::of(text));
+        self.benches_mut().push(bench);
+        if found.hits.is_empty() && found.incomplete.is_none() {
+            return true;
+        }
+        let at = at();
+        let mut collected = lock(&self.collected);
+        collected
+            .incomplete
+            .extend(found.incomplete.map(|limit| self.limit(&at, limit)));
+        collected
+            .found
+            .extend(found.hits.into_iter().map(|hit| Raw {
+                at: at.clone(),
+                what: RawWhat::Hit(hit),
+            }));
+        false
     }
 
     /// Something could not be scanned.
@@ -235,15 +288,24 @@ impl<'a> Collector<'a> {
         self.shelf.take(other.scanned.archives);
     }
 
-    /// Objects of which another scan may see more.
-    pub(super) fn unsettled(&self) -> HashSet<Id> {
-        lock(&self.collected).unsettled.clone()
-    }
-
     /// The objects in which something was found so far.
     pub(super) fn ids(&self) -> HashSet<Id> {
         let collected = lock(&self.collected);
         collected.found.iter().filter_map(|raw| raw.at.id).collect()
+    }
+
+    /// The objects that were not scanned to their end so far.
+    pub(super) fn unsure(&self) -> HashSet<Id> {
+        lock(&self.collected).unsure.clone()
+    }
+
+    /// Whether there is something in a name.
+    pub(super) fn is_something(&self, name: &[u8]) -> bool {
+        let mut bench = self.bench();
+        let found = (name.len() >= SHORTEST_NAME)
+            .then(|| self.scanner.scan(&mut bench.scratch, &Input::of(name)));
+        self.benches_mut().push(bench);
+        found.is_some_and(|found| !found.hits.is_empty() || found.incomplete.is_some())
     }
 
     /// How far it is.
@@ -332,6 +394,29 @@ impl<'a> Collector<'a> {
     fn benches_mut(&self) -> MutexGuard<'_, Vec<Bench>> {
         lock(&self.benches)
     }
+}
+
+fn at(piece: &Piece<'_>, source: Source) -> At {
+    At {
+        source: match piece.kind {
+            Kind::Blob => source,
+            Kind::CommitMessage => Source::Message,
+            Kind::TagMessage => Source::Tag,
+            Kind::Name => Source::Name,
+        },
+        path: piece.path.map(Path::to_owned),
+        id: Some(piece.id),
+        commit: match piece.kind {
+            Kind::Blob => piece.commit,
+            _ => piece.commit.or(Some(piece.id)),
+        },
+        inside: None,
+    }
+}
+
+/// Whether a file had its name before.
+fn has_name(bases: &[Base<'_>]) -> bool {
+    bases.iter().any(|base| base.from != From::Renamed)
 }
 
 /// A panic elsewhere is told there.

@@ -40,6 +40,8 @@ pub enum What {
         /// Whether files that git ignores are scanned too.
         ignored: bool,
     },
+    /// Files that a hook manager lists, each itself: no links are followed.
+    Listed(Vec<PathBuf>),
     /// The whole work tree, from wherever it is asked for.
     Tree,
     /// Standard input, as if it had this name.
@@ -98,6 +100,8 @@ pub struct Outcome {
     pub weakened: Weakened,
     /// Why the answer is not whole.
     pub incomplete: Vec<String>,
+    /// Whether older commits are not in this clone.
+    pub is_shallow: bool,
     /// When the scan began and ended, UTC.
     pub time: [String; 2],
 }
@@ -134,6 +138,7 @@ impl Outcome {
             passed: self.passed,
             weakened: &self.weakened,
             incomplete: &self.incomplete,
+            is_shallow: self.is_shallow,
             time: self.time.clone(),
             version: env!("CARGO_PKG_VERSION"),
         }
@@ -179,6 +184,7 @@ impl App<'_> {
             walked.known += one.known;
             walked.is_partial |= one.is_partial;
             walked.is_shallow |= one.is_shallow;
+            walked.is_cut |= one.is_cut;
         }
         let collected = collector.finish();
         let mut outcome = Outcome {
@@ -188,6 +194,7 @@ impl App<'_> {
             },
             incomplete: incomplete(&walked),
             weakened: loaded.weakened.clone(),
+            is_shallow: walked.is_shallow,
             ..Outcome::default()
         };
         outcome
@@ -206,15 +213,28 @@ impl App<'_> {
         seen: Option<&mut dyn FnMut(SoFar)>,
     ) -> Result<Walked, Failure> {
         let objects = || Objects::open(self.directory(), self.environment(), MOST_BYTES);
+        let repositories = files::Repositories {
+            directory: self.directory(),
+            environment: self.environment(),
+        };
         match what {
             What::Paths { paths, ignored } => {
                 files::must_be_there(paths)?;
-                attended(collector, seen, || files::scan(paths, *ignored, collector));
+                attended(collector, seen, || {
+                    files::scan(paths, *ignored, &repositories, collector);
+                });
+                Ok(Walked::default())
+            }
+            What::Listed(paths) => {
+                files::must_be_there(paths)?;
+                attended(collector, seen, || files::listed(paths, collector));
                 Ok(Walked::default())
             }
             What::Tree => {
                 let root = self.repository()?;
-                attended(collector, seen, || files::scan(&[root], false, collector));
+                attended(collector, seen, || {
+                    files::scan(&[root], false, &repositories, collector);
+                });
                 Ok(Walked::default())
             }
             What::Stdin { name } => {
@@ -284,6 +304,11 @@ impl App<'_> {
                 )
             });
         }
+        if walked.is_shallow && !walked.is_cut {
+            self.detail(1, || {
+                "this is a shallow clone; all that was asked for is in it".into()
+            });
+        }
         for path in &walked.unmerged {
             self.note(format!(
                 "{}: the merge is not decided; both sides were scanned",
@@ -296,9 +321,6 @@ impl App<'_> {
 /// Why a walk is not the whole answer.
 fn incomplete(walked: &Walked) -> Vec<String> {
     const TOLD: usize = 5;
-    if walked.problem_count == 0 {
-        return Vec::new();
-    }
     let mut why: Vec<String> = Vec::new();
     let missing = |problem: &Problem| matches!(problem, Problem::Missing);
     let mut told = 0;
@@ -321,6 +343,9 @@ fn incomplete(walked: &Walked) -> Vec<String> {
     let more = walked.problem_count.saturating_sub(why.len() as u64);
     if more > 0 {
         why.push(format!("{more} more objects were not scanned"));
+    }
+    if walked.is_cut {
+        why.push("this is a shallow clone, and older commits are not in it: `git fetch --unshallow` gets them; mvx fetches nothing by itself".into());
     }
     if walked.is_partial
         && walked

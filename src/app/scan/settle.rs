@@ -46,17 +46,16 @@ impl App<'_> {
         let today = clock::now().to_zoned(jiff::tz::TimeZone::UTC).date();
         outcome.passed.committed = collected.committed;
         let mut unsure = 0;
+        let mut hidden: HashSet<(String, Vec<u8>)> = HashSet::new();
         let mut findings = Vec::new();
         for Raw { at, what } in collected.found {
-            if !is_wanted(at.source, options) {
-                continue;
-            }
+            let is_shown = is_wanted(at.source, options);
             let finding = match what {
                 RawWhat::NotEncrypted => not_encrypted(at),
                 RawWhat::Hit(hit) => {
                     let expired = match passes(&hit, &at, today, loaded) {
                         Passes::Yes => {
-                            outcome.passed.allowed += 1;
+                            outcome.passed.allowed += usize::from(is_shown);
                             continue;
                         }
                         Passes::NoLonger(why) => Some(why),
@@ -66,12 +65,20 @@ impl App<'_> {
                 }
             };
             if finding.confidence < shown {
-                unsure += 1;
+                unsure += usize::from(is_shown);
+                continue;
+            }
+            if !is_shown {
+                // what is left out by name needs no word
+                if finding.place.source == Source::Unreachable {
+                    hidden.insert((finding.rule, finding.secret.as_bytes().to_vec()));
+                }
                 continue;
             }
             let fails = finding.confidence >= fail_on;
             findings.push(Finding { fails, ..finding });
         }
+        outcome.passed.unreachable = hidden.len();
         self.name_authors(&mut findings);
         let mut findings = once_each(findings);
         if options.against.is_none() {

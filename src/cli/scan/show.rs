@@ -125,6 +125,10 @@ fn advise(context: &Context, outcome: &Outcome, advice: Advice, asked_for_archiv
         (passed.allowed, "let pass by a comment or the rules"),
         (passed.known, "known from the baseline"),
         (passed.committed, "not new: the version before has it, too"),
+        (
+            passed.unreachable,
+            "in what no branch or tag leads to: `--include unreachable` shows them",
+        ),
     ] {
         if count > 0 {
             ui.note(&format!("{} {why}", many(count, "finding", "findings")));

@@ -21,6 +21,7 @@ pub(super) fn value(report: &Report<'_>) -> Value {
         "findings": findings,
         "complete": report.incomplete.is_empty(),
         "incomplete": report.incomplete,
+        "shallow": report.is_shallow,
         "scanned": {
             "pieces": scanned.pieces,
             "bytes": scanned.bytes,
@@ -36,6 +37,7 @@ pub(super) fn value(report: &Report<'_>) -> Value {
             "allowed": report.passed.allowed,
             "known": report.passed.known,
             "committed": report.passed.committed,
+            "unreachable": report.passed.unreachable,
         },
         "rules": {
             "disabled": report.weakened.disabled,

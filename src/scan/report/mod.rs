@@ -88,6 +88,8 @@ pub struct Report<'a> {
     pub weakened: &'a Weakened,
     /// Why the answer is not whole, each reason in words: nobody may take it for clean then.
     pub incomplete: &'a [String],
+    /// Whether the repository is a shallow clone: older commits are not in it.
+    pub is_shallow: bool,
     /// When the scan began and ended, in UTC, `2026-11-22T09:30:00`, where the format wants it.
     pub time: [String; 2],
     /// mvx's version.
@@ -129,6 +131,8 @@ pub struct Passed {
     pub known: usize,
     /// The last commit holds them in the same file.
     pub committed: usize,
+    /// No branch or tag leads to them.
+    pub unreachable: usize,
 }
 
 impl Passed {

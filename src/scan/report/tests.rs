@@ -90,9 +90,11 @@ fn report(findings: &[Finding]) -> Report<'_> {
             allowed: 1,
             known: 2,
             committed: 0,
+            unreachable: 0,
         },
         weakened: &NOTHING,
         incomplete: &[],
+        is_shallow: false,
         time: ["2026-11-22T09:30:00".into(), "2026-11-22T09:30:01".into()],
         version: "0.1.0",
     }

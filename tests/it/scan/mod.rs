@@ -1,6 +1,7 @@
 //! `mvx scan` and git's hooks, with real git.
 
 mod archives;
+mod attacked;
 mod baseline;
 mod behaviours;
 mod history;
