@@ -77,7 +77,7 @@ pub(super) struct Collected {
     pub(super) committed: usize,
     pub(super) incomplete: Vec<String>,
     /// Objects of which another scan may see more: nobody remembers them as clean.
-    pub(super) unsure: HashSet<Id>,
+    pub(super) unsettled: HashSet<Id>,
 }
 
 /// Scans pieces.
@@ -207,7 +207,7 @@ impl<'a> Collector<'a> {
         collected.found.extend(inside.found);
         collected.incomplete.extend(inside.incomplete);
         if is_unsettled {
-            collected.unsure.extend(at.id);
+            collected.unsettled.extend(at.id);
         }
         if let Some(limit) = found.incomplete {
             let why = self.limit(at, limit);
@@ -288,15 +288,15 @@ impl<'a> Collector<'a> {
         self.shelf.take(other.scanned.archives);
     }
 
+    /// Objects of which another scan may see more.
+    pub(super) fn unsettled(&self) -> HashSet<Id> {
+        lock(&self.collected).unsettled.clone()
+    }
+
     /// The objects in which something was found so far.
     pub(super) fn ids(&self) -> HashSet<Id> {
         let collected = lock(&self.collected);
         collected.found.iter().filter_map(|raw| raw.at.id).collect()
-    }
-
-    /// The objects that were not scanned to their end so far.
-    pub(super) fn unsure(&self) -> HashSet<Id> {
-        lock(&self.collected).unsure.clone()
     }
 
     /// Whether there is something in a name.

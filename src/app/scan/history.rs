@@ -62,7 +62,7 @@ impl App<'_> {
             walked.problem_count += missing.problem_count;
             walked.problems.extend(missing.problems.iter().cloned());
             let mut not_clean = found;
-            not_clean.extend(probe.unsure());
+            not_clean.extend(probe.unsettled());
             let scanned = history.scanned(&not_clean);
             Ok((walked, settled, scanned))
         })?;
