@@ -123,10 +123,10 @@ class Bench:
 
     def on_trees(self):
         return {
-            "mvx": [self.mvx, "scan", "-q", "--format", "json", "-o", "/dev/null", "."],
-            "gitleaks": ["gitleaks", "dir", ".", "--no-banner", "-l", "error", "--exit-code", "0", "-f", "json", "-r", "/dev/null"],
+            "mvx": [self.mvx, "scan", "-q", "--format", "json", "-o", self.report, "."],
+            "gitleaks": ["gitleaks", "dir", ".", "--no-banner", "-l", "error", "--exit-code", "0", "-f", "json", "-r", self.report],
             "betterleaks": ["betterleaks", "fs", ".", "--no-banner", "-l", "error", "--exit-code", "0", "-o", self.report],
-            "kingfisher": ["kingfisher", "scan", ".", "--git-history", "none", "-q", "--no-validate", "--no-update-check", "-f", "json", "-o", "/dev/null"],
+            "kingfisher": ["kingfisher", "scan", ".", "--git-history", "none", "-q", "--no-validate", "--no-update-check", "-f", "json", "-o", self.report],
             "ripsecrets": ["ripsecrets", "."],
         }
 
@@ -136,16 +136,16 @@ class Bench:
             repo = self.past(commits // 20 if self.quick else commits)
             runs = self.compare(
                 {
-                    "mvx": [self.mvx, "scan", "-q", "--history", "--no-cache", "--format", "json", "-o", "/dev/null"],
-                    "gitleaks": ["gitleaks", "git", ".", "--no-banner", "-l", "error", "--exit-code", "0", "-f", "json", "-r", "/dev/null"],
+                    "mvx": [self.mvx, "scan", "-q", "--history", "--no-cache", "--format", "json", "-o", self.report],
+                    "gitleaks": ["gitleaks", "git", ".", "--no-banner", "-l", "error", "--exit-code", "0", "-f", "json", "-r", self.report],
                     "betterleaks": ["betterleaks", "git", ".", "--no-banner", "-l", "error", "--exit-code", "0", "-o", self.report],
-                    "kingfisher": ["kingfisher", "scan", ".", "-q", "--no-validate", "--no-update-check", "-f", "json", "-o", "/dev/null"],
+                    "kingfisher": ["kingfisher", "scan", ".", "-q", "--no-validate", "--no-update-check", "-f", "json", "-o", self.report],
                     "git log -p": ["git", "log", "-p", "-U0", "--full-history", "--all"],
                 },
                 repo,
                 3,
             )
-            again = [self.mvx, "scan", "-q", "--history", "--format", "json", "-o", "/dev/null"]
+            again = [self.mvx, "scan", "-q", "--history", "--format", "json", "-o", self.report]
             self.once(again, repo)
             runs["mvx, again"] = self.measure(again, repo, 3)
             rows.append((f"{commits:,} commits", runs))
@@ -179,7 +179,7 @@ class Bench:
                 shutil.rmtree(tree, ignore_errors=True)
                 tree.mkdir()
                 (tree / "x.txt").write_bytes(make(length))
-                runs[label] = self.measure([self.mvx, "scan", "-q", "-o", "/dev/null", "."], tree, 3)
+                runs[label] = self.measure([self.mvx, "scan", "-q", "-o", self.report, "."], tree, 3)
             rows.append((name, runs))
             self.demand(f"{name}: times four", runs["4×"].seconds / max(runs["1×"].seconds, 0.01), LINEAR)
         shutil.rmtree(self.folder / "hurtful", ignore_errors=True)
@@ -187,7 +187,7 @@ class Bench:
 
     def rules(self):
         tree = self.files("tree-rules", (4 if self.quick else 40) << 20)
-        few = self.measure([self.mvx, "scan", "-q", "-o", "/dev/null", "."], tree, 7)
+        few = self.measure([self.mvx, "scan", "-q", "-o", self.report, "."], tree, 7)
         rules = ["version = 1\n"]
         for number in range(300):
             word = f"acme{number:03}"
@@ -195,7 +195,7 @@ class Bench:
                 f"[[scan.rules]]\nid = '{word}'\nregex = '''\\b{word}_[a-z0-9]{{32}}\\b'''\nkeywords = ['{word}_']\n"
             )
         (tree / ".sops-rules.toml").write_text("".join(rules))
-        many = self.measure([self.mvx, "scan", "-q", "-o", "/dev/null", "."], tree, 7)
+        many = self.measure([self.mvx, "scan", "-q", "-o", self.report, "."], tree, 7)
         (tree / ".sops-rules.toml").unlink()
         self.table("More rules", [("40 MB", {"mvx's own": few, "and 300 more": many})])
         self.demand("300 more rules: times", many.seconds / few.seconds, MORE_RULES)

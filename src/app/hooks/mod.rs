@@ -169,7 +169,7 @@ impl App<'_> {
         }
         let path = place.directory.join(hook.name());
         let current = bytes(&path)?;
-        let author = current.as_deref().map(script::author);
+        let author = current.as_deref().map(|text| proof::author(place, text));
         let root = place.root.as_deref();
         let done = match author {
             None => {
@@ -260,6 +260,7 @@ impl App<'_> {
         if let Some(root) = &place.root {
             let names = managers::PRE_COMMIT_FILES
                 .iter()
+                .chain([&managers::PREK_FILE])
                 .chain(&managers::LEFTHOOK_FILES);
             candidates.extend(names.map(|name| root.join(name)));
         }

@@ -6,7 +6,8 @@ use super::script::{self, Author};
 use super::{Hook, Outcome, bytes, husky, legacy, managers, text};
 use crate::app::App;
 use crate::error::Failure;
-use crate::git::hooks::{self, HookPlace};
+use crate::git;
+use crate::git::hooks::{self, HookPlace, HookReach};
 use crate::io::env::Environment;
 use crate::io::file::{self, Kind};
 use crate::io::programs;
@@ -61,13 +62,13 @@ pub(super) fn proven(
 fn state(environment: &Environment, place: &HookPlace, hook: Hook) -> Result<State, Failure> {
     let path = place.directory.join(hook.name());
     if let Some(script) = husky(place, hook) {
-        return of_husky(environment, &path, script, hook);
+        return of_husky(environment, place, &path, script, hook);
     }
     let Some(current) = bytes(&path)? else {
         return Ok(State::Absent);
     };
     let idle = |why: &str| Ok(State::Idle(path.clone(), why.into()));
-    match script::author(&current) {
+    match author(place, &current) {
         Author::Mvx if current == script::hook(hook).as_bytes() => {
             Ok(match obstacle(environment, &path) {
                 Some(why) => State::Idle(path, why),
@@ -84,27 +85,61 @@ fn state(environment: &Environment, place: &HookPlace, hook: Hook) -> Result<Sta
     }
 }
 
+/// Who wrote a hook. In the work tree, where a change may come from anybody, nobody is believed to be a
+/// hook manager.
+pub(super) fn author(place: &HookPlace, bytes: &[u8]) -> Author {
+    match script::author(bytes) {
+        Author::PreCommit | Author::Lefthook if place.reach == HookReach::WorkTree => Author::Other,
+        author => author,
+    }
+}
+
+fn is_tracked(place: &HookPlace, path: &Path) -> bool {
+    let tree = place
+        .root
+        .as_deref()
+        .and_then(|root| git::work_tree_of(root).ok().flatten());
+    tree.is_some_and(|tree| tree.is_tracked(path).unwrap_or_default())
+}
+
 /// Since version 9 git runs a file of husky's own, which runs the user's; before, the user's itself.
 fn of_husky(
     environment: &Environment,
+    place: &HookPlace,
     path: &Path,
     script: PathBuf,
     hook: Hook,
 ) -> Result<State, Failure> {
-    let Some(text) = text(&script)? else {
+    let Some(said) = text(&script)? else {
         return Ok(State::Absent);
     };
-    if !script::is_first(&text, hook) {
-        return Ok(if script::is_in(&text, hook) {
+    if !script::is_first(&said, hook) {
+        return Ok(if script::is_in(&said, hook) {
             let why = "its lines are not what `mvx git install` writes, or not at the beginning";
             State::Idle(script, why.into())
         } else {
             State::Absent
         });
     }
-    if bytes(path)?.is_none() {
+    let Some(current) = bytes(path)? else {
         let why = "husky's own hook is missing: `npx husky` makes it";
         return Ok(State::Idle(path.to_owned(), why.into()));
+    };
+    if path != script {
+        // husky's own runs the user's by way of `h`; both are made on each machine
+        let helper = path.with_file_name("h");
+        let more = text(&helper)?.unwrap_or_default();
+        let runs = [&more, &*String::from_utf8_lossy(&current)].concat();
+        for own in [path, &helper] {
+            if is_tracked(place, own) {
+                let why = "it is part of the project, as husky's own never is, and may do anything";
+                return Ok(State::Idle(own.to_owned(), why.into()));
+            }
+        }
+        if !runs.contains("sh -e ") {
+            let why = "it is not husky's own hook: `npx husky` makes it anew";
+            return Ok(State::Idle(path.to_owned(), why.into()));
+        }
     }
     Ok(match obstacle(environment, path) {
         Some(why) => State::Idle(path.to_owned(), why),
@@ -164,6 +199,15 @@ fn of_lefthook(
     let Some(config) = super::lefthook(place.root.as_deref())? else {
         return Ok(State::Absent);
     };
+    for name in managers::LEFTHOOK_LOCAL {
+        let local = config.with_file_name(name);
+        let is_left = text(&local)?.is_none_or(|said| managers::is_left_by(&said, hook));
+        if !is_left {
+            let why =
+                "it changes what lefthook does in this hook, and may keep the scan from running";
+            return Ok(State::Idle(local, why.into()));
+        }
+    }
     let said = text(&config)?.unwrap_or_default();
     Ok(if managers::is_in_lefthook(&said, hook) {
         State::Scans(config)

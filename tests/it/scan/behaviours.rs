@@ -264,6 +264,24 @@ fn s21_the_message_of_a_commit() {
 }
 
 #[test]
+fn s22_the_name_and_address_of_a_commits_author() {
+    for who in ["user.name", "user.email"] {
+        let repo = repo();
+        let name = token(1);
+        run(
+            &repo,
+            &format!("git -c {who}='{name}' commit -q --allow-empty -m x"),
+        );
+        for arguments in ["--history", "--history HEAD~1..HEAD", "--since 1d"] {
+            let outcome = scan(&repo, arguments);
+            assert_eq!(outcome.code(), Some(1), "{arguments}: {outcome}");
+            assert!(outcome.stdout().contains("[github-token"), "{outcome}");
+            assert!(!format!("{outcome}").contains(&name[4..]), "{outcome}");
+        }
+    }
+}
+
+#[test]
 fn the_name_of_a_commits_author_is_shown_without_escapes() {
     let repo = repo();
     repo.write("a.py", leak());
