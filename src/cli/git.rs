@@ -25,9 +25,10 @@ enum Command {
     /// Have git scan for secrets before commits and pushes
     ///
     /// Puts mvx into git's hooks, beside what is there: a hook that stands there runs first, and is put
-    /// back by `mvx git uninstall`; with husky, lefthook, pre-commit and prek the scan goes into the
-    /// files that they read. Where `core.hooksPath` leads out of the repository, nothing is done without
-    /// --everywhere. Ends with 1 where something is left to you.
+    /// back by `mvx git uninstall`; where husky, lefthook, pre-commit or prek is in charge, the scan goes
+    /// into the files that they read. Where `core.hooksPath` leads out of the repository, nothing is done
+    /// without --everywhere. Then it looks whether git really runs the scan, and ends with 1 where it
+    /// does not, or where something else is left to you. Again, it puts right what was changed.
     Install(Install),
     /// Take the scan out of git's hooks, and put back what was there
     Uninstall(Uninstall),
@@ -99,6 +100,10 @@ fn show(context: &Context, done: &Done) -> Result<(), Failure> {
         Outcome::Added => (Mark::Ok, format!("{file} has lines that scan now")),
         Outcome::Advised(_) => (Mark::Problem, format!("{file}: add this by hand")),
         Outcome::Edited => (Mark::Problem, format!("{file} was left as it is")),
+        Outcome::Idle(why) => (
+            Mark::Problem,
+            format!("nothing is scanned by {file}: {why}"),
+        ),
         Outcome::Removed => (Mark::Ok, format!("{file} scans no longer")),
         Outcome::Restored => (Mark::Ok, format!("{file} is what it was")),
         Outcome::Absent => (Mark::Ok, "there is nothing of mvx's".into()),
@@ -118,6 +123,10 @@ fn answer(done: &Done) -> serde_json::Value {
         Outcome::Beside(kept) => Some(in_json(kept)),
         _ => None,
     };
+    let why = match &done.outcome {
+        Outcome::Idle(why) => Some(why),
+        _ => None,
+    };
     let add = match &done.outcome {
         Outcome::Advised(lines) => Some(lines),
         _ => None,
@@ -128,6 +137,7 @@ fn answer(done: &Done) -> serde_json::Value {
         "done": done.outcome.name(),
         "kept": kept,
         "add": add,
+        "why": why,
         "hints": done.hints,
     })
 }

@@ -154,7 +154,7 @@ const SHAPES: &[(&str, &str)] = &[
     ),
     (
         "scan, git hook",
-        r#"{"findings": [{"id": "…", "rule": "github-token", "what": "…", "why": "…", "remedy": "…", "confidence": "high", "fails": true, "source": "file", "path": "a.py", "line": 2, "column": 10, "end_line": 2, "end_column": 50, "commit": null, "secret": {"prefix": "ghp_", "length": "32 to 63 characters"}, "decoded_by": ["base64"], "expired": null, "fingerprint": "…"}], "complete": true, "incomplete": ["…"], "scanned": {"pieces": 1, "bytes": 50, "known": 0, "encrypted": 0}, "passed": {"allowed": 0, "known": 0, "committed": 0}}"#,
+        r#"{"findings": [{"id": "…", "rule": "github-token", "what": "…", "why": "…", "remedy": "…", "confidence": "high", "fails": true, "source": "file", "path": "a.py", "line": 2, "column": 10, "end_line": 2, "end_column": 50, "commit": null, "secret": {"prefix": "ghp_", "length": "32 to 63 characters"}, "decoded_by": ["base64"], "expired": null, "fingerprint": "…"}], "complete": true, "incomplete": ["…"], "shallow": false, "scanned": {"pieces": 1, "bytes": 50, "known": 0, "encrypted": 0, "archives": {"opened": 0, "left": 0, "locked": 0}}, "passed": {"allowed": 0, "known": 0, "committed": 0, "unreachable": 0}, "rules": {"disabled": ["jwt"], "changed": [], "wide_allowances": 0}}"#,
     ),
     (
         "scan baseline create, update, prune",
@@ -178,7 +178,7 @@ const SHAPES: &[(&str, &str)] = &[
     ),
     (
         "git install, uninstall",
-        r#"{"hooks": [{"hook": "pre-commit", "file": ".git/hooks/pre-commit", "done": "made", "kept": null, "add": null, "hints": ["…"]}]}"#,
+        r#"{"hooks": [{"hook": "pre-commit", "file": ".git/hooks/pre-commit", "done": "made", "kept": null, "add": null, "why": null, "hints": ["…"]}]}"#,
     ),
     (
         "help environment",

@@ -133,6 +133,25 @@ pub fn kind(path: &Path) -> Result<Option<Kind>, IoError> {
     }
 }
 
+/// What a symbolic link says it leads to, which need not exist; `None` for what is no link, and where
+/// there is nothing.
+pub fn link_text(path: &Path) -> Result<Option<PathBuf>, IoError> {
+    match fs::read_link(path) {
+        Ok(target) => Ok(Some(target)),
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::InvalidInput
+                    | io::ErrorKind::NotFound
+                    | io::ErrorKind::NotADirectory
+            ) =>
+        {
+            Ok(None)
+        }
+        Err(source) => Err(IoError::read(path, source)),
+    }
+}
+
 /// The absolute path without symlinks; it must exist.
 pub fn canonical(path: &Path) -> Result<PathBuf, IoError> {
     fs::canonicalize(path).map_err(|source| IoError::read(path, source))

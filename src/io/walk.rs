@@ -4,7 +4,7 @@ use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use ignore::{Walk, WalkBuilder, WalkState};
+use ignore::{DirEntry, Walk, WalkBuilder, WalkState};
 
 use crate::io::IoError;
 
@@ -57,21 +57,55 @@ pub fn files_and_links(directory: &Path) -> Result<Vec<Met>, IoError> {
     Ok(found)
 }
 
-/// As [`files`], on all cores and in no order: `visit` is called with each file, or with why
-/// something could not be looked at, on whatever thread met it. The walk goes on then.
-pub fn each(directory: &Path, ignored: Ignored, visit: &(impl Fn(Result<&Path, IoError>) + Sync)) {
+/// What [`each`] met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entry<'a> {
+    /// A regular file.
+    File(&'a Path),
+    /// A symbolic link; it is not followed.
+    Link(&'a Path),
+    /// A directory; what is in it is met too.
+    Directory(&'a Path),
+    /// A directory, not the first one, that is a repository of its own: it is met as a directory too.
+    Repository(&'a Path),
+}
+
+/// As [`files`], with links and directories, on all cores and in no order: `visit` is called with
+/// each, or with why something could not be looked at, on whatever thread met it. The walk goes on
+/// then.
+pub fn each(
+    directory: &Path,
+    ignored: Ignored,
+    visit: &(impl Fn(Result<Entry<'_>, IoError>) + Sync),
+) {
     const MOST_THREADS: usize = 16;
     let threads = thread::available_parallelism().map_or(1, NonZero::get);
     let mut walk = builder(directory, ignored);
+    walk.filter_entry(move |entry| {
+        // git's own directory is met so that the repository is known, and not entered
+        entry.depth() == 0 || entry.file_name() == ".git" || is_walked(entry, ignored)
+    });
     walk.threads(threads.min(MOST_THREADS));
     walk.build_parallel().run(|| {
         Box::new(|entry| {
-            match entry {
-                Ok(entry) if entry.file_type().is_some_and(|kind| kind.is_file()) => {
-                    visit(Ok(entry.path()));
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(error) => {
+                    visit(Err(unreadable(directory, error)));
+                    return WalkState::Continue;
                 }
-                Ok(_) => {}
-                Err(error) => visit(Err(unreadable(directory, error))),
+            };
+            if entry.depth() > 0 && entry.file_name() == ".git" {
+                if let Some(above) = entry.path().parent().filter(|_| entry.depth() > 1) {
+                    visit(Ok(Entry::Repository(above)));
+                }
+                return WalkState::Skip;
+            }
+            match entry.file_type() {
+                Some(kind) if kind.is_file() => visit(Ok(Entry::File(entry.path()))),
+                Some(kind) if kind.is_symlink() => visit(Ok(Entry::Link(entry.path()))),
+                Some(kind) if kind.is_dir() => visit(Ok(Entry::Directory(entry.path()))),
+                _ => {}
             }
             WalkState::Continue
         })
@@ -86,7 +120,6 @@ fn walk(directory: &Path, ignored: Ignored) -> Walk {
 
 fn builder(directory: &Path, ignored: Ignored) -> WalkBuilder {
     let skip = ignored == Ignored::Skipped;
-    let own = ignored == Ignored::OwnToo;
     let mut builder = WalkBuilder::new(directory);
     builder
         .standard_filters(false)
@@ -95,15 +128,17 @@ fn builder(directory: &Path, ignored: Ignored) -> WalkBuilder {
         .git_exclude(skip)
         .git_global(skip)
         .follow_links(false)
-        .filter_entry(move |entry| {
-            let passed_over = match entry.file_name().to_str() {
-                Some(".git") => true,
-                Some(".mvx") => !own,
-                _ => false,
-            };
-            entry.depth() == 0 || !passed_over
-        });
+        .filter_entry(move |entry| entry.depth() == 0 || is_walked(entry, ignored));
     builder
+}
+
+/// Whether an entry below the first directory is looked at, whatever git thinks of it.
+fn is_walked(entry: &DirEntry, ignored: Ignored) -> bool {
+    match entry.file_name().to_str() {
+        Some(".git") => false,
+        Some(".mvx") => ignored == Ignored::OwnToo,
+        _ => true,
+    }
 }
 
 /// Why something could not be walked.

@@ -68,6 +68,8 @@ pub enum Source {
     Unreachable,
     /// Standard input.
     Stdin,
+    /// A name: a file's or directory's, an author's, a tag's, a branch's.
+    Name,
 }
 
 impl Source {
@@ -83,6 +85,7 @@ impl Source {
             Self::Stash => "stash",
             Self::Unreachable => "unreachable",
             Self::Stdin => "stdin",
+            Self::Name => "name",
         }
     }
 }
@@ -122,6 +125,8 @@ impl Place {
             (None, Some(commit)) => match self.source {
                 Source::Tag => format!("tag {}", commit.short()),
                 Source::Note => format!("note on {}", commit.short()),
+                Source::Name => format!("names of {}", commit.short()),
+                Source::History | Source::Stash => format!("object {}", commit.short()),
                 _ => format!("message of {}", commit.short()),
             },
             (None, None) => "standard input".into(),

@@ -30,8 +30,6 @@ pub struct At<'a> {
     pub commit: Option<&'a str>,
     /// The path from the repository's root, with `/`.
     pub path: &'a str,
-    /// The rule.
-    pub rule: &'a str,
     /// The line on which it begins.
     pub line: usize,
 }
@@ -46,15 +44,15 @@ impl GitleaksIgnore {
         }
     }
 
-    /// The number of the line that lets this finding pass. Rules that mvx names otherwise than
-    /// gitleaks count as the same where both are of one issuer, the name's first word.
-    pub fn passes(&self, at: &At<'_>) -> Option<usize> {
+    /// The number of the line that lets this finding pass. `is_rule` says whether a name is that of
+    /// the finding's rule, or one that gitleaks has for it.
+    pub fn passes(&self, at: &At<'_>, is_rule: impl Fn(&str) -> bool) -> Option<usize> {
         self.lines.iter().position(|line| {
             let commit = line.commit.as_deref();
             (commit.is_none() || commit == at.commit)
                 && line.line == at.line
                 && line.path == at.path
-                && (line.rule == at.rule || issuer(&line.rule) == issuer(at.rule))
+                && is_rule(&line.rule)
         })
     }
 
@@ -83,10 +81,6 @@ impl Ignored {
             text: text.to_owned(),
         })
     }
-}
-
-fn issuer(rule: &str) -> &str {
-    rule.split('-').next().unwrap_or_default()
 }
 
 /// What detect-secrets knows: SHA-1 of each secret, by file.
@@ -147,15 +141,11 @@ mod tests {
         );
         let ignore = GitleaksIgnore::parse(&text);
         assert_eq!(ignore.lines().len(), 2);
-        let at = |commit, path, rule, line| {
-            ignore
-                .passes(&At {
-                    commit,
-                    path,
-                    rule,
-                    line,
-                })
-                .is_some()
+        let rules = crate::scan::Rules::builtin();
+        let at = |commit, path, rule: &str, line| {
+            let at = At { commit, path, line };
+            let rule = rules.rule(rule).unwrap();
+            ignore.passes(&at, |name| rule.is(name)).is_some()
         };
         assert!(at(None, "a.py", "github-pat", 3));
         assert!(at(Some(commit), "a.py", "github-token", 3));
@@ -165,6 +155,8 @@ mod tests {
             (None, "a.py", "github-pat", 4),
             (None, "b.py", "github-pat", 3),
             (None, "a.py", "gitlab-pat", 3),
+            // of the same issuer, and another rule
+            (None, "a.py", "github-fine-grained-pat", 3),
         ] {
             assert!(!at(known, path, rule, line));
         }

@@ -171,7 +171,7 @@ impl<'a> Match<'a> {
     }
 }
 
-enum Passes {
+pub(super) enum Passes {
     Yes,
     /// In the list's commits.
     In,
@@ -179,6 +179,11 @@ enum Passes {
 }
 
 impl List {
+    /// Its regexes, those over paths too.
+    pub(super) fn regexes(&self) -> impl Iterator<Item = &Text> {
+        self.source.paths.iter().chain(self.source.regexes.iter())
+    }
+
     pub(super) fn new(source: &Allowlist) -> Self {
         Self {
             paths: patterns(&source.paths),
@@ -197,7 +202,7 @@ impl List {
             && self.paths.iter().any(|pattern| pattern.is_match(path))
     }
 
-    fn lets_pass(&self, found: &Match<'_>) -> Passes {
+    pub(super) fn lets_pass(&self, found: &Match<'_>) -> Passes {
         let source = &self.source;
         if !source.rules.is_empty() && !source.rules.iter().any(|id| found.rule.is(id)) {
             return Passes::No;

@@ -22,6 +22,7 @@
 //! Time and memory grow linearly with the input. Where a limit ends the scan of a text early,
 //! [`Found::incomplete`] says so, and nobody may call that text clean.
 
+pub mod archive;
 pub mod baseline;
 mod checksum;
 mod decode;
@@ -50,6 +51,7 @@ mod search;
 mod tests;
 mod token;
 mod utf16;
+mod weakened;
 mod wide;
 mod words;
 
@@ -63,3 +65,4 @@ pub use rule::{
 pub use rules::{Changes, ExampleFailure, Extends, GitleaksFile, Rules, RulesError, Warning};
 pub use scanner::{MOST_HITS, Scanner};
 pub use scratch::{Scratch, Work};
+pub use weakened::Weakened;

@@ -109,6 +109,17 @@ impl Scanner {
         self.global.covers(path)
     }
 
+    /// Whether there are rules that look at the path alone.
+    pub fn asks_for_paths(&self) -> bool {
+        !self.path_only.is_empty()
+    }
+
+    /// Whether a rule that looks at the path alone finds this one.
+    pub fn finds_path(&self, path: &[u8]) -> bool {
+        let mut rules = self.path_only.iter();
+        rules.any(|number| self.names_path(*number, Some(path)))
+    }
+
     /// Scans one text. `scratch` must be of this scanner; one of another is made anew.
     pub fn scan(&self, scratch: &mut Scratch, input: &Input<'_>) -> Found {
         scratch.belongs_to(self);

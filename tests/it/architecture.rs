@@ -72,6 +72,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("signal_hook", &["io"]),
     ("tempfile", &["io"]),
     ("ureq", &["io"]),
+    ("zlib_rs", &["scan"]),
 ];
 
 /// Lines a file may have, tests included.

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::{Check, Checks};
 use crate::app::files::shell_word;
+use crate::app::hooks::State;
 use crate::app::people::today;
 use crate::app::{App, many, recipients};
 use crate::git;
@@ -33,6 +34,40 @@ impl App<'_> {
                 checks.note("rules", "there are no rules here", failure.hints);
             }
             Err(failure) => checks.failure("rules", Path::new(""), failure),
+        }
+        self.check_hooks(&mut checks);
+    }
+
+    /// Whether git runs the scan before commits and pushes.
+    fn check_hooks(&self, checks: &mut Checks<'_>) {
+        let states = match self.hook_states() {
+            Ok(states) => states,
+            Err(failure) => return checks.failure("hooks", Path::new(""), failure),
+        };
+        let install = || ["`mvx git install` puts the scan in place".to_owned()];
+        let absent = states
+            .iter()
+            .filter(|(_, state)| *state == State::Absent)
+            .map(|(hook, _)| hook.name());
+        let absent: Vec<&str> = absent.collect();
+        if !absent.is_empty() {
+            let text = format!("no hook scans for secrets: {}", absent.join(", "));
+            checks.note("hooks", text, install());
+        }
+        for (hook, state) in &states {
+            let hook = hook.name();
+            match state {
+                State::Scans(path) => {
+                    let path = path.display();
+                    checks.ok("hooks", format!("{hook}: {path} scans for secrets"));
+                }
+                State::Idle(path, why) => checks.problem(
+                    "hooks",
+                    format!("{hook}: nothing is scanned by {}: {why}", path.display()),
+                    install(),
+                ),
+                State::Absent => {}
+            }
         }
     }
 

@@ -79,6 +79,15 @@ pub(super) fn remove(text: &str, hook: Hook) -> Option<String> {
     Some([before, after].concat())
 }
 
+/// The text without any of mvx's lines for this hook, however many there are.
+pub(super) fn without(text: &str, hook: Hook) -> String {
+    let mut text = text.to_owned();
+    while let Some(shorter) = remove(&text, hook) {
+        text = shorter;
+    }
+    text
+}
+
 fn begin(hook: Hook) -> String {
     format!("# >>> mvx git install ({})", hook.name())
 }

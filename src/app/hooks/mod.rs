@@ -3,6 +3,7 @@
 
 mod block;
 mod managers;
+mod proof;
 mod script;
 
 use std::path::{Path, PathBuf};
@@ -12,8 +13,11 @@ use crate::app::files::shell_word;
 use crate::error::{Exit, Failure};
 use crate::git::hooks::{self, HookPlace, HookReach};
 use crate::io::file::{self, Kind};
+use crate::io::programs;
 use crate::io::write::{self, Access};
 use script::Author;
+
+pub use proof::State;
 
 /// A hook that mvx has a part in (githooks(5)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +74,8 @@ pub enum Outcome {
     Advised(String),
     /// Nothing: somebody has changed mvx's hook.
     Edited,
+    /// The scan is there, and git does not run it: why.
+    Idle(String),
     /// It was taken out.
     Removed,
     /// It was taken out, and the hook that was there before is back.
@@ -88,6 +94,7 @@ impl Outcome {
             Self::Added => "added",
             Self::Advised(_) => "advised",
             Self::Edited => "edited",
+            Self::Idle(_) => "idle",
             Self::Removed => "removed",
             Self::Restored => "restored",
             Self::Absent => "absent",
@@ -96,7 +103,7 @@ impl Outcome {
 
     /// Whether the scan does not run as was asked for, or still runs.
     pub fn is_left_to_the_user(&self) -> bool {
-        matches!(self, Self::Advised(_) | Self::Edited)
+        matches!(self, Self::Advised(_) | Self::Edited | Self::Idle(_))
     }
 }
 
@@ -121,7 +128,9 @@ impl App<'_> {
         }
         let mut done = Vec::new();
         for &hook in wanted {
-            done.push(self.install(&place, hook)?);
+            let one = self.install(&place, hook)?;
+            let outcome = proof::proven(self.environment(), &place, hook, one.outcome)?;
+            done.push(Done { outcome, ..one });
         }
         if place.is_shared_by_work_trees && place.reach == HookReach::Repository {
             self.note("all work trees of this repository share its hooks");
@@ -160,44 +169,37 @@ impl App<'_> {
         }
         let path = place.directory.join(hook.name());
         let current = bytes(&path)?;
-        let author = current.as_deref().map(script::author);
+        let author = current.as_deref().map(|text| proof::author(place, text));
         let root = place.root.as_deref();
-        if let Some(config) = lefthook(root)?.filter(|_| author != Some(Author::Mvx)) {
-            let installed = author == Some(Author::Lefthook);
-            return self.configure_lefthook(&config, hook, installed);
-        }
-        match author {
+        let done = match author {
             None => {
                 self.make_directory(&place.directory)?;
                 write::create_new(&path, script::hook(hook).as_bytes(), Access::Program)?;
-                Ok(self.done(hook, &path, Outcome::Made))
+                self.done(hook, &path, Outcome::Made)
             }
             Some(Author::Mvx) => {
                 let text = script::hook(hook);
-                if current.as_deref() != Some(text.as_bytes()) {
-                    write::write(&path, text.as_bytes(), Access::Program)?;
+                let is_whole = current.as_deref() == Some(text.as_bytes());
+                let program = path.to_string_lossy();
+                if is_whole && programs::find(self.environment(), &program).is_some() {
+                    return Ok(self.done(hook, &path, Outcome::Unchanged));
                 }
-                Ok(self.done(hook, &path, Outcome::Unchanged))
+                // a file that is replaced keeps its mode, and this one has to be executable
+                file::remove(&path)?;
+                write::create_new(&path, text.as_bytes(), Access::Program)?;
+                self.done(hook, &path, Outcome::Made)
             }
-            Some(Author::Edited) => Ok(self.done(hook, &path, Outcome::Edited).hint(
+            Some(Author::Edited) => self.done(hook, &path, Outcome::Edited).hint(
                 "it was changed since `mvx git install` made it: see that it still calls mvx",
-            )),
+            ),
             Some(Author::PreCommit) => {
                 let legacy = legacy(&path);
                 if bytes(&legacy)?.is_some_and(|text| script::author(&text) == Author::Mvx) {
                     return Ok(self.done(hook, &legacy, Outcome::Unchanged));
                 }
-                self.configure_pre_commit(root, &path, hook)
+                return self.configure_pre_commit(root, &path, current.as_deref(), hook);
             }
-            Some(Author::Lefthook) => {
-                // its configuration is in a form that mvx does not edit, or gone
-                let config = root.unwrap_or(&place.directory).join("lefthook.yml");
-                Ok(self.done(
-                    hook,
-                    &config,
-                    Outcome::Advised(managers::lefthook_entry(hook)),
-                ))
-            }
+            Some(Author::Lefthook) => return self.configure_lefthook(place, hook),
             Some(Author::Other) => {
                 let kept = place.directory.join(script::kept_name(hook));
                 match bytes(&kept)? {
@@ -214,11 +216,22 @@ impl App<'_> {
                     }
                     None => file::rename(&path, &kept)?,
                 }
-                write::write(&path, script::hook(hook).as_bytes(), Access::Program)?;
+                if file::kind(&path)?.is_some() {
+                    file::remove(&path)?;
+                }
+                write::create_new(&path, script::hook(hook).as_bytes(), Access::Program)?;
                 let kept = self.relative(&kept);
-                Ok(self.done(hook, &path, Outcome::Beside(kept)))
+                self.done(hook, &path, Outcome::Beside(kept))
             }
-        }
+        };
+        // a file in the repository, which anybody may have put there, is no manager in charge
+        Ok(match lefthook(root)? {
+            Some(config) => done.hint(format!(
+                "{} is not in force here; run `mvx git install` again after `lefthook install`, which replaces this hook",
+                self.relative(&config).display()
+            )),
+            None => done,
+        })
     }
 
     fn uninstall(&self, place: &HookPlace, hook: Hook) -> Result<Done, Failure> {
@@ -247,6 +260,7 @@ impl App<'_> {
         if let Some(root) = &place.root {
             let names = managers::PRE_COMMIT_FILES
                 .iter()
+                .chain([&managers::PREK_FILE])
                 .chain(&managers::LEFTHOOK_FILES);
             candidates.extend(names.map(|name| root.join(name)));
         }
@@ -266,56 +280,51 @@ impl App<'_> {
         Ok(self.done(hook, &path, Outcome::Absent))
     }
 
-    /// Into a shell script of husky's user, at its end: what stands before may change what is
-    /// committed.
+    /// Into a shell script of husky's user, at its beginning: what stands there may leave early.
     fn write_script(&self, path: &Path, hook: Hook) -> Result<Done, Failure> {
-        let old = text(path)?;
-        if old
-            .as_ref()
-            .is_some_and(|text| block::remove(text, hook).is_some())
-        {
-            return Ok(self.done(hook, path, Outcome::Unchanged));
-        }
-        let Some(old) = old else {
-            let new = block::insert(NEW_HUSKY, NEW_HUSKY.len(), 0, &script::lines(hook), hook);
+        let Some(old) = text(path)? else {
+            let new = script::with_lines(NEW_HUSKY, hook);
+            self.make_directory(file::directory_of(path))?;
             write::create_new(path, new.as_bytes(), Access::Program)?;
             return Ok(self.done(hook, path, Outcome::Made));
         };
-        let at = before_the_end(&old);
-        let new = block::insert(&old, at, 0, &script::lines(hook), hook);
+        if script::is_first(&old, hook) {
+            return Ok(self.done(hook, path, Outcome::Unchanged));
+        }
+        let new = script::with_lines(&old, hook);
         let lock = self.lock(path)?;
         self.replace(&lock, old.as_bytes(), new.as_bytes(), Access::Shared)?;
         Ok(self.done(hook, path, Outcome::Added))
     }
 
-    fn configure_lefthook(
-        &self,
-        config: &Path,
-        hook: Hook,
-        installed: bool,
-    ) -> Result<Done, Failure> {
-        let install = "`lefthook install` puts lefthook's own hooks in place".to_owned();
-        let done = self.configure(
-            config,
+    fn configure_lefthook(&self, place: &HookPlace, hook: Hook) -> Result<Done, Failure> {
+        let root = place.root.as_deref();
+        let entry = managers::lefthook_entry(hook);
+        let Some(config) = lefthook(root)? else {
+            let config = root.unwrap_or(&place.directory).join("lefthook.yml");
+            return Ok(self.done(hook, &config, Outcome::Advised(entry)));
+        };
+        self.configure(
+            &config,
             hook,
             managers::is_in_lefthook,
             managers::into_lefthook,
-            managers::lefthook_entry(hook),
-        )?;
-        Ok(if installed { done } else { done.hint(install) })
+            entry,
+        )
     }
 
     fn configure_pre_commit(
         &self,
         root: Option<&Path>,
         path: &Path,
+        current: Option<&[u8]>,
         hook: Hook,
     ) -> Result<Done, Failure> {
         let entry = managers::pre_commit_entry(hook);
-        let config = managers::PRE_COMMIT_FILES
-            .iter()
-            .filter_map(|name| Some(root?.join(name)))
-            .find(|path| file::kind(path).ok().flatten() == Some(Kind::File));
+        let config = match root {
+            Some(root) => managers::pre_commit_config(root, current.unwrap_or_default())?,
+            None => None,
+        };
         let Some(config) = config else {
             return Ok(self.done(hook, path, Outcome::Advised(entry)).hint(
                 "the hook is pre-commit's or prek's, whose configuration was not found: add this to it",
@@ -342,7 +351,9 @@ impl App<'_> {
         if is_in(&text, hook) {
             return Ok(self.done(hook, config, Outcome::Unchanged));
         }
-        let Some(new) = into(&text, hook) else {
+        // an entry that does not do what it should is put right
+        let clean = block::without(&text, hook);
+        let Some(new) = into(&clean, hook).filter(|new| is_in(new, hook)) else {
             return Ok(self.done(hook, config, Outcome::Advised(entry)));
         };
         let lock = self.lock(config)?;
@@ -408,22 +419,6 @@ fn legacy(path: &Path) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".legacy");
     path.with_file_name(name)
-}
-
-/// Where a script ends for our purposes: before the first line at the margin with which it leaves.
-fn before_the_end(text: &str) -> usize {
-    let mut at = 0;
-    for line in text.split_inclusive('\n') {
-        let word = line
-            .split([' ', ';', '\r', '\n'])
-            .next()
-            .unwrap_or_default();
-        if matches!(word, "exec" | "exit") {
-            return at;
-        }
-        at += line.len();
-    }
-    text.len()
 }
 
 fn bytes(path: &Path) -> Result<Option<Vec<u8>>, Failure> {

@@ -2,7 +2,7 @@
 
 use sha2::{Digest as _, Sha256};
 
-use super::Hook;
+use super::{Hook, block};
 
 /// What a file among the hooks is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,13 +66,56 @@ pub(super) fn hook(hook: Hook) -> String {
     )
 }
 
+/// The script of another tool's user with the lines that run the scan: before all that it does,
+/// because it may leave early, and behind what husky before version 9 begins with.
+pub(super) fn with_lines(text: &str, hook: Hook) -> String {
+    let text = block::without(text, hook);
+    block::insert(&text, beginning(&text), 0, &lines(hook), hook)
+}
+
+/// Whether a script runs the scan before all that it does, and with these very lines.
+pub(super) fn is_first(text: &str, hook: Hook) -> bool {
+    is_in(text, hook) && with_lines(text, hook) == text
+}
+
+/// Whether a script has lines of mvx's.
+pub(super) fn is_in(text: &str, hook: Hook) -> bool {
+    block::remove(text, hook).is_some()
+}
+
 /// The lines that run the scan inside another tool's script.
-pub(super) fn lines(hook: Hook) -> String {
-    format!(
-        "{}mvx git hook {} \"$@\" || exit $?\n",
-        missing(hook),
-        hook.name()
-    )
+fn lines(hook: Hook) -> String {
+    let run = match hook {
+        Hook::PreCommit => "mvx git hook pre-commit \"$@\" || exit $?\n",
+        // what is pushed stands on standard input, and what comes behind may want to read it
+        Hook::PrePush => {
+            "mvx_refs=$([ -t 0 ] || cat)\nmvx_refs() {\n    [ -z \"$mvx_refs\" ] || printf '%s\\n' \"$mvx_refs\"\n}\nmvx_refs | mvx git hook pre-push \"$@\" || exit $?\nif [ -z \"$mvx_refs\" ]; then\n    exec </dev/null\nelse\n    exec <<MVX_REFS\n$mvx_refs\nMVX_REFS\nfi\n"
+        }
+    };
+    missing(hook) + run
+}
+
+/// Where a script begins for our purposes: behind its first line, and behind the line with which
+/// scripts of husky before version 9 begin, as far as only comments stand before that.
+fn beginning(text: &str) -> usize {
+    let (mut begin, mut at) = (0, 0);
+    for line in text.split_inclusive('\n') {
+        let is_first = at == 0;
+        at += line.len();
+        let words = line.trim();
+        let mut parts = words.split_whitespace();
+        let is_source = matches!(parts.next(), Some("." | "source"));
+        if is_source && words.trim_end_matches(['"', '\'']).ends_with("/_/husky.sh") {
+            return at;
+        }
+        if is_first && words.starts_with("#!") {
+            begin = at;
+        }
+        if !words.is_empty() && !words.starts_with('#') {
+            break;
+        }
+    }
+    begin
 }
 
 /// How the hook that was there before is called.

@@ -1,8 +1,10 @@
 //! `mvx scan`: from what is to be looked at to what was found, and what of it is let pass.
 
+mod archives;
 pub mod baseline;
 mod collect;
 mod files;
+mod hide;
 mod history;
 pub mod known;
 mod moments;
@@ -23,7 +25,7 @@ use crate::io::stdio::read_stdin;
 use crate::scan::finding::{Finding, Source};
 use crate::scan::fingerprint::Salt;
 use crate::scan::report::{Passed, Report, Scanned};
-use crate::scan::{Confidence, Scanner};
+use crate::scan::{Confidence, Scanner, Weakened};
 use collect::{At, Collector};
 
 pub use rules::Loaded;
@@ -38,6 +40,8 @@ pub enum What {
         /// Whether files that git ignores are scanned too.
         ignored: bool,
     },
+    /// Files that a hook manager lists, each itself: no links are followed.
+    Listed(Vec<PathBuf>),
     /// The whole work tree, from wherever it is asked for.
     Tree,
     /// Standard input, as if it had this name.
@@ -77,6 +81,8 @@ pub struct Options {
     pub exclude: Vec<Source>,
     /// All that is found is wanted, with fingerprints under this salt: no baseline is asked.
     pub against: Option<Salt>,
+    /// How deep archives are opened; not at all if it is 0.
+    pub archives: u32,
     /// Whether history is scanned anew, and not only what no earlier scan has seen.
     pub anew: bool,
 }
@@ -90,8 +96,12 @@ pub struct Outcome {
     pub scanned: Scanned,
     /// What was let pass.
     pub passed: Passed,
+    /// What of mvx's rules the project's take away.
+    pub weakened: Weakened,
     /// Why the answer is not whole.
     pub incomplete: Vec<String>,
+    /// Whether older commits are not in this clone.
+    pub is_shallow: bool,
     /// When the scan began and ended, UTC.
     pub time: [String; 2],
 }
@@ -126,7 +136,9 @@ impl Outcome {
             findings: &self.findings,
             scanned: self.scanned,
             passed: self.passed,
+            weakened: &self.weakened,
             incomplete: &self.incomplete,
+            is_shallow: self.is_shallow,
             time: self.time.clone(),
             version: env!("CARGO_PKG_VERSION"),
         }
@@ -142,10 +154,22 @@ impl App<'_> {
         options: &Options,
         seen: Option<&mut dyn FnMut(SoFar)>,
     ) -> Result<Outcome, Failure> {
-        let began = stamp();
         let loaded = self.scan_rules(options.rules.as_deref())?;
         let scanner = Scanner::new(loaded.rules.clone());
-        let collector = Collector::new(&scanner, self.coverage());
+        let result = self.find_with(what, options, seen, &loaded, &scanner);
+        self.without_secrets(result, &scanner, &loaded)
+    }
+
+    fn find_with(
+        &self,
+        what: &[What],
+        options: &Options,
+        seen: Option<&mut dyn FnMut(SoFar)>,
+        loaded: &Loaded,
+        scanner: &Scanner,
+    ) -> Result<Outcome, Failure> {
+        let began = stamp();
+        let collector = Collector::new(scanner, self.coverage()).with_archives(options.archives);
         let mut walked = Walked::default();
         let mut seen = seen;
         for what in what {
@@ -160,6 +184,7 @@ impl App<'_> {
             walked.known += one.known;
             walked.is_partial |= one.is_partial;
             walked.is_shallow |= one.is_shallow;
+            walked.is_cut |= one.is_cut;
         }
         let collected = collector.finish();
         let mut outcome = Outcome {
@@ -168,12 +193,14 @@ impl App<'_> {
                 ..collected.scanned
             },
             incomplete: incomplete(&walked),
+            is_shallow: walked.is_shallow,
+            weakened: loaded.weakened.clone(),
             ..Outcome::default()
         };
         outcome
             .incomplete
             .extend(collected.incomplete.iter().cloned());
-        self.settle(what, collected, &loaded, &scanner, options, &mut outcome)?;
+        self.settle(what, collected, loaded, scanner, options, &mut outcome)?;
         outcome.time = [began, stamp()];
         Ok(outcome)
     }
@@ -186,15 +213,28 @@ impl App<'_> {
         seen: Option<&mut dyn FnMut(SoFar)>,
     ) -> Result<Walked, Failure> {
         let objects = || Objects::open(self.directory(), self.environment(), MOST_BYTES);
+        let repositories = files::Repositories {
+            directory: self.directory(),
+            environment: self.environment(),
+        };
         match what {
             What::Paths { paths, ignored } => {
                 files::must_be_there(paths)?;
-                attended(collector, seen, || files::scan(paths, *ignored, collector));
+                attended(collector, seen, || {
+                    files::scan(paths, *ignored, &repositories, collector);
+                });
+                Ok(Walked::default())
+            }
+            What::Listed(paths) => {
+                files::must_be_there(paths)?;
+                attended(collector, seen, || files::listed(paths, collector));
                 Ok(Walked::default())
             }
             What::Tree => {
                 let root = self.repository()?;
-                attended(collector, seen, || files::scan(&[root], false, collector));
+                attended(collector, seen, || {
+                    files::scan(&[root], false, &repositories, collector);
+                });
                 Ok(Walked::default())
             }
             What::Stdin { name } => {
@@ -264,6 +304,11 @@ impl App<'_> {
                 )
             });
         }
+        if walked.is_shallow && !walked.is_cut {
+            self.detail(1, || {
+                "this is a shallow clone; all that was asked for is in it".into()
+            });
+        }
         for path in &walked.unmerged {
             self.note(format!(
                 "{}: the merge is not decided; both sides were scanned",
@@ -276,9 +321,6 @@ impl App<'_> {
 /// Why a walk is not the whole answer.
 fn incomplete(walked: &Walked) -> Vec<String> {
     const TOLD: usize = 5;
-    if walked.problem_count == 0 {
-        return Vec::new();
-    }
     let mut why: Vec<String> = Vec::new();
     let missing = |problem: &Problem| matches!(problem, Problem::Missing);
     let mut told = 0;
@@ -301,6 +343,9 @@ fn incomplete(walked: &Walked) -> Vec<String> {
     let more = walked.problem_count.saturating_sub(why.len() as u64);
     if more > 0 {
         why.push(format!("{more} more objects were not scanned"));
+    }
+    if walked.is_cut {
+        why.push("this is a shallow clone, and older commits are not in it: `git fetch --unshallow` gets them; mvx fetches nothing by itself".into());
     }
     if walked.is_partial
         && walked

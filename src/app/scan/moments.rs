@@ -6,7 +6,6 @@ use super::{MOST_BYTES, What};
 use crate::app::App;
 use crate::error::{Exit, Failure};
 use crate::git::objects::Objects;
-use crate::io::file::{self, Kind};
 
 impl App<'_> {
     /// What is to be scanned before a commit: what is staged. pre-commit and prek name files, which
@@ -14,17 +13,10 @@ impl App<'_> {
     /// range, where they are told one.
     pub fn before_commit(&self, named: Vec<PathBuf>) -> Result<Vec<What>, Failure> {
         let mut what = vec![What::Staged];
-        let paths: Vec<PathBuf> = named
-            .into_iter()
-            .filter(|path| file::kind(path).is_ok_and(|kind| kind == Some(Kind::File)))
-            .collect();
         if let Some(range) = self.range_of_manager()? {
             what.push(What::Range(range));
-        } else if !paths.is_empty() && !self.has_staged()? {
-            what.push(What::Paths {
-                paths,
-                ignored: false,
-            });
+        } else if !named.is_empty() && !self.has_staged()? {
+            what.push(What::Listed(named));
         }
         Ok(what)
     }

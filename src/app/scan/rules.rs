@@ -7,7 +7,9 @@ use crate::error::{At as _, Exit, Failure};
 use crate::git;
 use crate::io::file::{self, Kind};
 use crate::rules::{Allowance as RulesAllowance, ScanRule, ScanRules};
-use crate::scan::{Allowance, Amendment, Changes, Confidence, Extends, GitleaksFile, Rules};
+use crate::scan::{
+    Allowance, Amendment, Changes, Confidence, Extends, GitleaksFile, Rules, Weakened,
+};
 
 /// Where gitleaks looks for its rules.
 const GITLEAKS_FILE: &str = ".gitleaks.toml";
@@ -22,6 +24,8 @@ pub struct Loaded {
     pub origin: Option<PathBuf>,
     /// The lowest confidence that fails the scan, as the rules say.
     pub fail_on: Option<Confidence>,
+    /// What of mvx's rules, or of those that the command line names, the project takes away.
+    pub weakened: Weakened,
 }
 
 impl App<'_> {
@@ -34,6 +38,10 @@ impl App<'_> {
             Err(failure) => return Err(failure),
         };
         let rules = self.base_rules(file, &scan)?;
+        let full = match file {
+            Some(_) => rules.clone(),
+            None => Rules::builtin(),
+        };
         let changes = Changes {
             rules: scan.rules.iter().map(amendment).collect(),
             disable: scan.disable.clone(),
@@ -42,7 +50,9 @@ impl App<'_> {
         let place = origin.as_ref().map(|path| self.relative(path));
         let place = place.unwrap_or_else(|| PathBuf::from("the rules of the scan"));
         let rules = rules.with(changes).at(place.display())?;
+        let weakened = rules.weakened(&full);
         Ok(Loaded {
+            weakened,
             rules,
             fail_on: scan.fail_on.and_then(Confidence::of),
             scan,

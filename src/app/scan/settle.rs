@@ -46,17 +46,16 @@ impl App<'_> {
         let today = clock::now().to_zoned(jiff::tz::TimeZone::UTC).date();
         outcome.passed.committed = collected.committed;
         let mut unsure = 0;
+        let mut hidden: HashSet<(String, Vec<u8>)> = HashSet::new();
         let mut findings = Vec::new();
         for Raw { at, what } in collected.found {
-            if !is_wanted(at.source, options) {
-                continue;
-            }
+            let is_shown = is_wanted(at.source, options);
             let finding = match what {
                 RawWhat::NotEncrypted => not_encrypted(at),
                 RawWhat::Hit(hit) => {
                     let expired = match passes(&hit, &at, today, loaded) {
                         Passes::Yes => {
-                            outcome.passed.allowed += 1;
+                            outcome.passed.allowed += usize::from(is_shown);
                             continue;
                         }
                         Passes::NoLonger(why) => Some(why),
@@ -66,16 +65,24 @@ impl App<'_> {
                 }
             };
             if finding.confidence < shown {
-                unsure += 1;
+                unsure += usize::from(is_shown);
+                continue;
+            }
+            if !is_shown {
+                // what is left out by name needs no word
+                if finding.place.source == Source::Unreachable {
+                    hidden.insert((finding.rule, finding.secret.as_bytes().to_vec()));
+                }
                 continue;
             }
             let fails = finding.confidence >= fail_on;
             findings.push(Finding { fails, ..finding });
         }
+        outcome.passed.unreachable = hidden.len();
         self.name_authors(&mut findings);
         let mut findings = once_each(findings);
         if options.against.is_none() {
-            self.without_foreign(&mut findings, what, outcome)?;
+            self.without_foreign(&mut findings, what, loaded, outcome)?;
         }
         let known = match options.against {
             Some(_) => None,
@@ -115,6 +122,7 @@ impl App<'_> {
         &self,
         findings: &mut Vec<Finding>,
         what: &[What],
+        loaded: &Loaded,
         outcome: &mut Outcome,
     ) -> Result<(), Failure> {
         let root = git::repository_root(self.directory())?;
@@ -165,10 +173,16 @@ impl App<'_> {
                     .as_ref()
                     .map(|commit| commit.id.as_str()),
                 path: &path,
-                rule: &finding.rule,
                 line: finding.start.line,
             };
-            let line = ignore.as_ref().and_then(|ignore| ignore.passes(&at));
+            let rule = loaded.rules.rule(&finding.rule);
+            let is_rule = |name: &str| match rule {
+                Some(rule) => rule.is(name),
+                None => finding.rule == name,
+            };
+            let line = ignore
+                .as_ref()
+                .and_then(|ignore| ignore.passes(&at, is_rule));
             let hash = secrets
                 .as_ref()
                 .and_then(|known| known.passes(&path, finding.secret.as_bytes()));
@@ -388,7 +402,10 @@ fn not_encrypted(at: At) -> Finding {
 fn place(at: At) -> Place {
     Place {
         source: at.source,
-        path: at.path,
+        path: match at.inside {
+            Some(_) => Some(at.words().into()),
+            None => at.path,
+        },
         commit: at.commit.map(|id| Commit {
             id: id.to_string(),
             ..Commit::default()

@@ -44,12 +44,18 @@ impl Coverage {
             Source::Staged | Source::History | Source::Unreachable | Source::Stash => {
                 self.root.join(path)
             }
-            Source::Message | Source::Tag | Source::Note => return false,
+            Source::Message | Source::Tag | Source::Note | Source::Name => return false,
         };
         self.is_to_be_sealed(&full)
             && !bytes.trim_ascii().is_empty()
             && !is_sealed_text(path, bytes)
             && !bases.iter().any(|base| Some(base.id) == at.id)
+    }
+
+    /// Whether what stands at this path of the repository should be encrypted.
+    pub(super) fn covers(&mut self, path: &Path) -> bool {
+        let full = self.root.join(path);
+        self.is_to_be_sealed(&full)
     }
 
     fn is_to_be_sealed(&mut self, path: &Path) -> bool {

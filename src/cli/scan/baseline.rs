@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
+use super::Archives;
 use crate::app::many;
 use crate::app::scan::baseline::{Change, Explained, Task};
 use crate::app::scan::{Options, What};
@@ -51,6 +52,8 @@ struct Target {
     /// A gitleaks rule file, in the place of mvx's rules
     #[arg(long, value_name = "FILE")]
     rules: Option<PathBuf>,
+    #[command(flatten)]
+    archives: Archives,
 }
 
 impl Target {
@@ -66,6 +69,7 @@ impl Target {
         Options {
             baseline: self.baseline.clone(),
             rules: self.rules.clone(),
+            archives: self.archives.depth,
             ..Options::default()
         }
     }

@@ -32,13 +32,14 @@ impl RunHook {
         let (what, advice) = match self.hook {
             Hook::PreCommit => {
                 let named: Vec<PathBuf> = self.arguments.iter().map(PathBuf::from).collect();
-                (app.before_commit(named)?, Advice::PreCommit)
+                (app.before_commit(named), Advice::PreCommit)
             }
             Hook::PrePush => {
                 let remote = self.arguments.first().and_then(|name| name.to_str());
-                (app.before_push(&push_lines()?, remote)?, Advice::PrePush)
+                (app.before_push(&push_lines()?, remote), Advice::PrePush)
             }
         };
+        let what = what.map_err(|failure| app.failure_without_secrets(failure))?;
         let wanted = Wanted {
             format: if context.ui.is_json() {
                 Format::Json

@@ -105,6 +105,8 @@ pub(super) struct How {
     /// Report no findings in these: messages, tags, notes, stashes
     #[arg(long, value_name = "KINDS", value_delimiter = ',', value_parser = source_parser())]
     exclude: Vec<Source>,
+    #[command(flatten)]
+    archives: Archives,
     /// Scan all of history, also what an earlier scan found clean
     #[arg(long)]
     no_cache: bool,
@@ -113,6 +115,14 @@ pub(super) struct How {
     show: bool,
     #[command(flatten)]
     reveal: Reveal,
+}
+
+// How deep archives are opened. A doc comment would take the place of the command's.
+#[derive(clap::Args)]
+struct Archives {
+    /// Look into archives (zip, jar, docx, gzip, tar), and into archives in them, so deep; 3 without DEPTH
+    #[arg(id = "archives", long = "archives", value_name = "DEPTH", num_args = 0..=1, require_equals = true, default_value_t = 0, hide_default_value = true, default_missing_value = MISSING_DEPTH, value_parser = clap::value_parser!(u32).range(0..=10))]
+    depth: u32,
 }
 
 impl Scan {
@@ -125,7 +135,8 @@ impl Scan {
         let wanted = self.how.wanted(context)?;
         let what = if self.sources.pre_push {
             let app = context.app_without_questions();
-            app.before_push(&push_lines()?, None)?
+            app.before_push(&push_lines()?, None)
+                .map_err(|failure| app.failure_without_secrets(failure))?
         } else {
             vec![self.what()?]
         };
@@ -193,11 +204,15 @@ impl How {
             fingerprints: wanted.format.has_fingerprints(),
             include: self.include.clone(),
             exclude: self.exclude.clone(),
+            archives: self.archives.depth,
             anew: self.no_cache,
             against: None,
         }
     }
 }
+
+/// How deep where nobody says: an archive in a package in an image.
+const MISSING_DEPTH: &str = "3";
 
 /// What git gives its hook; nothing where a person runs it.
 pub(super) fn push_lines() -> Result<String, Failure> {

@@ -7,6 +7,7 @@ use crate::app::scan::{Options, Outcome, SoFar, What};
 use crate::cli::Context;
 use crate::error::{At as _, Exit, Failure};
 use crate::io::write::{self, Access};
+use crate::scan::Weakened;
 use crate::scan::report::{self, Format, Style};
 
 /// How the report is wanted.
@@ -45,7 +46,7 @@ pub(super) fn scan(
     };
     show(context, &outcome, wanted)?;
     context.notes(&app);
-    advise(context, &outcome, wanted.advice);
+    advise(context, &outcome, wanted.advice, options.archives > 0);
     Ok(outcome.exit())
 }
 
@@ -81,20 +82,74 @@ fn scanned(outcome: &Outcome) -> String {
         text += &scanned.known.to_string();
         text += " known from before";
     }
+    if scanned.archives.opened > 0 {
+        let opened = usize::try_from(scanned.archives.opened).unwrap_or(usize::MAX);
+        text += ", ";
+        text += &many(opened, "archive", "archives");
+        text += " opened";
+    }
     text
 }
 
-fn advise(context: &Context, outcome: &Outcome, advice: Advice) {
+/// What of mvx's rules is not in force, in words.
+fn weakened(weakened: &Weakened) -> Option<String> {
+    const TOLD: usize = 4;
+    let ids = |ids: &[String]| {
+        let rest = ids.len().saturating_sub(TOLD);
+        let text = ids.get(..TOLD).unwrap_or(ids).join(", ");
+        match rest {
+            0 => text,
+            rest => format!("{text} and {rest} more"),
+        }
+    };
+    let mut parts = Vec::new();
+    for (what, list) in [("off", &weakened.disabled), ("changed", &weakened.changed)] {
+        if !list.is_empty() {
+            let count = many(list.len(), "rule is", "rules are");
+            parts.push(format!("{count} {what} ({})", ids(list)));
+        }
+    }
+    if weakened.wide > 0 {
+        parts.push(format!(
+            "{} everything pass",
+            many(weakened.wide, "allowance lets", "allowances let")
+        ));
+    }
+    (!parts.is_empty()).then(|| format!("by this project's rules, {}", parts.join("; ")))
+}
+
+fn advise(context: &Context, outcome: &Outcome, advice: Advice, asked_for_archives: bool) {
     let ui = &context.ui;
     let passed = outcome.passed;
     for (count, why) in [
         (passed.allowed, "let pass by a comment or the rules"),
         (passed.known, "known from the baseline"),
         (passed.committed, "not new: the version before has it, too"),
+        (
+            passed.unreachable,
+            "in what no branch or tag leads to: `--include unreachable` shows them",
+        ),
     ] {
         if count > 0 {
             ui.note(&format!("{} {why}", many(count, "finding", "findings")));
         }
+    }
+    if let Some(text) = weakened(&outcome.weakened) {
+        ui.note(&text);
+    }
+    let archives = outcome.scanned.archives;
+    let number = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
+    if archives.left > 0 {
+        let them = many(number(archives.left), "archive", "archives");
+        ui.note(&if asked_for_archives {
+            format!("{them} not looked into: mvx opens zip, gzip and tar")
+        } else {
+            format!("{them} not looked into: `mvx scan --archives` does")
+        });
+    }
+    if archives.locked > 0 {
+        let them = many(number(archives.locked), "entry", "entries");
+        ui.note(&format!("{them} of archives encrypted, and not looked at"));
     }
     let scanned = scanned(outcome);
     let count = outcome.findings.len();

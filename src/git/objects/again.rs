@@ -17,10 +17,11 @@ pub struct Author {
 }
 
 impl Objects {
-    /// Hands out these blobs, whole, each as the file of a commit.
+    /// Hands out these blobs, whole, each as the file of a commit, or as what a ref points to where it has no
+    /// path.
     pub fn again(
         &self,
-        places: Vec<(Id, PathBuf, Id)>,
+        places: Vec<(Id, Option<PathBuf>, Id)>,
         visit: impl Fn(&Piece<'_>) + Sync,
     ) -> Walked {
         let wanted: Vec<Wanted> = places

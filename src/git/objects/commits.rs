@@ -37,7 +37,9 @@ pub(super) struct Members {
     pub(super) commits: Vec<Member>,
     /// Commits that cannot be read.
     pub(super) problems: Vec<(Id, Problem)>,
-    /// Whether older commits are elsewhere.
+    /// Whether the clone is shallow.
+    pub(super) is_shallow: bool,
+    /// Whether older commits of the range are elsewhere.
     pub(super) is_cut: bool,
 }
 
@@ -100,7 +102,6 @@ impl Objects {
                 continue;
             };
             if shallow.contains(&id) {
-                members.is_cut |= !is_excluded;
                 member.parents.clear();
             }
             if range.since.is_some_and(|since| time < since) {
@@ -127,6 +128,12 @@ impl Objects {
             .filter_map(|state| state.member)
             .filter(|member| range.since.is_none_or(|since| member.time >= since))
             .collect();
+        // what comes before the end of the clone is in the range, unless it is known to be left out
+        let is_left_out = |id: &Id| range.without.contains(id);
+        members.is_shallow = !shallow.is_empty();
+        members.is_cut = members.commits.iter().any(|member| {
+            shallow.contains(&member.id) && !self.parents(member.id, reader).iter().all(is_left_out)
+        });
         members
             .commits
             .sort_unstable_by_key(|member| (member.time, member.id));
@@ -184,6 +191,14 @@ impl Objects {
                 member,
             },
         );
+    }
+
+    /// What a commit says it follows, whether that is here or not.
+    fn parents(&self, id: Id, reader: &mut Reader) -> Vec<Id> {
+        let object = self.store.read(&id, reader).ok();
+        object
+            .and_then(|(_, bytes)| Some(Commit::parse(&bytes)?.parents))
+            .unwrap_or_default()
     }
 
     fn member(&self, id: Id, reader: &mut Reader) -> Result<Member, Problem> {

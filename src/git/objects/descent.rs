@@ -1,10 +1,11 @@
 //! Going through a pack's forest from its roots to its leaves, with each object made once.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::forest::{Forest, NONE, Node, Shape};
 use super::store::{Reader, Store, Type};
-use super::{Problem, delta};
+use super::{Problem, delta, large};
 
 /// Bytes of bases that one thread holds. Beyond it what hangs on them is read one by one.
 const HELD: usize = 96 << 20;
@@ -62,7 +63,7 @@ impl<'a> Descent<'a> {
             forest,
             is_needed,
             compares,
-            reader: Reader::new(limit),
+            reader: Reader::of_worker(limit),
             pool: Vec::new(),
             delta: Vec::new(),
             new: Vec::new(),
@@ -72,6 +73,16 @@ impl<'a> Descent<'a> {
     /// Makes a root and all that hangs on it. `made` gets each object, `failed` each that could not be
     /// made, for which nothing below it can be.
     pub(super) fn descend(
+        &mut self,
+        root: u32,
+        made: &mut dyn FnMut(&Made<'_>),
+        failed: &mut dyn FnMut(u32, Problem),
+    ) {
+        self.descend_from(root, made, failed);
+        self.reader.is_done();
+    }
+
+    fn descend_from(
         &mut self,
         root: u32,
         made: &mut dyn FnMut(&Made<'_>),
@@ -159,7 +170,7 @@ impl<'a> Descent<'a> {
         let object = self
             .store
             .read_packed(pack, node.offset, &mut self.reader)?;
-        Ok((object.0, object.1.to_vec()))
+        Ok((object.0, Arc::unwrap_or_clone(object.1)))
     }
 
     fn make_delta(&mut self, node: &Node, base: &[u8], bytes: &mut Vec<u8>) -> Result<(), Problem> {
@@ -173,6 +184,7 @@ impl<'a> Descent<'a> {
                 delta.apply(base, bytes)
             }
         });
+        large::trim(&mut buffer);
         self.delta = buffer;
         applied
     }

@@ -2,6 +2,7 @@
 //! blobs first came in.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 use std::sync::Mutex;
 
 use super::descent::needed;
@@ -9,6 +10,7 @@ use super::forest::{NONE, Shape, id_at};
 use super::history::History;
 use super::parts::{Commit, Entries, Mode};
 use super::store::Type;
+use super::texts::ident_of;
 use super::{Id, Problem, Walked};
 
 /// A commit.
@@ -18,10 +20,21 @@ pub(super) struct Node {
     /// The tree's number, or [`NONE`] if it is missing.
     pub(super) tree: u32,
     pub(super) time: i64,
+    /// Who wrote it and who made it, by the numbers of [`Graph::idents`].
+    pub(super) by: [u32; 2],
 }
 
 /// What stands in a tree and leads on: `(child, name)`.
 type Edge = (u32, u32);
+
+/// What is new in a tree against its base: in which part the names are, and which of it; and the base.
+#[derive(Clone, Copy)]
+struct New {
+    part: u32,
+    start: u32,
+    end: u32,
+    base: u32,
+}
 
 /// Commits and trees.
 pub(super) struct Graph {
@@ -29,6 +42,11 @@ pub(super) struct Graph {
     /// For each tree where its edges are: in which part, and which of it.
     edges_at: Vec<(u32, u32, u32)>,
     edges: Vec<Vec<Edge>>,
+    new_at: Vec<New>,
+    new: Vec<Vec<u32>>,
+    table: Table,
+    /// Names and addresses of who wrote and made commits.
+    idents: Names,
     /// For each tree the wanted blobs in it, by their names.
     hits: HashMap<u32, Vec<(Id, u32)>>,
     names: Names,
@@ -60,6 +78,49 @@ impl Graph {
         self.edges_at.len()
     }
 
+    /// The numbers of the names of files and submodules that are new in a tree: that are other ones
+    /// than in its base. All, where it has none.
+    pub(super) fn new_in(&self, tree: u32) -> &[u32] {
+        let at = self.new_at.get(tree as usize);
+        at.and_then(|new| {
+            self.new
+                .get(new.part as usize)?
+                .get(new.start as usize..new.end as usize)
+        })
+        .unwrap_or_default()
+    }
+
+    /// The tree that a tree is stored as a delta of, or [`NONE`].
+    pub(super) fn base_of(&self, tree: u32) -> u32 {
+        self.new_at.get(tree as usize).map_or(NONE, |new| new.base)
+    }
+
+    /// A tree's number.
+    pub(super) fn tree_number(&self, tree: &Id) -> Option<u32> {
+        self.table.number(tree.as_bytes())
+    }
+
+    /// A tree's id.
+    pub(super) fn tree_id(&self, tree: u32) -> Option<Id> {
+        self.table.id(tree)
+    }
+
+    /// Every name that is a part of a path, by their numbers.
+    pub(super) fn all_names(&self) -> impl Iterator<Item = &[u8]> {
+        self.names.texts.iter().map(|name| &**name)
+    }
+
+    /// Who wrote or made a commit: name and address.
+    pub(super) fn ident(&self, number: u32) -> &[u8] {
+        let ident = self.idents.texts.get(number as usize);
+        ident.map_or(&[], |ident| ident)
+    }
+
+    /// How many of them there are.
+    pub(super) fn ident_count(&self) -> usize {
+        self.idents.texts.len()
+    }
+
     /// A name by its number.
     pub(super) fn name(&self, number: u32) -> &[u8] {
         self.names
@@ -85,6 +146,11 @@ impl Names {
         self.numbers.insert(name.into(), number);
         self.texts.push(name.into());
         number
+    }
+
+    /// The numbers here of all names of another list.
+    fn take_over(&mut self, other: &Self) -> Vec<u32> {
+        other.texts.iter().map(|name| self.number(name)).collect()
     }
 }
 
@@ -120,6 +186,11 @@ impl Table {
         table
     }
 
+    fn id(&self, number: u32) -> Option<Id> {
+        let start = number as usize * self.length;
+        Id::of_bytes(self.ids.get(start..start + self.length)?)
+    }
+
     fn slot(&self, id: &[u8]) -> usize {
         usize::try_from(Id::hash(id) & (self.slots.len() as u64 - 1)).unwrap_or(0)
     }
@@ -141,13 +212,18 @@ impl Table {
     }
 }
 
+/// A commit: its id, its parents, its tree, its time, and who wrote and made it.
+type CommitOf = (Id, Vec<Id>, Id, i64, [u32; 2]);
+
 /// What one thread gathers.
 #[derive(Default)]
 struct Part {
-    commits: Vec<(Id, Vec<Id>, Id, i64)>,
+    commits: Vec<CommitOf>,
     edges: Vec<Edge>,
-    /// The tree, and where its edges begin and end.
-    trees: Vec<(u32, u32, u32)>,
+    /// The tree, where its edges begin and end, where what is new begins and ends, and its base.
+    trees: Vec<(u32, u32, u32, [u32; 3])>,
+    new: Vec<u32>,
+    idents: Names,
     hits: Vec<(u32, Id, u32)>,
     names: Names,
     missing: Vec<(u32, Id)>,
@@ -207,7 +283,10 @@ impl History<'_> {
                     && !repeated.contains(&made.node.position)
                 {
                     let mut part = take();
-                    gatherer.gather(id, made.kind, made.bytes, made.new, &mut part);
+                    let base = forest.node(made.node.base);
+                    let base = base.and_then(|base| id_at(pack, base.position));
+                    let new = made.new.zip(base);
+                    gatherer.gather(id, made.kind, made.bytes, new, &mut part);
                     give(part);
                 }
             }));
@@ -226,7 +305,7 @@ impl History<'_> {
                 }),
         );
         let parts = parts.into_inner().unwrap_or_default();
-        join(parts, count, &gatherer.trees, walked)
+        join(parts, count, gatherer.trees, walked)
     }
 
     /// The ids of all trees, and of objects that may be trees.
@@ -255,15 +334,17 @@ impl Gatherer<'_> {
         id: Id,
         kind: Type,
         bytes: &[u8],
-        new: Option<&[std::ops::Range<usize>]>,
+        new: Option<(&[Range<usize>], Id)>,
         part: &mut Part,
     ) {
         match kind {
             Type::Tree => self.gather_tree(id, bytes, new, part),
             Type::Commit => match Commit::parse(bytes) {
                 Some(commit) => {
+                    let by = [commit.author, commit.committer]
+                        .map(|who| part.idents.number(ident_of(who)));
                     part.commits
-                        .push((id, commit.parents, commit.tree, commit.time));
+                        .push((id, commit.parents, commit.tree, commit.time, by));
                 }
                 None => part
                     .walked
@@ -277,13 +358,17 @@ impl Gatherer<'_> {
         &self,
         id: Id,
         bytes: &[u8],
-        new: Option<&[std::ops::Range<usize>]>,
+        new: Option<(&[Range<usize>], Id)>,
         part: &mut Part,
     ) {
+        let base = new.and_then(|(_, base)| self.trees.number(base.as_bytes()));
+        // what is new against an unknown base is not known to be elsewhere
+        let new = new.filter(|_| base.is_some()).map(|(ranges, _)| ranges);
         let Some(number) = self.trees.number(id.as_bytes()) else {
             return;
         };
         let start = u32::try_from(part.edges.len()).unwrap_or(NONE);
+        let new_start = u32::try_from(part.new.len()).unwrap_or(NONE);
         let mut ranges = new.map(<[_]>::iter);
         let mut range = ranges.as_mut().and_then(Iterator::next);
         let mut entries = Entries::of(bytes, self.trees.length);
@@ -299,6 +384,7 @@ impl Gatherer<'_> {
             // an entry that the base has as well was looked for there
             let is_new = new.is_none() || range.is_some_and(|range| range.start < at);
             match entry.mode {
+                Mode::Gitlink if is_new => part.new.push(part.names.number(entry.name)),
                 Mode::Gitlink => {}
                 Mode::Tree => match self.trees.number(entry.id) {
                     Some(child) => part.edges.push((child, part.names.number(entry.name))),
@@ -314,6 +400,9 @@ impl Gatherer<'_> {
                         let name = part.names.number(entry.name);
                         part.hits.push((number, id, name));
                     }
+                    if is_new {
+                        part.new.push(part.names.number(entry.name));
+                    }
                     if is_new
                         && let Some(id) = Id::of_bytes(entry.id)
                         && !self.history.objects.store.has(&id)
@@ -328,7 +417,9 @@ impl Gatherer<'_> {
             part.walked.problem(Some(id), None, problem);
         }
         let end = u32::try_from(part.edges.len()).unwrap_or(NONE);
-        part.trees.push((number, start, end));
+        let new_end = u32::try_from(part.new.len()).unwrap_or(NONE);
+        let new = [new_start, new_end, base.unwrap_or(NONE)];
+        part.trees.push((number, start, end, new));
     }
 
     fn may_be_wanted(&self, id: &[u8]) -> bool {
@@ -357,8 +448,18 @@ fn first_bytes(wanted: &HashSet<Id>) -> Vec<bool> {
 }
 
 /// One graph of what several threads gathered.
-fn join(parts: Vec<Part>, trees: usize, table: &Table, walked: Walked) -> Graph {
+fn join(parts: Vec<Part>, trees: usize, table: Table, walked: Walked) -> Graph {
+    let nothing = New {
+        part: NONE,
+        start: 0,
+        end: 0,
+        base: NONE,
+    };
     let mut graph = Graph {
+        new_at: vec![nothing; trees],
+        new: Vec::new(),
+        table,
+        idents: Names::default(),
         commits: Vec::new(),
         edges_at: vec![(NONE, 0, 0); trees],
         edges: Vec::new(),
@@ -368,34 +469,44 @@ fn join(parts: Vec<Part>, trees: usize, table: &Table, walked: Walked) -> Graph 
         walked,
     };
     for (number, mut part) in (0..).zip(parts) {
-        let names: Vec<u32> = part
-            .names
-            .texts
-            .iter()
-            .map(|name| graph.names.number(name))
-            .collect();
+        let names = graph.names.take_over(&part.names);
+        let idents = graph.idents.take_over(&part.idents);
         let name = |own: u32| names.get(own as usize).copied().unwrap_or(NONE);
+        let ident = |own: u32| idents.get(own as usize).copied().unwrap_or(NONE);
+        for new in &mut part.new {
+            *new = name(*new);
+        }
         for edge in &mut part.edges {
             edge.1 = name(edge.1);
         }
-        for (tree, start, end) in part.trees {
+        for (tree, start, end, [new_start, new_end, base]) in part.trees {
             if let Some(at) = graph.edges_at.get_mut(tree as usize) {
                 *at = (number, start, end);
+            }
+            if let Some(at) = graph.new_at.get_mut(tree as usize) {
+                *at = New {
+                    part: number,
+                    start: new_start,
+                    end: new_end,
+                    base,
+                };
             }
         }
         for (tree, id, own) in part.hits {
             graph.hits.entry(tree).or_default().push((id, name(own)));
         }
         graph.edges.push(part.edges);
+        graph.new.push(part.new);
         graph.missing.extend(part.missing);
         graph.walked.add(part.walked);
-        for (id, parents, tree, time) in part.commits {
-            let tree_number = table.number(tree.as_bytes());
+        for (id, parents, tree, time, by) in part.commits {
+            let tree_number = graph.table.number(tree.as_bytes());
             graph.commits.push(Node {
                 id,
                 parents,
                 tree: tree_number.unwrap_or(NONE),
                 time,
+                by: by.map(ident),
             });
         }
     }

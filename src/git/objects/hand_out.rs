@@ -19,8 +19,8 @@ const MOST_THREADS: usize = 16;
 pub(super) struct Wanted {
     /// The blob.
     pub(super) id: Id,
-    /// Its path from the root.
-    pub(super) path: PathBuf,
+    /// Its path from the root; none for what a ref points to.
+    pub(super) path: Option<PathBuf>,
     /// The commit that it comes with.
     pub(super) commit: Option<Id>,
     /// Its older versions.
@@ -35,17 +35,17 @@ impl Objects {
         visit: &(impl Fn(&Piece<'_>) + Sync),
     ) -> Walked {
         self.on_all_cores(wanted, |wanted, reader, walked| {
-            let (id, path) = (wanted.id, wanted.path.as_path());
+            let (id, path) = (wanted.id, wanted.path.as_deref());
             let bytes = match self.store.read(&id, reader) {
                 Ok((Type::Blob, bytes)) => bytes,
-                Ok(_) => return walked.problem(Some(id), Some(path), Problem::Corrupt("no blob")),
-                Err(problem) => return walked.problem(Some(id), Some(path), problem),
+                Ok(_) => return walked.problem(Some(id), path, Problem::Corrupt("no blob")),
+                Err(problem) => return walked.problem(Some(id), path, problem),
             };
             // a base that cannot be read suppresses nothing
             let reader = RefCell::new(reader);
             let read = |id: &Id| {
                 let (_, bytes) = self.store.read(id, &mut reader.borrow_mut()).ok()?;
-                Some(bytes.to_vec())
+                Some(bytes)
             };
             let bases: Vec<Base<'_>> = wanted
                 .bases
@@ -63,7 +63,7 @@ impl Objects {
                 kind: Kind::Blob,
                 bytes: &bytes,
                 ranges: None,
-                path: Some(path),
+                path,
                 commit: wanted.commit,
                 bases: &bases,
             });
@@ -79,9 +79,10 @@ impl Objects {
         let next = AtomicUsize::new(0);
         let run = || {
             let mut walked = Walked::default();
-            let mut reader = Reader::new(self.limit);
+            let mut reader = Reader::of_worker(self.limit);
             while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
                 work(item, &mut reader, &mut walked);
+                reader.is_done();
             }
             walked
         };
@@ -112,13 +113,13 @@ pub(super) fn threads() -> usize {
 
 /// Git's bytes as a path of this system.
 #[cfg(unix)]
-pub(super) fn path_of(bytes: &[u8]) -> PathBuf {
+pub fn path_of(bytes: &[u8]) -> PathBuf {
     use std::os::unix::ffi::OsStrExt;
     Path::new(std::ffi::OsStr::from_bytes(bytes)).to_owned()
 }
 
 /// Git's bytes as a path of this system.
 #[cfg(not(unix))]
-pub(super) fn path_of(bytes: &[u8]) -> PathBuf {
+pub fn path_of(bytes: &[u8]) -> PathBuf {
     Path::new(&*String::from_utf8_lossy(bytes)).to_owned()
 }

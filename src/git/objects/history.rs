@@ -8,9 +8,9 @@ use std::thread;
 use super::descent::{Descent, Made, needed};
 use super::forest::{Forest, NONE, Queue, Shape, id_at};
 use super::hand_out::threads;
-use super::ranges::message_of;
 use super::scanned::Scanned;
-use super::store::{Found, Type, inflate_loose};
+use super::store::Type;
+use super::texts::text_of;
 use super::{Id, Kind, Objects, ObjectsError, Piece, Problem, Walked, disk};
 
 /// How many roots a thread takes at a time.
@@ -61,6 +61,7 @@ impl Objects {
         }
         walked.add(self.scan_loose(&history.loose, scanned, &visit));
         walked.is_shallow = !self.shallow()?.is_empty();
+        walked.is_cut = walked.is_shallow;
         walked.is_partial = self.place.is_partial;
         history.walked = walked;
         Ok(history)
@@ -139,16 +140,7 @@ impl Objects {
                 walked.known += 1;
                 return;
             }
-            let object = match self.store.find(id, reader) {
-                Ok(Some(Found::Loose(bytes))) => inflate_loose(&bytes, reader),
-                // packed or gone meanwhile
-                Ok(_) => self
-                    .store
-                    .read(id, reader)
-                    .map(|(kind, bytes)| (kind, bytes.to_vec())),
-                Err(problem) => Err(problem),
-            };
-            match object {
+            match self.store.read(id, reader) {
                 Ok((kind, bytes)) => hand_out(*id, kind, &bytes, None, walked, visit),
                 Err(problem) => walked.problem(Some(*id), None, problem),
             }
@@ -338,12 +330,16 @@ fn hand_out(
     walked: &mut Walked,
     visit: &impl Fn(&Piece<'_>),
 ) {
+    let text;
     let (kind, bytes, ranges) = match kind {
         Type::Tree => return,
         Type::Blob => (Kind::Blob, bytes, ranges),
         // messages are short, and ranges count from the headers
-        Type::Commit | Type::Tag => match message_of(kind, bytes) {
-            Some((kind, message)) => (kind, message, None),
+        Type::Commit | Type::Tag => match text_of(kind, bytes) {
+            Some((kind, own)) => {
+                text = own;
+                (kind, &*text, None)
+            }
             None => {
                 return walked.problem(Some(id), None, Problem::Corrupt("no commit and no tag"));
             }

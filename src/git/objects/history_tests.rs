@@ -2,7 +2,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use super::super::testing::{Collector, Repo, Seen, empty_directory};
-use super::super::{Id, Problem, Reached, Scanned, Settled, Walked};
+use super::super::{Id, Problem, Questions, Reached, Scanned, Settled, Walked};
 use crate::git::objects::Objects;
 
 fn history(objects: &Objects) -> (Vec<Seen>, Walked) {
@@ -27,7 +27,15 @@ fn of<'a>(all: &'a [Seen], kind: &str) -> Vec<&'a str> {
 fn settle(objects: &Objects, ids: &[&str]) -> Settled {
     let ids = ids.iter().map(|id| id.parse().unwrap()).collect();
     let history = objects.history(&Scanned::default(), |_| {}).unwrap();
-    history.settle(&ids).unwrap()
+    history.settle(&ids, nothing()).unwrap()
+}
+
+/// No questions.
+fn nothing() -> Questions<'static> {
+    Questions {
+        path: None,
+        name: &|_| false,
+    }
 }
 
 fn id_of(repo: &Repo, name: &str) -> String {
@@ -392,7 +400,7 @@ fn shallow_bare_and_partial_clones_say_what_they_lack() {
     let objects = shallow.objects();
     assert_eq!(objects.root(), None);
     let (all, walked) = history(&objects);
-    assert!(walked.is_shallow && walked.is_complete());
+    assert!(walked.is_shallow && walked.is_cut && walked.problem_count == 0);
     assert_eq!(of(&all, "commit"), ["merge"]);
     assert!(settle(&objects, &[]).walked.is_complete());
     let partial = Repo::with(&[

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::store::Reader;
 use super::testing::{Collector, Repo};
-use super::{Id, Problem, Scanned};
+use super::{Id, Problem, Questions, Scanned};
 
 /// What a pack's entry is made of: the type's number, the size that it claims, what stands between
 /// that and the compressed bytes, and these before they are compressed.
@@ -266,7 +266,11 @@ fn a_few_trees_with_more_paths_than_atoms_are_no_work() {
         .unwrap();
     assert!(found.all().iter().any(|seen| seen.text == "the secret"));
     let ids: HashSet<Id> = [blob.parse().unwrap()].into();
-    let settled = history.settle(&ids).unwrap();
+    let nothing = Questions {
+        path: None,
+        name: &|_| false,
+    };
+    let settled = history.settle(&ids, nothing).unwrap();
     assert!(settled.walked.is_complete());
     assert!(settled.seen[&blob.parse().unwrap()].has_more_paths);
     let walked = objects.range("main", |_| {}).unwrap();

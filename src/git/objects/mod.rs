@@ -6,6 +6,7 @@
 //! Packs are read through `gix-pack`, because libgit2 does not show their deltas.
 
 mod again;
+mod asked;
 mod commits;
 mod config;
 mod delta;
@@ -19,6 +20,8 @@ mod history;
 mod hostile;
 mod id;
 mod index;
+mod large;
+mod loose;
 mod parts;
 mod place;
 mod ranges;
@@ -27,18 +30,23 @@ mod revision;
 mod scanned;
 mod settle;
 mod staged;
+mod starts;
 mod store;
 #[cfg(test)]
 mod testing;
+mod texts;
 mod trees;
 
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use thiserror::Error;
 
 pub use self::again::Author;
+pub use self::asked::{Asked, Named, Questions};
+pub use self::hand_out::path_of;
 pub use self::history::History;
 pub use self::id::Id;
 use self::place::Place;
@@ -157,6 +165,9 @@ pub enum Problem {
     TooLarge(u64),
 }
 
+/// An object's bytes, which are large at times and never copied.
+pub type Bytes = Arc<Vec<u8>>;
+
 /// What a piece is a part of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -166,6 +177,8 @@ pub enum Kind {
     CommitMessage,
     /// The message of an annotated tag.
     TagMessage,
+    /// A name: of an author with the address, of a tag, of a ref.
+    Name,
 }
 
 /// Bytes to look at.
@@ -194,12 +207,12 @@ pub struct Base<'a> {
     /// The blob's id.
     pub id: Id,
     /// Reads it: most pieces hold nothing, and nobody asks for what they were before.
-    read: &'a dyn Fn(&Id) -> Option<Vec<u8>>,
+    read: &'a dyn Fn(&Id) -> Option<Bytes>,
 }
 
 impl Base<'_> {
     /// Its bytes; `None` where it cannot be read.
-    pub fn bytes(&self) -> Option<Vec<u8>> {
+    pub fn bytes(&self) -> Option<Bytes> {
         (self.read)(&self.id)
     }
 }
@@ -235,6 +248,8 @@ pub struct Walked {
     pub unmerged: Vec<PathBuf>,
     /// Whether the clone is shallow: older commits are elsewhere.
     pub is_shallow: bool,
+    /// Whether some of these commits should have been looked at.
+    pub is_cut: bool,
     /// Whether the clone is a partial one: objects may be elsewhere.
     pub is_partial: bool,
 }
@@ -245,7 +260,7 @@ impl Walked {
 
     /// Whether all was looked at that should have been.
     pub fn is_complete(&self) -> bool {
-        self.problem_count == 0
+        self.problem_count == 0 && !self.is_cut
     }
 
     fn add(&mut self, other: Self) {
@@ -258,6 +273,7 @@ impl Walked {
         self.submodules.extend(other.submodules);
         self.unmerged.extend(other.unmerged);
         self.is_shallow |= other.is_shallow;
+        self.is_cut |= other.is_cut;
         self.is_partial |= other.is_partial;
     }
 

@@ -11,6 +11,8 @@ pub(super) struct Commit<'a> {
     pub(super) parents: Vec<Id>,
     /// Name, address and time of who wrote it, as they stand there.
     pub(super) author: &'a [u8],
+    /// The same of who made the commit.
+    pub(super) committer: &'a [u8],
     /// When it was made by the committer's clock, in seconds since 1970; 0 where that cannot be read.
     pub(super) time: i64,
     /// All behind the headers.
@@ -24,6 +26,7 @@ impl<'a> Commit<'a> {
             tree: Id(gix_hash::ObjectId::null(gix_hash::Kind::Sha1)),
             parents: Vec::new(),
             author: &[],
+            committer: &[],
             time: 0,
             message: &[],
         };
@@ -43,6 +46,7 @@ impl<'a> Commit<'a> {
             } else if let Some(author) = line.strip_prefix(b"author ") {
                 commit.author = author;
             } else if let Some(committer) = line.strip_prefix(b"committer ") {
+                commit.committer = committer;
                 commit.time = time_of(committer);
             }
         }
@@ -72,6 +76,8 @@ pub(super) fn name_of(who: &[u8]) -> String {
 pub(super) struct Tag<'a> {
     /// What it points to.
     pub(super) target: Id,
+    /// Its name, which may be another than that of its ref.
+    pub(super) name: &'a [u8],
     /// Who made it.
     pub(super) tagger: &'a [u8],
     /// All behind the headers.
@@ -82,6 +88,7 @@ impl<'a> Tag<'a> {
     /// Takes a tag apart; `None` for what is none.
     pub(super) fn parse(bytes: &'a [u8]) -> Option<Self> {
         let mut target = None;
+        let mut name: &[u8] = &[];
         let mut tagger: &[u8] = &[];
         let mut rest = bytes;
         while !rest.is_empty() {
@@ -92,12 +99,15 @@ impl<'a> Tag<'a> {
             }
             if let Some(id) = line.strip_prefix(b"object ") {
                 target = hex(id);
+            } else if let Some(text) = line.strip_prefix(b"tag ") {
+                name = text;
             } else if let Some(who) = line.strip_prefix(b"tagger ") {
                 tagger = who;
             }
         }
         Some(Self {
             target: target?,
+            name,
             tagger,
             message: rest,
         })
@@ -199,7 +209,8 @@ impl<'a> Iterator for Entries<'a> {
     }
 }
 
-fn split_line(bytes: &[u8]) -> (&[u8], &[u8]) {
+/// The first line without its end, and what comes behind.
+pub(super) fn split_line(bytes: &[u8]) -> (&[u8], &[u8]) {
     match memchr::memchr(b'\n', bytes) {
         Some(end) => (
             bytes.get(..end).unwrap_or(bytes),

@@ -1,13 +1,13 @@
 //! What a range of commits brings.
 
 use std::collections::HashSet;
-use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use super::commits::{Member, Range};
 use super::hand_out::Wanted;
 use super::parts::{Commit, Tag};
 use super::store::{Reader, Type};
+use super::texts::{ident_of, text_of};
 use super::trees::Difference;
 use super::{Id, Kind, Objects, ObjectsError, Piece, Problem, Walked, refs};
 
@@ -16,7 +16,7 @@ impl Objects {
     /// those that only one of the two has, `A` alone all that it has. Each blob that no parent of
     /// its commit has at its path comes whole, with the parents' blobs at that path as its bases
     /// (for a new path, what is gone with the same content or file name), so that what only a merge
-    /// brings is found too; then the messages of the commits.
+    /// brings is found too; then the messages of the commits, and who wrote and made them.
     pub fn range(
         &self,
         revisions: &str,
@@ -65,7 +65,7 @@ impl Objects {
         let mut without = Vec::new();
         for line in lines.lines() {
             let words: Vec<&str> = line.split_whitespace().collect();
-            let &[_, local, _, there] = words.as_slice() else {
+            let &[local_name, local, remote_name, there] = words.as_slice() else {
                 return Err(ObjectsError::NoSuchRevision {
                     text: line.to_owned(),
                 });
@@ -80,6 +80,9 @@ impl Objects {
             // a deletion brings nothing
             if !local.is_null() {
                 from.push(local);
+                for name in [local_name, remote_name] {
+                    visit(&named(local, name.as_bytes()));
+                }
             }
             if !there.is_null() {
                 without.push(there);
@@ -133,7 +136,7 @@ impl Objects {
                 Type::Commit => range.from.push(end),
                 Type::Blob => wanted.push(Wanted {
                     id: end,
-                    path: PathBuf::new(),
+                    path: None,
                     commit: None,
                     bases: Vec::new(),
                 }),
@@ -151,7 +154,8 @@ impl Objects {
         for (id, problem) in members.problems {
             walked.problem(Some(id), None, problem);
         }
-        walked.is_shallow = members.is_cut;
+        walked.is_shallow = members.is_shallow;
+        walked.is_cut = members.is_cut;
         walked.is_partial = self.place.is_partial;
         wanted.extend(self.wanted_of(&members.commits, &mut walked));
         walked.add(self.hand_out(&wanted, visit));
@@ -194,7 +198,7 @@ impl Objects {
         wanted
     }
 
-    /// Hands out the message of a commit or a tag.
+    /// Hands out the message of a commit or a tag, and the names in it.
     fn message(
         &self,
         id: Id,
@@ -206,14 +210,17 @@ impl Objects {
             Ok(object) => object,
             Err(problem) => return walked.problem(Some(id), None, problem),
         };
-        match message_of(object.0, &object.1) {
+        for name in names_of(object.0, &object.1) {
+            visit(&named(id, name));
+        }
+        match text_of(object.0, &object.1) {
             Some((kind, bytes)) => {
                 walked.pieces += 1;
                 walked.bytes += bytes.len() as u64;
                 visit(&Piece {
                     id,
                     kind,
-                    bytes,
+                    bytes: &bytes,
                     ranges: None,
                     path: None,
                     commit: (kind == Kind::CommitMessage).then_some(id),
@@ -225,12 +232,27 @@ impl Objects {
     }
 }
 
-/// The message in a commit or a tag.
-pub(super) fn message_of(kind: Type, bytes: &[u8]) -> Option<(Kind, &[u8])> {
-    match kind {
-        Type::Commit => Some((Kind::CommitMessage, Commit::parse(bytes)?.message)),
-        Type::Tag => Some((Kind::TagMessage, Tag::parse(bytes)?.message)),
+/// The names in a commit or a tag.
+fn names_of(kind: Type, bytes: &[u8]) -> Vec<&[u8]> {
+    let names = match kind {
+        Type::Commit => {
+            Commit::parse(bytes).map(|commit| [ident_of(commit.author), ident_of(commit.committer)])
+        }
+        Type::Tag => Tag::parse(bytes).map(|tag| [tag.name, ident_of(tag.tagger)]),
         Type::Blob | Type::Tree => None,
+    };
+    names.into_iter().flatten().collect()
+}
+
+fn named(id: Id, name: &[u8]) -> Piece<'_> {
+    Piece {
+        id,
+        kind: Kind::Name,
+        bytes: name,
+        ranges: None,
+        path: None,
+        commit: Some(id),
+        bases: &[],
     }
 }
 

@@ -215,7 +215,9 @@ fn shallow_and_partial_clones_say_so() {
         .objects()
         .range("HEAD", |piece| found.visit(piece))
         .unwrap();
-    assert!(walked.is_shallow && walked.is_complete());
+    assert!(walked.is_shallow && walked.is_cut && !walked.is_complete());
+    let walked = shallow.objects().range("HEAD~1..HEAD", |_| {}).unwrap();
+    assert!(walked.is_shallow && !walked.is_cut && walked.is_complete());
     // the oldest commit there is brings all of its tree
     assert_eq!(files(&found.all()), [("a", "1"), ("b", "2"), ("c", "3")]);
     assert!(matches!(

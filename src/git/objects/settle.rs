@@ -4,17 +4,19 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::path::PathBuf;
 
+use super::asked::Paths;
 use super::forest::NONE;
 use super::graph::Graph;
 use super::hand_out::path_of;
 use super::history::History;
 use super::parts::{Commit, Tag, name_of, time_of};
+use super::starts::Starts;
 use super::store::{Reader, Type};
 use super::trees::{Difference, below};
-use super::{Id, ObjectsError, Problem, Walked, refs};
+use super::{Asked, Id, Named, ObjectsError, Problem, Questions, Walked};
 
 /// How many paths of a blob are told.
-const MOST_PATHS: usize = 64;
+const MOST_PATHS: usize = 1024;
 
 /// How many pairs of a directory and a path to it are looked at. A few trees can make up more paths
 /// than there are atoms; beyond this number each tree is entered once.
@@ -61,6 +63,10 @@ pub struct Settled {
     /// What was asked for and stands in a commit. What is not here can be reached from none, not even
     /// from a dangling one.
     pub seen: HashMap<Id, Seen>,
+    /// What stands at paths that were asked for.
+    pub asked: Vec<Asked>,
+    /// Names in which there is something.
+    pub names: Vec<Named>,
     /// What is missing: objects that commits or trees name which can be reached from refs, and trees
     /// and commits that cannot be read.
     pub walked: Walked,
@@ -71,8 +77,12 @@ type Spot = (u32, u32);
 
 impl History<'_> {
     /// Finds the first commits and all paths of these blobs and messages, and whether anything is
-    /// missing. Reads every commit and tree once.
-    pub fn settle(&self, ids: &HashSet<Id>) -> Result<Settled, ObjectsError> {
+    /// missing; and answers what else is asked. Reads every commit and tree once.
+    pub fn settle(
+        &self,
+        ids: &HashSet<Id>,
+        questions: Questions<'_>,
+    ) -> Result<Settled, ObjectsError> {
         let graph = self.graph(ids);
         let mut reader = Reader::new(self.objects.limit);
         let mut settled = Settled {
@@ -87,35 +97,20 @@ impl History<'_> {
             .collect();
         let shallow = self.objects.shallow()?;
         let starts = self.starts(&mut reader, &mut settled.walked)?;
-        let mut reached: Vec<Option<Reached>> = vec![None; graph.commits.len()];
-        for (how, start) in &starts.commits {
-            let mut open = vec![*start];
-            while let Some(id) = open.pop() {
-                let Some((&number, commit)) = numbers
-                    .get(&id)
-                    .and_then(|number| Some((number, graph.commits.get(*number)?)))
-                else {
-                    if *how < Reached::Reflog {
-                        settled.walked.problem(Some(id), None, Problem::Missing);
-                    }
-                    continue;
-                };
-                let Some(mark) = reached.get_mut(number) else {
-                    continue;
-                };
-                if mark.is_none() {
-                    *mark = Some(*how);
-                    if !shallow.contains(&id) {
-                        open.extend_from_slice(&commit.parents);
-                    }
-                }
-            }
-        }
+        let reached = reach(&graph, &numbers, &shallow, &starts, &mut settled.walked);
         for tag in starts.tags.iter().filter(|tag| ids.contains(tag)) {
             settled.seen.extend(self.seen_tag(*tag, &mut reader));
         }
         let order = oldest_first(&graph, &numbers, &shallow, &reached);
+        settled.names = named_in_commits(&graph, &order, questions.name);
+        let of_refs = starts.names.iter();
+        settled.names.extend(
+            of_refs
+                .filter(|named| (questions.name)(&named.text))
+                .cloned(),
+        );
         let mut walk = Walk::new(&graph);
+        let mut paths = Paths::new(&graph, questions);
         for (how, number) in order {
             let Some(commit) = graph.commits.get(number) else {
                 continue;
@@ -129,9 +124,23 @@ impl History<'_> {
                     .problem(Some(commit.id), None, Problem::Missing);
             }
             walk.visit(commit.tree, commit.id, how);
+            if let Some(paths) = &mut paths {
+                paths.visit(commit.tree, commit.id, how);
+            }
         }
         for (id, how) in starts.others {
             walk.note_other(self, ids, id, how, &mut reader);
+            if let (Some(paths), Some(tree)) = (&mut paths, graph.tree_number(&id)) {
+                paths.visit(tree, id, how);
+            }
+        }
+        if let Some(paths) = paths {
+            let (asked, names, problem) = paths.finish(&self.objects.store, &mut reader);
+            settled.asked = asked;
+            settled.names.extend(names);
+            if let Some(problem) = problem {
+                settled.walked.problem(None, None, problem);
+            }
         }
         let mut missing: Vec<Id> = graph
             .missing
@@ -162,43 +171,6 @@ impl History<'_> {
         Ok(settled)
     }
 
-    fn starts(&self, reader: &mut Reader, walked: &mut Walked) -> Result<Starts, ObjectsError> {
-        let place = &self.objects.place;
-        let mut starts = Starts::default();
-        let mut all: Vec<(Reached, Id)> = Vec::new();
-        for (name, id) in refs::all(place)? {
-            let how = if name == "refs/stash" {
-                Reached::Stash
-            } else if name.starts_with("refs/notes/") {
-                Reached::Notes
-            } else {
-                Reached::Ref
-            };
-            all.push((how, id));
-        }
-        let stashes = refs::log(place, "refs/stash")?;
-        all.extend(stashes.into_iter().map(|id| (Reached::Stash, id)));
-        let logs = refs::all_logs(place)?;
-        all.extend(logs.into_iter().map(|id| (Reached::Reflog, id)));
-        all.sort_unstable();
-        all.dedup_by_key(|(_, id)| *id);
-        for (how, id) in all {
-            match self.objects.peel(id, reader) {
-                Ok(((kind, end), tags)) => {
-                    starts.tags.extend(tags);
-                    match kind {
-                        Type::Commit => starts.commits.push((how, end)),
-                        Type::Tree | Type::Blob | Type::Tag => starts.others.push((end, how)),
-                    }
-                }
-                // reflogs outlive what they name
-                Err(_) if how == Reached::Reflog => {}
-                Err(problem) => walked.problem(Some(id), None, problem),
-            }
-        }
-        Ok(starts)
-    }
-
     fn seen_tag(&self, tag: Id, reader: &mut Reader) -> Option<(Id, Seen)> {
         let (_, bytes) = self.objects.store.read(&tag, reader).ok()?;
         let parts = Tag::parse(&bytes)?;
@@ -224,13 +196,74 @@ impl History<'_> {
     }
 }
 
-/// Where history begins to be read.
-#[derive(Default)]
-struct Starts {
-    commits: Vec<(Reached, Id)>,
-    tags: Vec<Id>,
-    /// Blobs and trees that refs point to.
-    others: Vec<(Id, Reached)>,
+/// What leads to each commit, and whether what does is there.
+fn reach(
+    graph: &Graph,
+    numbers: &HashMap<Id, usize>,
+    shallow: &HashSet<Id>,
+    starts: &Starts,
+    walked: &mut Walked,
+) -> Vec<Option<Reached>> {
+    let mut reached: Vec<Option<Reached>> = vec![None; graph.commits.len()];
+    for (how, start) in &starts.commits {
+        let mut open = vec![*start];
+        while let Some(id) = open.pop() {
+            let Some((&number, commit)) = numbers
+                .get(&id)
+                .and_then(|number| Some((number, graph.commits.get(*number)?)))
+            else {
+                if *how < Reached::Reflog {
+                    walked.problem(Some(id), None, Problem::Missing);
+                }
+                continue;
+            };
+            let Some(mark) = reached.get_mut(number) else {
+                continue;
+            };
+            if mark.is_none() {
+                *mark = Some(*how);
+                if !shallow.contains(&id) {
+                    open.extend_from_slice(&commit.parents);
+                }
+            }
+        }
+    }
+    reached
+}
+
+/// The names and addresses of those who wrote and made commits in which there is something, each with
+/// the oldest commit that says so.
+fn named_in_commits(
+    graph: &Graph,
+    order: &[(Reached, usize)],
+    is_something: &dyn Fn(&[u8]) -> bool,
+) -> Vec<Named> {
+    let mut is_open: Vec<bool> = (0..NONE)
+        .take(graph.ident_count())
+        .map(|number| is_something(graph.ident(number)))
+        .collect();
+    let mut names = Vec::new();
+    if !is_open.contains(&true) {
+        return names;
+    }
+    for (reached, number) in order {
+        let Some(commit) = graph.commits.get(*number) else {
+            continue;
+        };
+        for ident in commit.by {
+            if let Some(is_open) = is_open.get_mut(ident as usize)
+                && std::mem::take(is_open)
+            {
+                names.push(Named {
+                    text: graph.ident(ident).to_vec(),
+                    path: None,
+                    id: commit.id,
+                    reached: *reached,
+                });
+            }
+        }
+    }
+    names
 }
 
 /// All commits, parents before children and else by the clock; those that more leads to come first.

@@ -128,7 +128,7 @@ impl Objects {
             }
             wanted.push(Wanted {
                 id: new.id,
-                path: path_of(&new.path),
+                path: Some(path_of(&new.path)),
                 commit,
                 bases,
             });

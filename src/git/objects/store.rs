@@ -7,7 +7,8 @@ use std::sync::{Arc, OnceLock};
 use gix_pack::data::entry::Header;
 use gix_zlib::{Inflate, Status};
 
-use super::{Id, ObjectsError, Problem, delta, disk};
+use super::large::{self, LARGEST_KEPT, Turn};
+use super::{Bytes, Id, ObjectsError, Problem, delta, disk, loose};
 
 /// How many deltas may stand upon each other. Git writes 50 and allows 4095; a cycle ends here.
 const LONGEST_CHAIN: usize = 10_000;
@@ -38,7 +39,7 @@ pub(super) enum Type {
 }
 
 /// An object's type and bytes.
-pub(super) type Object = (Type, Arc<[u8]>);
+pub(super) type Object = (Type, Bytes);
 
 /// Where objects are.
 pub(super) struct Store {
@@ -81,6 +82,7 @@ pub(super) struct Reader {
     scratch: Vec<u8>,
     held: Vec<u8>,
     out: Vec<u8>,
+    turn: Turn,
     lately: HashMap<Place, Object>,
     lately_bytes: usize,
     last_pack: usize,
@@ -95,16 +97,31 @@ impl Reader {
             scratch: Vec::new(),
             held: Vec::new(),
             out: Vec::new(),
+            turn: Turn::default(),
             lately: HashMap::new(),
             lately_bytes: 0,
             last_pack: 0,
         }
     }
 
+    /// As [`Self::new`], for a thread that does one object after the other, and calls
+    /// [`Self::is_done`] behind each. Large ones wait for their turn then.
+    pub(super) fn of_worker(limit: u64) -> Self {
+        Self {
+            turn: Turn::of_worker(),
+            ..Self::new(limit)
+        }
+    }
+
+    /// What was read last is gone, with all that was read for it.
+    pub(super) fn is_done(&mut self) {
+        self.turn.end();
+    }
+
     /// Remembers what was made on the way to what is wanted, if it is small.
     fn remember_part(&mut self, at: Place, wanted: Place, kind: Type, bytes: &[u8]) {
         if at != wanted && bytes.len() <= LARGEST_PART {
-            self.remember(at, &(kind, bytes.into()));
+            self.remember(at, &(kind, Arc::new(bytes.to_vec())));
         }
     }
 
@@ -205,8 +222,8 @@ impl Store {
     pub(super) fn read(&self, id: &Id, reader: &mut Reader) -> Result<Object, Problem> {
         match self.find(id, reader)?.ok_or(Problem::Missing)? {
             Found::Loose(bytes) => {
-                let (kind, bytes) = inflate_loose(&bytes, reader)?;
-                Ok((kind, bytes.into()))
+                let (kind, bytes) = loose::inflate(id, &bytes, reader)?;
+                Ok((kind, Arc::new(bytes)))
             }
             Found::Packed(number, offset) => self.read_packed(number, offset, reader),
         }
@@ -249,8 +266,8 @@ impl Store {
                     Some(Found::Packed(number, offset)) => (number, offset),
                     Some(Found::Loose(bytes)) => {
                         chain.push((at, entry));
-                        let (kind, bytes) = inflate_loose(&bytes, reader)?;
-                        shared = Some(bytes.into());
+                        let (kind, bytes) = loose::inflate(&Id(base_id), &bytes, reader)?;
+                        shared = Some(Arc::new(bytes));
                         break kind;
                     }
                     None => return Err(Problem::Missing),
@@ -272,6 +289,7 @@ impl Store {
             let delta = delta::parse(&bytes)?;
             reader.check(delta.result)?;
             delta.apply(shared.as_deref().unwrap_or(&held), &mut out)?;
+            large::trim(&mut bytes);
             reader.scratch = bytes;
             shared = None;
             std::mem::swap(&mut held, &mut out);
@@ -279,9 +297,11 @@ impl Store {
         }
         let object = match shared {
             Some(bytes) => (kind, bytes),
-            None => (kind, Arc::from(held.as_slice())),
+            // a large buffer is given away, not copied
+            None if held.capacity() > LARGEST_KEPT => (kind, Arc::new(std::mem::take(&mut held))),
+            None => (kind, Arc::new(held.clone())),
         };
-        if held.capacity() + out.capacity() <= REMEMBERED {
+        if held.capacity() + out.capacity() <= LARGEST_KEPT {
             (reader.held, reader.out) = (held, out);
         }
         reader.remember(wanted, &object);
@@ -311,12 +331,22 @@ impl Reader {
         self.inflate(input, entry.decompressed_size, out)
     }
 
-    /// Whether an object of this size may be read.
-    pub(super) fn check(&self, size: u64) -> Result<(), Problem> {
+    /// Whether an object of this size may be read. Waits until there is memory for it.
+    pub(super) fn check(&mut self, size: u64) -> Result<(), Problem> {
         if size > self.limit {
             return Err(Problem::TooLarge(size));
         }
+        self.turn.wait_for(size);
         Ok(())
+    }
+
+    /// Inflates as much as fits into `out`; how much that is.
+    pub(super) fn inflate_start(&mut self, input: &[u8], out: &mut [u8]) -> Result<usize, Problem> {
+        self.inflate.reset();
+        match self.inflate.prefix(input, out) {
+            Ok((_, _, written)) => Ok(written),
+            Err(_) => Err(Problem::Corrupt("compressed bytes that cannot be read")),
+        }
     }
 
     /// Inflates all of `input` that belongs to one stream of exactly `size` bytes.
@@ -359,32 +389,4 @@ pub(super) fn type_of(header: Header) -> Result<Type, Problem> {
         Header::Tree => Ok(Type::Tree),
         Header::OfsDelta { .. } | Header::RefDelta { .. } => Err(Problem::Corrupt("a delta")),
     }
-}
-
-/// A loose object's type and bytes.
-pub(super) fn inflate_loose(file: &[u8], reader: &mut Reader) -> Result<(Type, Vec<u8>), Problem> {
-    const BROKEN: Problem = Problem::Corrupt("a loose object that cannot be read");
-    let mut head = [0; 32];
-    reader.inflate.reset();
-    let (_, _, written) = reader.inflate.prefix(file, &mut head).map_err(|_| BROKEN)?;
-    let head = head.get(..written).ok_or(BROKEN)?;
-    let end = memchr::memchr(0, head).ok_or(BROKEN)?;
-    let text = head
-        .get(..end)
-        .and_then(|text| std::str::from_utf8(text).ok());
-    let (kind, size) = text.and_then(|text| text.split_once(' ')).ok_or(BROKEN)?;
-    let kind = match kind {
-        "blob" => Type::Blob,
-        "commit" => Type::Commit,
-        "tag" => Type::Tag,
-        "tree" => Type::Tree,
-        _ => return Err(BROKEN),
-    };
-    let size: u64 = size.parse().map_err(|_| BROKEN)?;
-    reader.check(size)?;
-    let mut out = Vec::new();
-    let head = end as u64 + 1;
-    reader.inflate(file, size.checked_add(head).ok_or(BROKEN)?, &mut out)?;
-    out.drain(..=end);
-    Ok((kind, out))
 }

@@ -216,6 +216,7 @@ impl Collector {
                 Kind::Blob => "blob",
                 Kind::CommitMessage => "commit",
                 Kind::TagMessage => "tag",
+                Kind::Name => "name",
             },
             new: new.map(|range| text(&piece.bytes[range.clone()])).collect(),
         });

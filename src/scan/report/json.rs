@@ -21,16 +21,28 @@ pub(super) fn value(report: &Report<'_>) -> Value {
         "findings": findings,
         "complete": report.incomplete.is_empty(),
         "incomplete": report.incomplete,
+        "shallow": report.is_shallow,
         "scanned": {
             "pieces": scanned.pieces,
             "bytes": scanned.bytes,
             "known": scanned.known,
             "encrypted": scanned.encrypted,
+            "archives": {
+                "opened": scanned.archives.opened,
+                "left": scanned.archives.left,
+                "locked": scanned.archives.locked,
+            },
         },
         "passed": {
             "allowed": report.passed.allowed,
             "known": report.passed.known,
             "committed": report.passed.committed,
+            "unreachable": report.passed.unreachable,
+        },
+        "rules": {
+            "disabled": report.weakened.disabled,
+            "changed": report.weakened.changed,
+            "wide_allowances": report.weakened.wide,
         },
     })
 }

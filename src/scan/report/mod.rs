@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 
 use sha2::{Digest as _, Sha256};
 
+use super::Weakened;
 use super::finding::Finding;
 
 /// How a report is written.
@@ -83,8 +84,12 @@ pub struct Report<'a> {
     pub scanned: Scanned,
     /// What was let pass.
     pub passed: Passed,
+    /// What of the rules the project's own take away.
+    pub weakened: &'a Weakened,
     /// Why the answer is not whole, each reason in words: nobody may take it for clean then.
     pub incomplete: &'a [String],
+    /// Whether the repository is a shallow clone: older commits are not in it.
+    pub is_shallow: bool,
     /// When the scan began and ended, in UTC, `2026-11-22T09:30:00`, where the format wants it.
     pub time: [String; 2],
     /// mvx's version.
@@ -102,6 +107,19 @@ pub struct Scanned {
     pub known: u64,
     /// Encrypted tokens that were passed over.
     pub encrypted: u64,
+    /// What became of archives.
+    pub archives: Archives,
+}
+
+/// What became of archives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Archives {
+    /// That were opened, those in others included.
+    pub opened: u64,
+    /// That were not looked into: nobody asked for it, or mvx does not know how.
+    pub left: u64,
+    /// Encrypted entries, which nobody can look into without the password.
+    pub locked: u64,
 }
 
 /// How many findings were let pass, and why.
@@ -113,6 +131,8 @@ pub struct Passed {
     pub known: usize,
     /// The last commit holds them in the same file.
     pub committed: usize,
+    /// No branch or tag leads to them.
+    pub unreachable: usize,
 }
 
 impl Passed {

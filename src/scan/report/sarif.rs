@@ -53,6 +53,12 @@ pub(super) fn render(report: &Report<'_>) -> String {
             "properties": {
                 "scannedPieces": report.scanned.pieces,
                 "scannedBytes": report.scanned.bytes,
+                "archivesOpened": report.scanned.archives.opened,
+                "archivesLeft": report.scanned.archives.left,
+                "archiveEntriesLocked": report.scanned.archives.locked,
+                "rulesDisabled": report.weakened.disabled,
+                "rulesChanged": report.weakened.changed,
+                "wideAllowances": report.weakened.wide,
             },
         }],
     });

@@ -66,6 +66,12 @@ fn findings() -> Vec<Finding> {
     ]
 }
 
+static NOTHING: Weakened = Weakened {
+    disabled: Vec::new(),
+    changed: Vec::new(),
+    wide: 0,
+};
+
 fn report(findings: &[Finding]) -> Report<'_> {
     Report {
         findings,
@@ -74,13 +80,21 @@ fn report(findings: &[Finding]) -> Report<'_> {
             bytes: 4096,
             known: 0,
             encrypted: 7,
+            archives: Archives {
+                opened: 2,
+                left: 1,
+                locked: 0,
+            },
         },
         passed: Passed {
             allowed: 1,
             known: 2,
             committed: 0,
+            unreachable: 0,
         },
+        weakened: &NOTHING,
         incomplete: &[],
+        is_shallow: false,
         time: ["2026-11-22T09:30:00".into(), "2026-11-22T09:30:01".into()],
         version: "0.1.0",
     }

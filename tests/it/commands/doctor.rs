@@ -199,6 +199,8 @@ fn the_machine_and_its_repository() {
       ok       .sops-rules.toml: sound, with 2 recipients
       note     .sops-rules.toml: nobody is called `recovery`: if every key is lost, so is every secret
                hint: `mvx keys recovery` makes one for paper, and says how to add it
+      note     no hook scans for secrets: pre-commit, pre-push
+               hint: `mvx git install` puts the scan in place
     "###);
     let path = repo.home(".config/mvx/keys.txt");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
@@ -242,6 +244,8 @@ fn the_machine_and_its_repository() {
                hint: `mvx recipients remove eve` takes it out, and locks its files
       note     .sops-rules.toml: nobody is called `recovery`: if every key is lost, so is every secret
                hint: `mvx keys recovery` makes one for paper, and says how to add it
+      note     no hook scans for secrets: pre-commit, pre-push
+               hint: `mvx git install` puts the scan in place
     "###);
     repo.write(".sops-rules.toml", "version = 1\nsael = 1\n");
     let answer = json(&repo, "mvx doctor --json");

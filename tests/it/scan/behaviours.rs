@@ -1,6 +1,33 @@
-//! What other scanners miss, one test a case: see the table in docs/scan.md. Each is tried where it
-//! applies: on what is staged, on history.
+//! What other scanners miss, one test a case, with real git. Each is tried where it applies: on what
+//! is staged, on history.
+//!
+//! | behaviour | test |
+//! |---|---|
+//! | a secret in the index, the file cleaned since | `s01` |
+//! | a secret in a file that is not staged | `s02` |
+//! | `color.ui`, `color.diff` always on, staged; history | `s03_s04`; `s05_s06` |
+//! | `-diff` in `.gitattributes`, staged; history | `s07`; `s08` |
+//! | UTF-16LE, staged; history | `s09`; `s10` |
+//! | a binary file with NUL, staged; history | `s11`; `s12` |
+//! | `diff.orderFile` that leads nowhere, staged; history | `s13`; `s14` |
+//! | a hook in a directory below | `s15` |
+//! | the first commit of all | `s16` |
+//! | a file that is only renamed | `s17` |
+//! | the key on a line that stays, the value on one that changes, staged; history | `s18`; `s19` |
+//! | what only a merge brings | `s20` |
+//! | a commit's message; its author's name and address | `s21`; `s22` |
+//! | a tag's message | `s23` |
+//! | a commit that only a reflog knows, and one that nothing does | `s24` |
+//! | a stash; a note | `s25`; `s26` |
+//! | a partial clone | `s27` |
+//! | base64 | `s28` |
+//! | a zip in the index | `s29`, and all of `archives.rs` |
+//! | nothing is written into the repository | `s30` |
+//! | `GIT_INDEX_FILE`, linked work trees | `s31` |
+//! | `git add -N`, submodules | `s32` |
+//! | shallow, bare and SHA-256 repositories, alternates | `s33` |
 
+use super::hooks::shell;
 use super::{clean, found, listing, repo, run, scan, token};
 use crate::repo::Repo;
 
@@ -145,6 +172,10 @@ fn s15_a_hook_that_runs_in_a_directory_below() {
     repo.write("sub/b.txt", "nothing\n");
     staged(&repo);
     found(&repo.shell("cd sub && mvx scan --staged"), "a.py:2:10: ");
+    run(&repo, "mvx git install --hooks pre-commit");
+    let outcome = shell(&repo, "cd sub && git commit -qm x");
+    assert_eq!(outcome.code(), Some(1), "{outcome}");
+    assert!(format!("{outcome}").contains("a.py:2:10: "), "{outcome}");
 }
 
 #[test]
@@ -233,7 +264,25 @@ fn s21_the_message_of_a_commit() {
 }
 
 #[test]
-fn s22_the_name_of_a_commits_author_is_shown_without_escapes() {
+fn s22_the_name_and_address_of_a_commits_author() {
+    for who in ["user.name", "user.email"] {
+        let repo = repo();
+        let name = token(1);
+        run(
+            &repo,
+            &format!("git -c {who}='{name}' commit -q --allow-empty -m x"),
+        );
+        for arguments in ["--history", "--history HEAD~1..HEAD", "--since 1d"] {
+            let outcome = scan(&repo, arguments);
+            assert_eq!(outcome.code(), Some(1), "{arguments}: {outcome}");
+            assert!(outcome.stdout().contains("[github-token"), "{outcome}");
+            assert!(!format!("{outcome}").contains(&name[4..]), "{outcome}");
+        }
+    }
+}
+
+#[test]
+fn the_name_of_a_commits_author_is_shown_without_escapes() {
     let repo = repo();
     repo.write("a.py", leak());
     run(
@@ -253,7 +302,7 @@ fn s23_the_message_of_an_annotated_tag() {
 }
 
 #[test]
-fn s24_a_commit_that_only_a_reflog_knows() {
+fn s24_a_commit_that_only_a_reflog_knows_or_nothing_does() {
     let repo = repo();
     committed(&repo);
     run(&repo, "git reset -q --hard HEAD~1");
@@ -262,6 +311,13 @@ fn s24_a_commit_that_only_a_reflog_knows() {
         &scan(&repo, "--history --include unreachable"),
         "a.py:2:10: ",
     );
+    run(
+        &repo,
+        "git reflog expire --expire=now --all; rm -f .git/ORIG_HEAD",
+    );
+    clean(&scan(&repo, "--history"));
+    let outcome = scan(&repo, "--history --include unreachable");
+    assert_eq!(outcome.code(), Some(1), "{outcome}");
 }
 
 #[test]
@@ -315,6 +371,23 @@ fn s28_base64() {
     let outcome = scan(&repo, "--staged");
     found(&outcome, "a.yaml:1:");
     assert!(outcome.stdout().contains("encoded as base64"), "{outcome}");
+}
+
+#[test]
+fn s29_a_zip_in_the_index() {
+    let repo = repo();
+    repo.write("in/a.py", leak());
+    run(
+        &repo,
+        "cd in && python3 -m zipfile -c ../a.zip a.py && rm a.py && git add -A",
+    );
+    let outcome = scan(&repo, "--staged");
+    clean(&outcome);
+    assert!(
+        outcome.stderr.contains("1 archive not looked into"),
+        "{outcome}"
+    );
+    found(&scan(&repo, "--staged --archives"), "a.zip!a.py:2:10: ");
 }
 
 #[test]
@@ -373,17 +446,31 @@ fn s32_what_is_only_meant_to_be_added_and_submodules() {
 }
 
 #[test]
-fn s33_a_shallow_clone_and_sha_256() {
+fn s33_shallow_and_bare_clones_alternates_and_sha_256() {
     let repo = repo();
     committed(&repo);
     run(&repo, "git clone -q --depth 1 \"file://$PWD\" shallow");
-    found(&repo.shell("mvx -C shallow scan --history"), "a.py:2:10: ");
+    // what is there is found, and that there is more is said
+    let outcome = repo.shell("mvx -C shallow scan --history");
+    assert_eq!(outcome.code(), Some(4), "{outcome}");
+    assert!(outcome.stdout().starts_with("a.py:2:10: "), "{outcome}");
     run(
         &repo,
         "git init -q --object-format=sha256 wide && cp a.py wide && cd wide && git add -A && \
          git -c user.name=A -c user.email=a@b commit -qm x",
     );
     found(&repo.shell("mvx -C wide scan --history"), "a.py:2:10: ");
+    for how in ["--bare", "--shared", "--bare --shared"] {
+        run(
+            &repo,
+            &format!("rm -rf other && git clone -q {how} . other"),
+        );
+        found(&repo.shell("mvx -C other scan --history"), "a.py:2:10: ");
+        found(
+            &repo.shell("mvx -C other scan --history HEAD~1..HEAD"),
+            "a.py:2:10: ",
+        );
+    }
 }
 
 #[test]

@@ -221,6 +221,7 @@ fn a_gitleaks_file_is_taken_where_the_rules_say_nothing() {
     );
     assert_eq!(scan(&repo, "").code(), Some(3));
     assert_eq!(scan(&repo, "--rules .gitleaks.toml").code(), Some(1));
+    assert_eq!(scan(&repo, "--rules none.toml").code(), Some(4));
     // the project's own rules say something: the file is not asked
     repo.write(
         ".sops-rules.toml",
@@ -231,6 +232,76 @@ fn a_gitleaks_file_is_taken_where_the_rules_say_nothing() {
     found(&scan(&repo, ""), "a.txt:2:1: ");
     run(&repo, "rm .sops-rules.toml");
     assert_eq!(scan(&repo, "").code(), Some(3));
+}
+
+/// Whoever opens a pull request can write these.
+#[test]
+fn what_the_project_switches_off_is_said() {
+    let repo = repo();
+    repo.write("a.py", format!("token = \"{}\"\n", token(1)));
+    let wide = "[[scan.allow]]\nregexes = ['.']\nreason = \"all\"\n";
+    for (file, text, said) in [
+        (
+            ".sops-rules.toml",
+            "version = 1\n[scan]\ndisable = [\"github-token\", \"jwt\"]\n".to_owned(),
+            "2 rules are off (github-token, jwt)",
+        ),
+        (
+            ".sops-rules.toml",
+            "version = 1\n[[scan.rules]]\nid = \"github-token\"\nregex = 'zz[q]q'\n".to_owned(),
+            "1 rule is changed (github-token)",
+        ),
+        (
+            ".sops-rules.toml",
+            format!("version = 1\n{wide}"),
+            "1 allowance lets everything pass",
+        ),
+        (
+            ".gitleaks.toml",
+            "[extend]\nuseDefault = true\ndisabledRules = ['github-pat']\n[[allowlists]]\npaths = ['.*']\n".to_owned(),
+            "1 rule is off (github-token); 1 allowance lets everything pass",
+        ),
+        (".gitleaks.toml", "[[rules]]\nid = 'a'\nregex = 'zz[q]q'\n".to_owned(), " and "),
+    ] {
+        repo.write(file, &text);
+        let outcome = scan(&repo, "");
+        clean(&outcome);
+        let words = format!("by this project's rules, {said}");
+        let words = if said == " and " { " more)" } else { &words };
+        assert!(outcome.stderr.contains(words), "{text}: {outcome}");
+        let outcome = scan(&repo, "--json");
+        let value: serde_json::Value = serde_json::from_str(outcome.stdout()).unwrap();
+        assert_ne!(
+            value["rules"],
+            serde_json::json!({ "disabled": [], "changed": [], "wide_allowances": 0 })
+        );
+        let outcome = scan(&repo, "--format sarif");
+        let value: serde_json::Value = serde_json::from_str(outcome.stdout()).unwrap();
+        let properties = &value["runs"][0]["properties"];
+        assert!(properties["rulesDisabled"].is_array(), "{outcome}");
+        run(&repo, &format!("rm {file}"));
+    }
+    repo.write(
+        ".sops-rules.toml",
+        "version = 1\n[[scan.allow]]\npaths = [\"a.py\"]\nreason = \"invented\"\n",
+    );
+    let outcome = scan(&repo, "");
+    clean(&outcome);
+    assert!(!outcome.stderr.contains("by this project's"), "{outcome}");
+}
+
+#[test]
+fn an_ignored_finding_of_another_rule_is_not_known() {
+    let repo = repo();
+    repo.write("a.py", format!("token = \"{}\"\n", token(1)));
+    for rule in ["github-zzz", "github", "github-fine-grained-pat"] {
+        repo.write(".gitleaksignore", format!("a.py:{rule}:1\n"));
+        found(&scan(&repo, ""), "a.py:1:10: ");
+    }
+    for rule in ["github-token", "github-pat"] {
+        repo.write(".gitleaksignore", format!("a.py:{rule}:1\n"));
+        clean(&scan(&repo, ""));
+    }
 }
 
 /// What mvx's own fixtures hold is declared in its own rules.

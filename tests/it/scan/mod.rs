@@ -1,5 +1,7 @@
 //! `mvx scan` and git's hooks, with real git.
 
+mod archives;
+mod attacked;
 mod baseline;
 mod behaviours;
 mod history;
@@ -9,6 +11,7 @@ mod managers;
 mod reports;
 
 use std::fs;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -113,18 +116,20 @@ pub(crate) fn peer(name: &str, arguments: &[&str]) -> Option<PathBuf> {
     None
 }
 
-/// All files below a directory with their contents' lengths: what a scan must not change.
+/// All files below a directory with hashes of what they hold: what a scan must not change.
 pub(crate) fn listing(repo: &Repo, directory: &str) -> Vec<(String, u64)> {
     let mut found = Vec::new();
     let mut open = vec![repo.sandbox.path(directory)];
     while let Some(directory) = open.pop() {
         for entry in fs::read_dir(directory).unwrap() {
             let entry = entry.unwrap();
-            if entry.file_type().unwrap().is_dir() {
+            let kind = entry.file_type().unwrap();
+            if kind.is_dir() {
                 open.push(entry.path());
-            } else {
-                let length = entry.metadata().unwrap().len();
-                found.push((entry.path().display().to_string(), length));
+            } else if kind.is_file() {
+                let mut hash = DefaultHasher::new();
+                fs::read(entry.path()).unwrap().hash(&mut hash);
+                found.push((entry.path().display().to_string(), hash.finish()));
             }
         }
     }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{peer, repo, run, scan, token};
-use crate::support::Step;
+use crate::support::{Outcome, Step};
 
 const FORMATS: [&str; 7] = ["text", "json", "sarif", "csv", "junit", "github", "gitlab"];
 
@@ -38,6 +38,65 @@ fn every_format_says_where_and_none_says_what() {
     let print = value["findings"][0]["fingerprint"].as_str().unwrap();
     assert_eq!(print.len(), 32);
     assert_eq!(scan(&repo, "--json --format csv").code(), Some(2));
+}
+
+/// A path, an author, a branch and an archive's entry may hold one as well.
+#[test]
+fn no_name_that_holds_a_secret_is_printed() {
+    let repo = repo();
+    let secret = token(1);
+    let line = format!("token = \"{}\"\n", token(2));
+    let path = format!("dir-{secret}/{secret}.py");
+    repo.write(&path, &line);
+    repo.write("plain.py", &line);
+    run(
+        &repo,
+        &format!(
+            "git checkout -q -b 'fix-{secret}' && git add -A && git -c user.name='{secret}' -c user.email='{secret}@b.example' commit -qm 'see {secret}' && git tag -a 'v-{secret}' -m x"
+        ),
+    );
+    repo.write("locked/x", "");
+    repo.write(&format!("broken-{secret}.zip"), b"PK\x03\x04 and no more");
+    let hidden = |arguments: &str| -> Outcome {
+        let outcome = repo.shell(&format!("mvx {arguments}"));
+        let said = format!("{outcome}");
+        assert!(!said.contains(&secret[4..]), "{arguments}: {said}");
+        outcome
+    };
+    for format in FORMATS {
+        for what in ["", "--history", "--history HEAD~1..HEAD", "--archives"] {
+            let outcome = hidden(&format!("-vv scan {what} --format {format}"));
+            let expected = if what == "--archives" { 4 } else { 1 };
+            assert_eq!(outcome.code(), Some(expected), "{what} {format}: {outcome}");
+        }
+    }
+    let outcome = hidden("scan");
+    assert!(
+        outcome.stdout().contains("dir-ghp_…/ghp_….py:1:10: "),
+        "{outcome}"
+    );
+    let outcome = hidden("scan --history --json");
+    assert!(
+        outcome.stdout().contains("\"author\":\"ghp_…\""),
+        "{outcome}"
+    );
+    drop(hidden(&format!("scan 'gone-{secret}'")));
+    drop(hidden(&format!("scan --history '{secret}'..HEAD")));
+    drop(hidden(&format!("scan --diff '{secret}'")));
+    drop(hidden("scan baseline create"));
+    drop(hidden("scan baseline explain"));
+    repo.write(".gitleaksignore", format!("{path}:github-pat:7\n"));
+    drop(hidden("scan"));
+    drop(hidden(&format!(
+        "git hook pre-push '{secret}' </dev/null; PRE_COMMIT_TO_REF='{secret}' mvx scan --pre-push </dev/null"
+    )));
+    // rules that no longer find it hide it all the same
+    repo.write(
+        ".sops-rules.toml",
+        "version = 1\n[scan]\ndisable = [\"github-token\"]\n[[scan.rules]]\nid = \"x\"\nregex = 'to[k]en'\n",
+    );
+    let outcome = hidden("scan");
+    assert!(outcome.stdout().contains("dir-ghp_…/"), "{outcome}");
 }
 
 #[test]
