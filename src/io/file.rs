@@ -133,6 +133,11 @@ pub fn kind(path: &Path) -> Result<Option<Kind>, IoError> {
     }
 }
 
+/// A file's size in bytes, symlinks followed; 0 where it cannot be told.
+pub fn size(path: &Path) -> u64 {
+    fs::metadata(path).map_or(0, |metadata| metadata.len())
+}
+
 /// What a symbolic link says it leads to, which need not exist; `None` for what is no link, and where
 /// there is nothing.
 pub fn link_text(path: &Path) -> Result<Option<PathBuf>, IoError> {

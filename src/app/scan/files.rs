@@ -16,6 +16,11 @@ use crate::io::file::{self, Kind};
 use crate::io::walk::{self, Entry, Ignored};
 use crate::scan::finding::Source;
 
+/// The size in bytes beyond which a file waits until no other thread holds such a one.
+const LARGE: u64 = 32 << 20;
+
+static TURN: Mutex<()> = Mutex::new(());
+
 /// Fails where something is named that is not there, or that may never end: a pipe, a device.
 pub(super) fn must_be_there(paths: &[PathBuf]) -> Result<(), Failure> {
     for path in paths {
@@ -219,6 +224,9 @@ fn below(
 }
 
 fn one(path: &Path, collector: &Collector<'_>) {
+    // a large file is held by one thread at a time
+    let _turn =
+        (file::size(path) > LARGE).then(|| TURN.lock().unwrap_or_else(PoisonError::into_inner));
     let limit = usize::try_from(MOST_BYTES).unwrap_or(usize::MAX);
     match file::read(path, limit) {
         Ok(bytes) => collector.look(&at(path, Source::File), bytes.as_bytes(), None, &[]),
