@@ -61,9 +61,9 @@ impl App<'_> {
             let missing = &settled.walked;
             walked.problem_count += missing.problem_count;
             walked.problems.extend(missing.problems.iter().cloned());
-            let mut not_clean = found;
-            not_clean.extend(probe.unsettled());
-            let scanned = history.scanned(&not_clean);
+            let mut kept = found;
+            kept.extend(probe.unsettled());
+            let scanned = history.scanned(&kept);
             Ok((walked, settled, scanned))
         })?;
         let mut collected = probe.finish();
@@ -123,7 +123,7 @@ fn name(settled: &Settled, collector: &Collector<'_>) {
             path: named.path.as_deref().map(path_of),
             id: Some(named.id),
             commit: Some(named.id),
-            inside: None,
+            ..At::default()
         });
     }
 }

@@ -193,8 +193,8 @@ impl App<'_> {
                 ..collected.scanned
             },
             incomplete: incomplete(&walked),
-            weakened: loaded.weakened.clone(),
             is_shallow: walked.is_shallow,
+            weakened: loaded.weakened.clone(),
             ..Outcome::default()
         };
         outcome

@@ -17,6 +17,10 @@ use super::{Id, Problem, Reached};
 /// millions of trees.
 const MOST_SPOTS: usize = if cfg!(test) { 20_000 } else { 8_000_000 };
 
+/// How many new names are looked at, those of a tree's bases included: git's chains of deltas are short,
+/// and somebody else's may not be.
+const MOST_NAMES: usize = 500_000_000;
+
 /// How deep directories may be nested.
 const DEEPEST: u32 = 4096;
 
@@ -76,6 +80,8 @@ pub(super) struct Paths<'a, 'q> {
     /// The tree, the directory and the name of what is wanted.
     wanted: Vec<(u32, u32, u32, Id, Reached)>,
     names: Vec<Named>,
+    /// How many more names may be looked at.
+    left: usize,
     is_cut: bool,
 }
 
@@ -100,6 +106,7 @@ impl<'a, 'q> Paths<'a, 'q> {
             answers: HashMap::new(),
             wanted: Vec::new(),
             names: Vec::new(),
+            left: MOST_NAMES,
             is_cut: false,
         })
     }
@@ -123,6 +130,12 @@ impl<'a, 'q> Paths<'a, 'q> {
                         self.wanted.push((tree, directory, *name, commit, how));
                     }
                 }
+                let looked_at = graph.new_in(at).len() + 1;
+                let Some(left) = self.left.checked_sub(looked_at) else {
+                    self.is_cut = true;
+                    return;
+                };
+                self.left = left;
                 at = graph.base_of(at);
                 if at == NONE || self.spots.contains(&(at, directory)) {
                     break;

@@ -54,6 +54,42 @@ mod tests {
     use std::thread;
 
     use super::*;
+    use crate::git::objects::store::Reader;
+    use crate::git::objects::testing::Repo;
+    use crate::git::objects::{Id, Objects};
+    use crate::io::env::Environment;
+
+    /// The most memory that this process ever had, in bytes.
+    #[cfg(target_os = "linux")]
+    fn peak() -> u64 {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kilobytes = line.unwrap().trim().strip_suffix(" kB").unwrap();
+        kilobytes.parse::<u64>().unwrap() << 10
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_large_object_is_held_once() {
+        const SIZE: usize = 96 << 20;
+        let repo = Repo::new();
+        {
+            repo.stage("large", vec![b'a'; SIZE]);
+        }
+        let id: Id = repo.git(&["rev-parse", ":large"]).parse().unwrap();
+        // making it has taken as much as reading it may
+        let before = peak();
+        for pack in [&["status", "-s"][..], &["repack", "-adq"]] {
+            repo.git(pack);
+            let environment = Environment::of::<&str>([]);
+            let objects = Objects::open(&repo.at(""), &environment, 1 << 30).unwrap();
+            let mut reader = Reader::of_worker(1 << 30);
+            let (_, bytes) = objects.store.read(&id, &mut reader).unwrap();
+            assert_eq!(bytes.len(), SIZE);
+            let more = peak() - before;
+            assert!(more < SIZE as u64 / 2, "{} MB more", more >> 20);
+        }
+    }
 
     #[test]
     fn large_objects_are_held_one_at_a_time() {
