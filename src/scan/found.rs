@@ -179,6 +179,18 @@ pub struct Encrypted {
 }
 
 impl Encrypted {
+    /// Counts what was skipped elsewhere, too.
+    pub(super) const fn add(&mut self, other: Self) {
+        self.sops += other.sops;
+        self.eyaml += other.eyaml;
+        self.dotenvx += other.dotenvx;
+        self.ansible += other.ansible;
+        self.age += other.age;
+        self.pgp += other.pgp;
+        self.sealed_secrets += other.sealed_secrets;
+        self.vault += other.vault;
+    }
+
     /// All together.
     pub const fn total(&self) -> usize {
         self.sops

@@ -53,26 +53,31 @@ pub(super) struct Literals {
 }
 
 impl Literals {
+    /// What the one pass looks for.
     pub(super) fn new(entries: &[Entry], encrypted: &[&[u8]]) -> Self {
+        let windows = (0..).zip(entries).flat_map(|(number, entry)| {
+            let literals = entry.derived.literals.iter();
+            literals.map(move |literal| (literal.as_ref(), Use::Window(number)))
+        });
+        Self::of(windows.chain(encrypted.iter().map(|text| (*text, Use::Encrypted))))
+    }
+
+    /// The keywords of the rules that want one which their literals do not bring.
+    pub(super) fn gates(entries: &[Entry]) -> Self {
+        let gated = (0..).zip(entries).filter(|(_, entry)| entry.derived.gated);
+        Self::of(gated.flat_map(|(number, entry)| {
+            let words = entry.rule.keywords.iter();
+            words.map(move |word| (word.as_bytes(), Use::Gate(number)))
+        }))
+    }
+
+    fn of<'t>(all: impl Iterator<Item = (&'t [u8], Use)>) -> Self {
         let mut found: HashMap<Vec<u8>, Vec<Use>> = HashMap::new();
-        let mut add = |text: &[u8], purpose| {
+        for (text, purpose) in all.filter(|(text, _)| !text.is_empty()) {
             let uses = found.entry(text.to_ascii_lowercase()).or_default();
-            if !text.is_empty() && !uses.contains(&purpose) {
+            if !uses.contains(&purpose) {
                 uses.push(purpose);
             }
-        };
-        for (number, entry) in (0..).zip(entries) {
-            for literal in entry.derived.literals.iter() {
-                add(literal, Use::Window(number));
-            }
-            if entry.derived.gated {
-                for word in entry.rule.keywords.iter() {
-                    add(word.as_bytes(), Use::Gate(number));
-                }
-            }
-        }
-        for text in encrypted {
-            add(text, Use::Encrypted);
         }
         let mut sorted: Vec<_> = found.into_iter().collect();
         sorted.sort_unstable_by(|one, other| one.0.cmp(&other.0));

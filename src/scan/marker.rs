@@ -27,12 +27,13 @@ const WORDS: &[(&str, bool)] = &[
 const LONGEST_REASON: usize = 300;
 
 /// The marker that is for what stands at `context`: on one of its lines, or for the next line on
-/// the one before.
-pub(super) fn find(text: &[u8], context: &Range<usize>) -> Option<Allow> {
+/// the one before. `near` is a place in the text and its line, from which the marker's is counted, so
+/// that nobody counts from the beginning for each finding.
+pub(super) fn find(text: &[u8], context: &Range<usize>, near: (usize, usize)) -> Option<Allow> {
     let first = lines::start(text, context.start, lines::FAR);
     let behind = lines::end(text, context.end, lines::FAR);
     let here = text.get(first..behind)?;
-    if let Some(allow) = in_lines(text, here, first, false) {
+    if let Some(allow) = in_lines(text, here, first, near, false) {
         return Some(allow);
     }
     let above = first.checked_sub(1)?;
@@ -40,11 +41,17 @@ pub(super) fn find(text: &[u8], context: &Range<usize>) -> Option<Allow> {
         return None;
     }
     let above = lines::start(text, above, lines::FAR)..above;
-    in_lines(text, text.get(above.clone())?, above.start, true)
+    in_lines(text, text.get(above.clone())?, above.start, near, true)
 }
 
 /// The first marker in some lines, which begin at `offset` of the text.
-fn in_lines(text: &[u8], part: &[u8], offset: usize, for_next: bool) -> Option<Allow> {
+fn in_lines(
+    text: &[u8],
+    part: &[u8],
+    offset: usize,
+    near: (usize, usize),
+    for_next: bool,
+) -> Option<Allow> {
     for (word, next) in WORDS {
         if *next != for_next {
             continue;
@@ -53,18 +60,27 @@ fn in_lines(text: &[u8], part: &[u8], offset: usize, for_next: bool) -> Option<A
         let Some(at) = at else { continue };
         let rest = part.get(at + word.len()..).unwrap_or_default();
         let rest = rest.split(|byte| *byte == b'\n').next().unwrap_or_default();
-        let before = text.get(..offset + at).unwrap_or_default();
         let (reason, until) = terms(rest);
         return Some(Allow {
             by: AllowedBy::Marker {
                 word,
-                line: memchr_iter(b'\n', before).count() + 1,
+                line: line_of(text, offset + at, near),
             },
             reason,
             until,
         });
     }
     None
+}
+
+/// The line of a place, counted from another one whose line is known.
+fn line_of(text: &[u8], at: usize, (place, line): (usize, usize)) -> usize {
+    let between = |range| memchr_iter(b'\n', text.get(range).unwrap_or_default()).count();
+    if at < place {
+        line.saturating_sub(between(at..place))
+    } else {
+        line + between(place..at)
+    }
 }
 
 /// Whether a word does not go on on either side.
@@ -106,7 +122,7 @@ mod tests {
 
     fn allow(text: &str) -> Option<(String, Option<String>, Until)> {
         let at = text.find("SECRET").unwrap();
-        let allow = find(text.as_bytes(), &(at..at + 6))?;
+        let allow = find(text.as_bytes(), &(at..at + 6), (0, 1))?;
         match allow.by {
             AllowedBy::Marker { word, .. } => Some((word.into(), allow.reason, allow.until)),
             AllowedBy::Rules(_) => None,
@@ -162,14 +178,16 @@ mod tests {
 
     #[test]
     fn the_line_is_counted() {
-        let text = "\n\nSECRET gitleaks:allow\n";
-        let found = find(text.as_bytes(), &(2..8)).unwrap();
-        assert_eq!(
-            found.by,
-            AllowedBy::Marker {
-                word: "gitleaks:allow",
-                line: 3
-            }
-        );
+        let text = "\n\nSECRET gitleaks:allow\n\n";
+        for near in [(0, 1), (2, 3), (text.len(), 5)] {
+            let found = find(text.as_bytes(), &(2..8), near).unwrap();
+            assert_eq!(
+                found.by,
+                AllowedBy::Marker {
+                    word: "gitleaks:allow",
+                    line: 3
+                }
+            );
+        }
     }
 }

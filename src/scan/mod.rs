@@ -52,6 +52,7 @@ mod tests;
 mod token;
 mod utf16;
 mod weakened;
+mod wide;
 mod words;
 
 pub use found::{

@@ -31,7 +31,7 @@ impl Scanner {
     pub fn redact<'n>(&self, scratch: &mut Scratch, name: &'n [u8]) -> Cow<'n, [u8]> {
         scratch.belongs_to(self);
         scratch.next_input();
-        let mut search = Search::new(self, scratch, None);
+        let mut search = Search::new(self, scratch, None, false);
         search.input(name, None);
         let (mut candidates, _, incomplete) = search.finish();
         if incomplete.is_some() {

@@ -1,14 +1,13 @@
 //! The scanner: rules that are ready, and the way of one text through them.
 
 use std::ops::Range;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use ignore::gitignore::Gitignore;
 
 use super::encrypted;
-use super::found::{
-    Allow, AllowedBy, Decoder, Encrypted, Found, Hit, Input, Limit, RuleNumber, Until,
-};
+use super::found::{Allow, AllowedBy, Encrypted, Found, Hit, Input, Limit, RuleNumber, Until};
 use super::judge::{Global, Judge, holds_word};
 use super::lines::{self, Counter};
 use super::literals::Literals;
@@ -19,7 +18,6 @@ use super::rule::{Allowance, Rule};
 use super::rules::Rules;
 use super::scratch::Scratch;
 use super::search::{Candidate, Search};
-use super::utf16;
 
 /// Most findings of one text; with more, [`Found::incomplete`] is set.
 pub const MOST_HITS: usize = 100_000;
@@ -31,6 +29,8 @@ pub struct Scanner {
     pub(super) number: u64,
     pub(super) rules: Rules,
     pub(super) literals: Literals,
+    /// The keywords of rules that want one beside a literal: made when one is first asked for.
+    gates: OnceLock<Literals>,
     pub(super) compiled: Vec<Compiled>,
     /// Rules whose matches hold no literal: they search the whole text.
     pub(super) unbound: Vec<u32>,
@@ -79,6 +79,7 @@ impl Scanner {
         Self {
             number: SCANNERS.fetch_add(1, Ordering::Relaxed),
             literals,
+            gates: OnceLock::new(),
             compiled,
             unbound,
             path_only,
@@ -122,18 +123,34 @@ impl Scanner {
     /// Scans one text. `scratch` must be of this scanner; one of another is made anew.
     pub fn scan(&self, scratch: &mut Scratch, input: &Input<'_>) -> Found {
         scratch.belongs_to(self);
-        match utf16::order(input.bytes) {
-            None => self.scan_text(scratch, input),
-            Some(order) => self.scan_wide(scratch, input, order),
+        let mut found = self.scan_text(scratch, input, false);
+        if memchr::memchr(0, input.bytes).is_some() {
+            self.scan_wide(scratch, input, &mut found);
         }
+        found
     }
 
-    fn scan_text(&self, scratch: &mut Scratch, input: &Input<'_>) -> Found {
+    /// Scans the bytes as they stand. Of a part of a larger text it is not known which keywords the
+    /// whole has.
+    pub(super) fn scan_text(
+        &self,
+        scratch: &mut Scratch,
+        input: &Input<'_>,
+        is_part: bool,
+    ) -> Found {
         scratch.next_input();
         let touched = input.ranges.map(|ranges| touched(input.bytes, ranges));
-        let mut search = Search::new(self, scratch, input.path);
+        let mut search = Search::new(self, scratch, input.path, is_part);
         search.input(input.bytes, touched.as_deref());
-        let (mut candidates, encrypted, incomplete) = search.finish();
+        let (mut candidates, encrypted, mut incomplete) = search.finish();
+        let wants_company = |found: &Candidate| !self.rules.at(found.rule).required.is_empty();
+        if touched.is_some() && candidates.iter().any(wants_company) {
+            // what it wants may stand anywhere
+            scratch.next_input();
+            let mut search = Search::new(self, scratch, input.path, is_part);
+            search.input(input.bytes, None);
+            (candidates, _, incomplete) = search.finish();
+        }
         for &number in &self.path_only {
             if self.names_path(number, input.path) {
                 candidates.push(Candidate::of_path(number, self));
@@ -142,27 +159,9 @@ impl Scanner {
         self.found(input, candidates, touched.as_deref(), encrypted, incomplete)
     }
 
-    /// Scans UTF-16.
-    fn scan_wide(&self, scratch: &mut Scratch, input: &Input<'_>, order: utf16::Order) -> Found {
-        let transcoded = utf16::Transcoded::new(input.bytes, order);
-        let ranges: Option<Vec<_>> = input.ranges.map(|ranges| {
-            ranges
-                .iter()
-                .map(|range| transcoded.target(range))
-                .collect()
-        });
-        let narrow = Input {
-            path: input.path,
-            bytes: transcoded.text.as_bytes(),
-            ranges: ranges.as_deref(),
-        };
-        let mut found = self.scan_text(scratch, &narrow);
-        for hit in &mut found.hits {
-            hit.span = transcoded.source(&hit.span);
-            hit.context = transcoded.source(&hit.context);
-            hit.decoded_by.insert(0, Decoder::Utf16);
-        }
-        found
+    pub(super) fn gates(&self) -> &Literals {
+        self.gates
+            .get_or_init(|| Literals::gates(self.rules.entries()))
     }
 
     fn names_path(&self, number: u32, path: Option<&[u8]>) -> bool {
@@ -194,33 +193,82 @@ impl Scanner {
         });
         overlap::keep_best(&mut candidates);
         if candidates.len() > MOST_HITS {
-            candidates.truncate(MOST_HITS);
+            self.keep_most(input, &mut candidates);
             incomplete = Some(Limit::Findings);
         }
-        let (mut starts, mut ends) = (Counter::new(text), Counter::new(text));
-        let hits = candidates.into_iter().map(|found| Hit {
-            allowed: self.allowed(input, &found),
-            rule: RuleNumber(found.rule),
-            start: starts.position(found.span.start),
-            end: ends.position(found.span.end),
-            span: found.span,
-            context: found.context,
-            secret: found.secret,
-            confidence: found.confidence,
-            decoded_by: found.decoded_by,
-            commits: found.commits,
-        });
         Found {
-            hits: hits.collect(),
+            hits: self.hits(input, candidates),
             encrypted,
             incomplete,
         }
     }
 
-    /// A marker on its line, or the allowance that holds longest.
-    fn allowed(&self, input: &Input<'_>, found: &Candidate) -> Option<Allow> {
+    /// Keeps as many as may be reported, and of those that are let pass for good only what there is
+    /// room for beside the others.
+    fn keep_most(&self, input: &Input<'_>, candidates: &mut Vec<Candidate>) {
+        let pass: Vec<bool> = candidates
+            .iter()
+            .map(|found| self.passes_for_good(input.bytes, input.path, found))
+            .collect();
+        let passing = pass.iter().filter(|passes| **passes).count();
+        let mut others = MOST_HITS.min(pass.len() - passing);
+        let mut room = MOST_HITS - others;
+        let mut pass = pass.into_iter();
+        candidates.retain(|_| {
+            let left = if pass.next() == Some(true) {
+                &mut room
+            } else {
+                &mut others
+            };
+            let is_kept = *left > 0;
+            *left = left.saturating_sub(1);
+            is_kept
+        });
+    }
+
+    /// What candidates are called outside, in the order of their spans.
+    fn hits(&self, input: &Input<'_>, candidates: Vec<Candidate>) -> Vec<Hit> {
+        let (mut starts, mut ends) = (Counter::new(input.bytes), Counter::new(input.bytes));
+        let hits = candidates.into_iter().map(|found| {
+            let start = starts.position(found.span.start);
+            let near = (found.span.start, start.line);
+            Hit {
+                allowed: self.allowed(input.bytes, input.path, &found, near),
+                rule: RuleNumber(found.rule),
+                start,
+                end: ends.position(found.span.end),
+                span: found.span,
+                context: found.context,
+                secret: found.secret,
+                confidence: found.confidence,
+                decoded_by: found.decoded_by,
+                commits: found.commits,
+            }
+        });
+        hits.collect()
+    }
+
+    /// Whether something is let pass whatever the day is.
+    pub(super) fn passes_for_good(
+        &self,
+        text: &[u8],
+        path: Option<&[u8]>,
+        found: &Candidate,
+    ) -> bool {
+        let allow = self.allowed(text, path, found, (found.span.start, 1));
+        allow.is_some_and(|allow| allow.until == Until::Ever)
+    }
+
+    /// A marker on its line, or the allowance that holds longest. `near` is a place and its line.
+    fn allowed(
+        &self,
+        text: &[u8],
+        path: Option<&[u8]>,
+        found: &Candidate,
+        near: (usize, usize),
+    ) -> Option<Allow> {
         let marker = (!found.is_path)
-            .then(|| marker::find(input.bytes, &found.context))
+            .then(|| marker::find(text, &found.context, near))
             .flatten();
         let rule = self.rules.at(found.rule);
         let rules = self
@@ -229,7 +277,7 @@ impl Scanner {
             .iter()
             .zip(&self.allowances)
             .enumerate()
-            .filter(|(_, (source, passes))| passes.holds(source, rule, input.path, found))
+            .filter(|(_, (source, passes))| passes.holds(source, rule, path, found))
             .map(|(number, (source, _))| Allow {
                 by: AllowedBy::Rules(number),
                 reason: source.reason.clone(),

@@ -17,10 +17,22 @@ pub struct Scratch {
     pub(super) closed: Vec<(u32, Range<usize>)>,
     /// Encrypted tokens of the text that is searched.
     pub(super) encrypted: Tokens,
+    /// The rules with a keyword in the input, and in the text that is searched.
+    pub(super) gates: [Gates; 2],
     /// The text that is searched: inputs and what is decoded out of them, numbered.
     pub(super) text: u64,
-    input: u64,
+    /// The number of the input's own text.
+    pub(super) input: u64,
     work: Work,
+}
+
+/// The rules that have one of their keywords in a text, once asked.
+#[derive(Default)]
+pub(super) struct Gates {
+    /// The number of the text.
+    pub(super) text: u64,
+    /// In ascending order.
+    pub(super) open: Vec<u32>,
 }
 
 /// What a rule knows while a text is searched.
@@ -32,8 +44,6 @@ pub(super) struct Slot {
     pub(super) window: Range<usize>,
     /// Where its last match ended.
     pub(super) searched: usize,
-    /// Whether one of its keywords was seen.
-    pub(super) gate: bool,
     /// Whether the path is one for it, once asked: for the input of this number.
     pub(super) path: Option<(u64, bool)>,
     pub(super) cache: Option<Box<Cache>>,
@@ -60,6 +70,7 @@ impl Scratch {
             open: Vec::new(),
             closed: Vec::new(),
             encrypted: Tokens::default(),
+            gates: Default::default(),
             text: 0,
             input: 0,
             work: Work::default(),
@@ -82,12 +93,9 @@ impl Scratch {
         &mut self.work
     }
 
+    /// Begins another input: its text is the next one.
     pub(super) fn next_input(&mut self) {
-        self.input += 1;
-    }
-
-    pub(super) fn input(&self) -> u64 {
-        self.input
+        self.input = self.text + 1;
     }
 
     /// Begins another text.
@@ -106,7 +114,6 @@ impl Scratch {
             slot.text = text;
             slot.window = 0..0;
             slot.searched = 0;
-            slot.gate = false;
         }
         Some(slot)
     }

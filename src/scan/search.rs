@@ -7,12 +7,12 @@ use regex_automata::Input as Haystack;
 use regex_automata::util::primitives::NonMaxUsize;
 
 use super::decode::{self, DEEPEST, Runs};
-use super::encrypted::Tokens;
+use super::encrypted::{self, Tokens};
 use super::found::{Decoder, Encrypted, Limit, RuleNumber};
 use super::judge::Match;
 use super::lines::{self, FAR};
 use super::literals::Use;
-use super::rule::{Behind, Confidence, Reach, Text};
+use super::rule::{Behind, Check, Confidence, Reach, Rule, Text};
 use super::scanner::{Compiled, MOST_HITS, Scanner, is_touched, join};
 use super::scratch::Scratch;
 use crate::secret::Cleartext;
@@ -49,6 +49,13 @@ const USER: usize = 256;
 /// Windows that are kept before they are searched.
 const MOST_CLOSED: usize = 4096;
 
+/// Most findings that are kept before it is known which of them are reported: several rules may find
+/// one secret.
+const MOST_CANDIDATES: usize = 4 * MOST_HITS;
+
+/// Shortest beginning of a token that is seldom there by chance.
+const PREFIX: usize = 4;
+
 /// A finding before it is known whether it is reported.
 pub(super) struct Candidate {
     pub(super) rule: u32,
@@ -82,7 +89,17 @@ pub(super) struct Search<'s> {
     scanner: &'s Scanner,
     scratch: &'s mut Scratch,
     path: Option<&'s [u8]>,
+    /// The input.
+    outer: &'s [u8],
+    /// Whether the input is a part of what is scanned, so that a keyword may stand in another.
+    is_part: bool,
     candidates: Vec<Candidate>,
+    /// With so many, room is made.
+    most: usize,
+    /// Whether there is no room for more.
+    is_full: bool,
+    /// Whether what is searched was decoded, so that places are not yet those of the input.
+    is_inside: bool,
     encrypted: Encrypted,
     incomplete: Option<Limit>,
     /// How much may still be decoded.
@@ -94,12 +111,18 @@ impl<'s> Search<'s> {
         scanner: &'s Scanner,
         scratch: &'s mut Scratch,
         path: Option<&'s [u8]>,
+        is_part: bool,
     ) -> Self {
         Self {
             scanner,
             scratch,
             path,
+            outer: &[],
+            is_part,
             candidates: Vec::new(),
+            most: MOST_CANDIDATES,
+            is_full: false,
+            is_inside: false,
             encrypted: Encrypted::default(),
             incomplete: None,
             decoding: 0,
@@ -111,7 +134,8 @@ impl<'s> Search<'s> {
     }
 
     /// Searches an input, or the surroundings of some of its lines.
-    pub(super) fn input(&mut self, text: &[u8], touched: Option<&[Range<usize>]>) {
+    pub(super) fn input(&mut self, text: &'s [u8], touched: Option<&[Range<usize>]>) {
+        self.outer = text;
         self.decoding = text
             .len()
             .saturating_mul(DECODED)
@@ -141,7 +165,6 @@ impl<'s> Search<'s> {
     ) {
         self.scratch.next_text();
         let scanner = self.scanner;
-        let first = self.candidates.len();
         for area in areas {
             self.scratch.work_mut().literals += (area.end - area.start) as u64;
             scanner.literals.find(text, area.clone(), |uses, span| {
@@ -155,11 +178,13 @@ impl<'s> Search<'s> {
         }
         self.search_closed(text);
         for &rule in &scanner.unbound {
+            if !self.is_open(text, rule) {
+                continue;
+            }
             for area in areas {
                 self.window(text, rule, area.clone());
             }
         }
-        self.drop_gated(first);
         if depth < DEEPEST {
             let skipped = std::mem::take(&mut self.scratch.encrypted);
             self.decode(text, encoded, &skipped, depth);
@@ -178,10 +203,13 @@ impl<'s> Search<'s> {
                 break;
             };
             self.decoding = left;
+            self.make_room();
             let first = self.candidates.len();
             let decoded = spliced.decoded();
             let plain = spliced.text.as_bytes();
+            self.is_inside = true;
             self.text(plain, std::slice::from_ref(&(0..size)), &decoded, depth + 1);
+            self.is_inside = depth > 0;
             for mut found in self.candidates.split_off(first) {
                 // what stands in clear beside it was found before
                 if is_touched(&found.context, &decoded) {
@@ -202,11 +230,7 @@ impl<'s> Search<'s> {
     fn note(&mut self, text: &[u8], purpose: Use, span: &Range<usize>) {
         match purpose {
             Use::Window(rule) => self.widen(text, rule, span),
-            Use::Gate(rule) => {
-                if let Some(slot) = self.scratch.slot(rule) {
-                    slot.gate = true;
-                }
-            }
+            Use::Gate(_) => {}
             Use::Encrypted => {
                 let tokens = &mut self.scratch.encrypted;
                 tokens.mark(text, span.start, &mut self.encrypted);
@@ -285,7 +309,7 @@ impl<'s> Search<'s> {
         let mut at = window.start.max(slot.searched);
         self.scratch.work_mut().regexes += window.end.saturating_sub(at) as u64;
         let mut groups = vec![None; regex.captures_len() * 2];
-        while at < window.end && self.candidates.len() <= MOST_HITS {
+        while at < window.end && !self.is_full {
             let haystack = Haystack::new(text).span(at..window.end);
             groups.fill(None);
             if regex
@@ -330,7 +354,12 @@ impl<'s> Search<'s> {
         if secret.is_empty() || breaks_off(reach, matched) {
             return next;
         }
-        if let Some(token) = self.scratch.encrypted.touched(&span) {
+        let token = self.scratch.encrypted.around(&span).cloned();
+        let beyond_chance = token.is_some() && self.is_beyond_chance(text, number, &context, &span);
+        if let Some(token) = &token
+            && !beyond_chance
+            && !has_checksum(rule)
+        {
             return token.end.min(next);
         }
         if !rule.binary && matched.contains(&0) {
@@ -343,7 +372,14 @@ impl<'s> Search<'s> {
             path: self.path,
             rule,
         };
-        if let Some(verdict) = compiled.judge.verdict(&found, &self.scanner.global) {
+        let verdict = compiled.judge.verdict(&found, &self.scanner.global);
+        // a wrong checksum inside a token is chance
+        let verdict = verdict.filter(|verdict| {
+            token.is_none() || beyond_chance || verdict.confidence >= rule.confidence
+        });
+        if let Some(verdict) = verdict
+            && self.is_open(text, number)
+        {
             self.candidates.push(Candidate {
                 rule: number,
                 secret: Cleartext::new(secret.to_vec()),
@@ -354,15 +390,54 @@ impl<'s> Search<'s> {
                 commits: verdict.commits,
                 is_path: false,
             });
+            self.make_room();
         }
         next
+    }
+
+    /// Whether a match inside an encrypted token is there on purpose: it has a fixed beginning and
+    /// fills one of the token's fields.
+    fn is_beyond_chance(
+        &self,
+        text: &[u8],
+        rule: u32,
+        context: &Range<usize>,
+        span: &Range<usize>,
+    ) -> bool {
+        let is_base64 = |at: Option<usize>| {
+            at.and_then(|at| text.get(at))
+                .is_some_and(|byte| encrypted::is_base64(*byte))
+        };
+        let entry = self.scanner.rules.entries().get(rule as usize);
+        entry.is_some_and(|entry| {
+            let literals = &entry.derived.literals;
+            entry.derived.bounded && literals.iter().all(|literal| literal.len() >= PREFIX)
+        }) && context.start == span.start
+            && !is_base64(span.start.checked_sub(1))
+            && !is_base64(Some(span.end))
+    }
+
+    /// Drops what is let pass for good where there is too much, so that it keeps nothing else out;
+    /// whatever is dropped, the scan is not complete.
+    fn make_room(&mut self) {
+        let before = self.candidates.len();
+        if before < self.most || self.is_full {
+            return;
+        }
+        self.incomplete = Some(Limit::Findings);
+        let (scanner, outer, path) = (self.scanner, self.outer, self.path);
+        if !self.is_inside {
+            self.candidates
+                .retain(|found| !scanner.passes_for_good(outer, path, found));
+        }
+        self.is_full = self.candidates.len() * 2 > before;
     }
 
     fn is_for_path(&mut self, number: u32, compiled: &Compiled) -> bool {
         let Some(pattern) = &compiled.path else {
             return true;
         };
-        let input = self.scratch.input();
+        let input = self.scratch.input;
         let path = self.path;
         let Some(slot) = self.scratch.slot(number) else {
             return false;
@@ -377,19 +452,48 @@ impl<'s> Search<'s> {
         }
     }
 
-    /// Drops what rules found that want a keyword which is not in the text, from the candidate of
-    /// this number on.
-    fn drop_gated(&mut self, first: usize) {
-        let entries = self.scanner.rules.entries();
-        for found in self.candidates.split_off(first) {
-            let gated = entries
-                .get(found.rule as usize)
-                .is_some_and(|entry| entry.derived.gated);
-            if !gated || self.scratch.slot(found.rule).is_some_and(|slot| slot.gate) {
-                self.candidates.push(found);
-            }
+    /// Whether one of the keywords that a rule wants is in the text that is searched or anywhere in
+    /// the input, of which the lines that are searched may be a small part.
+    fn is_open(&mut self, text: &[u8], rule: u32) -> bool {
+        let entry = self.scanner.rules.entries().get(rule as usize);
+        if self.is_part || !entry.is_some_and(|entry| entry.derived.gated) {
+            return true;
         }
+        let texts = [(self.scratch.input, self.outer), (self.scratch.text, text)];
+        (0..).zip(texts).any(|(place, (number, text))| {
+            if place > 0 && number == self.scratch.input {
+                return false;
+            }
+            let Some(gates) = self.scratch.gates.get_mut(place) else {
+                return true;
+            };
+            if gates.text != number {
+                gates.text = number;
+                gates.open.clear();
+                let whole = 0..text.len();
+                self.scanner.gates().find(text, whole, |uses, _| {
+                    for purpose in uses {
+                        if let Use::Gate(rule) = purpose
+                            && let Err(place) = gates.open.binary_search(rule)
+                        {
+                            gates.open.insert(place, *rule);
+                        }
+                    }
+                });
+                self.scratch.work_mut().literals += text.len() as u64;
+            }
+            self.scratch
+                .gates
+                .get(place)
+                .is_some_and(|gates| gates.open.binary_search(&rule).is_ok())
+        })
     }
+}
+
+fn has_checksum(rule: &Rule) -> bool {
+    rule.checks
+        .iter()
+        .any(|check| matches!(check, Check::Crc32Base62))
 }
 
 /// Whether a match reaches further than it may.

@@ -51,7 +51,8 @@ pub(super) fn order(bytes: &[u8]) -> Option<Order> {
     }
 }
 
-fn is_text(byte: u8) -> bool {
+/// Whether a byte is a character of text.
+pub(super) fn is_text(byte: u8) -> bool {
     matches!(byte, b' '..=b'~' | b'\t' | b'\r' | b'\n')
 }
 

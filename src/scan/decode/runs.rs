@@ -206,7 +206,7 @@ impl<'a> Runs<'a> {
     }
 
     fn is_skipped(&self, span: &Range<usize>) -> bool {
-        self.skipped.touched(span).is_some()
+        self.skipped.around(span).is_some()
     }
 }
 

@@ -2,8 +2,10 @@
 
 mod encoded;
 mod encrypted;
+mod limits;
 mod linear;
 mod places;
+mod wide;
 
 use std::ops::Range;
 
