@@ -99,11 +99,11 @@ pub(super) struct How {
     /// The file of known findings
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
-    /// Report findings in these, too: unreachable (what no branch or tag leads to)
-    #[arg(long, value_name = "KINDS", value_delimiter = ',', value_parser = source_parser())]
+    /// Report findings in these, too: unreachable is what no branch or tag leads to
+    #[arg(long, value_name = "KINDS", value_delimiter = ',', value_parser = included_parser())]
     include: Vec<Source>,
-    /// Report no findings in these: messages, tags, notes, stashes
-    #[arg(long, value_name = "KINDS", value_delimiter = ',', value_parser = source_parser())]
+    /// Report no findings in these; names are those of files, people, tags and branches
+    #[arg(long, value_name = "KINDS", value_delimiter = ',', value_parser = excluded_parser())]
     exclude: Vec<Source>,
     #[command(flatten)]
     archives: Archives,
@@ -251,17 +251,22 @@ fn format_parser() -> impl TypedValueParser<Value = Format> {
         .map(|name| Format::from_name(&name).unwrap_or(Format::Text))
 }
 
-/// A kind of source, as people call many of them.
-fn source_parser() -> impl TypedValueParser<Value = Source> {
-    PossibleValuesParser::new(["messages", "tags", "notes", "stashes", "unreachable"]).map(|name| {
+/// Kinds of sources that are left out where they are named.
+fn excluded_parser() -> impl TypedValueParser<Value = Source> {
+    PossibleValuesParser::new(["messages", "names", "tags", "notes", "stashes"]).map(|name| {
         match name.as_str() {
             "messages" => Source::Message,
+            "names" => Source::Name,
             "tags" => Source::Tag,
             "notes" => Source::Note,
-            "stashes" => Source::Stash,
-            _ => Source::Unreachable,
+            _ => Source::Stash,
         }
     })
+}
+
+/// Kinds of sources that are only looked at where they are named.
+fn included_parser() -> impl TypedValueParser<Value = Source> {
+    PossibleValuesParser::new(["unreachable"]).map(|_| Source::Unreachable)
 }
 
 fn confidence_parser() -> impl TypedValueParser<Value = Confidence> {

@@ -278,6 +278,7 @@ fn s22_the_name_and_address_of_a_commits_author() {
             assert!(outcome.stdout().contains("[github-token"), "{outcome}");
             assert!(!format!("{outcome}").contains(&name[4..]), "{outcome}");
         }
+        clean(&scan(&repo, "--history --exclude names"));
     }
 }
 
