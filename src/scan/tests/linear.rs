@@ -48,6 +48,26 @@ fn texts(size: usize) -> Vec<(&'static str, String)> {
             fill("-----BEGIN AGE ENCRYPTED FILE-----\n"),
         ),
         ("sealed", fill("encryptedData: AgA")),
+        ("one escape a word", fill("ghp%5Fa ")),
+        ("escapes in braces", fill(r"\u{5f}\u{")),
+        ("written line breaks", fill(r"cGxhaW4gdGV4dCBhbmQ=\n")),
+        ("written and false", fill(r"cGxhaW4gdGV4dCBwgYGBgYGB\n")),
+        ("two bytes a character", fill("g\0h\0p\0_\0")),
+        ("its places change", fill("g\0h\0p\0_\0g\0h\0p\0_\0x")),
+        ("nearly two bytes", fill("g\0h\0p\0_\0xyz\0\0")),
+        ("unfinished values", fill("ENC[PKCS7,MII")),
+        (
+            "headers of armour",
+            fill("-----BEGIN PGP MESSAGE-----\nComment: x\n"),
+        ),
+        (
+            "armour without an end",
+            format!(
+                "-----BEGIN AGE ENCRYPTED FILE-----\n{}",
+                fill(&format!("{}\n", "YWdl".repeat(16)))
+            ),
+        ),
+        ("many marked", fill("password = 'q8Zt5rWv2n' # mvx:allow\n")),
         ("one letter", fill("A")),
         ("line breaks", fill("\n")),
     ]
