@@ -2,7 +2,7 @@
 //!
 //! A fingerprint is slow to compute on purpose, so it is computed for as few findings as can be: only
 //! those that nothing else lets pass, each pair of rule and secret once, only where a baseline has
-//! entries or a report has a field for them, on all cores, and no more than [`MOST`] in one run.
+//! entries or a report has a field for them, on all cores, and no more than a fixed number in one run.
 //! What was computed is remembered on this machine, and the next run looks it up.
 
 use std::collections::{HashMap, HashSet};
