@@ -171,15 +171,7 @@ fn of_pre_commit(
     let Some(config) = config else {
         return Ok(State::Absent);
     };
-    let said = text(&config)?.unwrap_or_default();
-    Ok(if managers::is_in_pre_commit(&said, hook) {
-        State::Scans(config)
-    } else if said.contains("mvx") {
-        let why = "what it has of mvx is not what `mvx git install` writes";
-        State::Idle(config, why.into())
-    } else {
-        State::Absent
-    })
+    of_configuration(config, hook, managers::is_in_pre_commit)
 }
 
 fn of_lefthook(
@@ -208,8 +200,17 @@ fn of_lefthook(
             return Ok(State::Idle(local, why.into()));
         }
     }
+    of_configuration(config, hook, managers::is_in_lefthook)
+}
+
+/// What a manager's configuration makes of a hook that runs it.
+fn of_configuration(
+    config: PathBuf,
+    hook: Hook,
+    is_in: fn(&str, Hook) -> bool,
+) -> Result<State, Failure> {
     let said = text(&config)?.unwrap_or_default();
-    Ok(if managers::is_in_lefthook(&said, hook) {
+    Ok(if is_in(&said, hook) {
         State::Scans(config)
     } else if said.contains("mvx") {
         let why = "what it has of mvx is not what `mvx git install` writes";
