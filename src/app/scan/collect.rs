@@ -245,7 +245,7 @@ impl<'a> Collector<'a> {
     /// Scans a short text; whether nothing is in it.
     fn text(&self, text: &[u8], at: impl FnOnce() -> At) -> bool {
         let mut bench = self.bench();
-        let found = self.scanner.scan(&mut bench.scratch, &Input::of(text));
+        let found = self.scanner.scan_name(&mut bench.scratch, text);
         self.benches_mut().push(bench);
         if found.hits.is_empty() && found.incomplete.is_none() {
             return true;
@@ -302,8 +302,8 @@ impl<'a> Collector<'a> {
     /// Whether there is something in a name.
     pub(super) fn is_something(&self, name: &[u8]) -> bool {
         let mut bench = self.bench();
-        let found = (name.len() >= SHORTEST_NAME)
-            .then(|| self.scanner.scan(&mut bench.scratch, &Input::of(name)));
+        let found =
+            (name.len() >= SHORTEST_NAME).then(|| self.scanner.scan_name(&mut bench.scratch, name));
         self.benches_mut().push(bench);
         found.is_some_and(|found| !found.hits.is_empty() || found.incomplete.is_some())
     }
