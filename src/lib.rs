@@ -5,7 +5,7 @@
 //!                 ↓
 //!                app            use cases
 //!                 ↓
-//! rules keys import render scan git  capabilities; they do not import each other
+//! rules keys ledger import render scan git  capabilities; they do not import each other
 //!                 ↓
 //!   io (effects)  |  stores → sops → document  |  dialects, redact
 //!                 ↓                            (pure: no files, clock, environment, randomness)
@@ -38,6 +38,7 @@ pub mod import;
 pub mod io;
 pub mod keypath;
 pub mod keys;
+pub mod ledger;
 pub mod redact;
 pub mod render;
 pub mod rules;

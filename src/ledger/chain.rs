@@ -1,0 +1,346 @@
+//! What the events say of each secret: they chain by `rotated_from`, and what nothing supersedes is
+//! what holds.
+//!
+//! No clock decides anything here. Two branches that changed one secret leave two heads, which are
+//! shown as two until an event supersedes both.
+
+use std::collections::{HashMap, HashSet};
+
+use jiff::Timestamp;
+
+use super::event::{Action, Change, Entry, Event};
+use super::fingerprint::Fingerprint;
+use super::id::Id;
+
+/// The events of a repository, chained.
+pub struct Chain<'a> {
+    nodes: Vec<Node<'a>>,
+    /// Of each file and each key in it the nodes, in the order of the events.
+    places: HashMap<&'a str, HashMap<&'a str, Vec<usize>>>,
+    by_id: HashMap<Id, &'a Entry>,
+    /// The nodes of what superseded something that is not there.
+    dangling: Vec<(usize, Id)>,
+}
+
+/// Where a secret stands: a file and a key path, as events name them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Place<'a> {
+    /// The file, from the repository's root.
+    pub file: &'a str,
+    /// The key path, as it is shown.
+    pub key: &'a str,
+}
+
+/// What one event did to one value.
+pub struct Node<'a> {
+    /// The event.
+    pub entry: &'a Entry,
+    /// What it did.
+    pub change: &'a Change,
+    /// What it supersedes: nodes of the chain.
+    pub before: Vec<usize>,
+    /// Whether something supersedes it.
+    pub superseded: bool,
+    /// The number of the value in its chain, from 1. For people: two branches give the same ones.
+    pub version: usize,
+    /// When the value was new, as far as that is known: what a due date is counted from.
+    pub since: Option<Timestamp>,
+}
+
+impl<'a> Node<'a> {
+    /// The event's content.
+    pub fn event(&self) -> &'a Event {
+        &self.entry.event
+    }
+
+    /// Where the secret stands after it.
+    pub fn place(&self) -> Place<'a> {
+        Place {
+            file: &self.entry.event.file,
+            key: &self.change.key,
+        }
+    }
+}
+
+impl<'a> Chain<'a> {
+    /// Chains events. One that is there twice counts once.
+    pub fn new(entries: impl IntoIterator<Item = &'a Entry>) -> Self {
+        let mut chain = Self {
+            nodes: Vec::new(),
+            places: HashMap::new(),
+            by_id: HashMap::new(),
+            dangling: Vec::new(),
+        };
+        let mut known: HashMap<(Id, Place<'a>), usize> = HashMap::new();
+        for entry in entries {
+            if chain.by_id.insert(entry.id, entry).is_some() {
+                continue;
+            }
+            let of_file = chain.places.entry(&entry.event.file).or_default();
+            for change in &entry.event.values {
+                let node = Node {
+                    entry,
+                    change,
+                    before: Vec::new(),
+                    superseded: false,
+                    version: 0,
+                    since: None,
+                };
+                let (place, number) = (node.place(), chain.nodes.len());
+                // A key that an event names twice is none of mvx's doing; the first one counts.
+                if known.contains_key(&(entry.id, place)) {
+                    continue;
+                }
+                known.insert((entry.id, place), number);
+                of_file.entry(place.key).or_default().push(number);
+                chain.nodes.push(node);
+            }
+        }
+        chain.link(&known);
+        chain.count(&known);
+        chain
+    }
+
+    /// Everything that happened to any value, in the order of the events.
+    pub fn nodes(&self) -> &[Node<'a>] {
+        &self.nodes
+    }
+
+    /// One of them.
+    pub fn node(&self, number: usize) -> Option<&Node<'a>> {
+        self.nodes.get(number)
+    }
+
+    /// The event with this id.
+    pub fn entry(&self, id: Id) -> Option<&'a Entry> {
+        self.by_id.get(&id).copied()
+    }
+
+    /// What holds at a place: nothing where no event speaks of it or what was there has moved away,
+    /// one node, or as many as branches changed it.
+    pub fn heads(&self, place: Place<'_>) -> Vec<&Node<'a>> {
+        let nodes = self.at(place).iter();
+        let nodes = nodes.filter_map(|number| self.nodes.get(*number));
+        nodes.filter(|node| !node.superseded).collect()
+    }
+
+    /// All places at which something holds, each once.
+    pub fn places(&self) -> impl Iterator<Item = Place<'a>> {
+        let live = |numbers: &Vec<usize>| {
+            let mut nodes = numbers.iter().filter_map(|number| self.nodes.get(*number));
+            nodes.any(|node| !node.superseded)
+        };
+        self.places.iter().flat_map(move |(file, keys)| {
+            let keys = keys.iter().filter(move |(_, numbers)| live(numbers));
+            keys.map(|(key, _)| Place { file, key })
+        })
+    }
+
+    /// Whether any event speaks of a file.
+    pub fn knows_file(&self, file: &str) -> bool {
+        self.places.contains_key(file)
+    }
+
+    /// Nodes that supersede an event which is not there, and that event.
+    pub fn dangling(&self) -> impl Iterator<Item = (&Node<'a>, Id)> {
+        let all = self.dangling.iter();
+        all.filter_map(|(number, id)| Some((self.nodes.get(*number)?, *id)))
+    }
+
+    /// A node and all that it came from, oldest first: what comes before something stands before it,
+    /// and of what can stand in either order the older event comes first.
+    pub fn history<'b>(&'b self, of: &[&'b Node<'a>]) -> Vec<&'b Node<'a>> {
+        let mut open: Vec<usize> = of.iter().flat_map(|node| node.before.clone()).collect();
+        let mut seen: HashSet<usize> = HashSet::new();
+        while let Some(number) = open.pop() {
+            if seen.insert(number)
+                && let Some(node) = self.nodes.get(number)
+            {
+                open.extend(&node.before);
+            }
+        }
+        let earlier = seen.iter().filter_map(|number| self.nodes.get(*number));
+        let mut all: Vec<&Node<'a>> = earlier.chain(of.iter().copied()).collect();
+        // A version comes after those it came from; within one, so does the event.
+        all.sort_by_key(|node| (node.version, node.event().at, node.entry.id));
+        all.dedup_by(|a, b| std::ptr::eq(*a, *b));
+        all
+    }
+
+    /// The node of the event with this id among a node's own history.
+    pub fn find(&self, id: Id, place: Place<'_>) -> Option<&Node<'a>> {
+        let mut nodes = self.at(place).iter();
+        nodes.find_map(|number| self.nodes.get(*number).filter(|node| node.entry.id == id))
+    }
+
+    fn at(&self, place: Place<'_>) -> &[usize] {
+        let found = self
+            .places
+            .get(place.file)
+            .and_then(|keys| keys.get(place.key));
+        found.map_or(&[], Vec::as_slice)
+    }
+
+    /// Finds what each node supersedes.
+    fn link(&mut self, known: &HashMap<(Id, Place<'a>), usize>) {
+        let mut superseded = Vec::new();
+        for (number, node) in self.nodes.iter_mut().enumerate() {
+            let own = node.place();
+            let change = node.change;
+            let old = Place {
+                file: change.from_file.as_deref().unwrap_or(own.file),
+                key: change.from_key.as_deref().unwrap_or(own.key),
+            };
+            let from = change.rotated_from.iter().map(|id| (*id, old));
+            for (id, place) in from.chain(change.replaces.iter().map(|id| (*id, own))) {
+                match known.get(&(id, place)) {
+                    Some(before) if *before != number => {
+                        node.before.push(*before);
+                        superseded.push(*before);
+                    }
+                    _ => self.dangling.push((number, id)),
+                }
+            }
+        }
+        for number in superseded {
+            if let Some(node) = self.nodes.get_mut(number) {
+                node.superseded = true;
+            }
+        }
+    }
+
+    /// Counts versions and finds out since when values are what they are, from the oldest node on.
+    /// An id is a hash, so that no event can be made that comes before itself.
+    fn count(&mut self, known: &HashMap<(Id, Place<'a>), usize>) {
+        let mut waiting: Vec<usize> = self.nodes.iter().map(|node| node.before.len()).collect();
+        let mut after: Vec<Vec<usize>> = vec![Vec::new(); self.nodes.len()];
+        for (number, node) in self.nodes.iter().enumerate() {
+            for before in &node.before {
+                if let Some(after) = after.get_mut(*before) {
+                    after.push(number);
+                }
+            }
+        }
+        let mut ready: Vec<usize> = (0..self.nodes.len())
+            .filter(|number| waiting.get(*number) == Some(&0))
+            .collect();
+        while let Some(number) = ready.pop() {
+            let counted = self.nodes.get(number).map(|node| {
+                let version = self.version_of(node);
+                (version, self.since_of(node, known))
+            });
+            if let (Some(node), Some((version, since))) = (self.nodes.get_mut(number), counted) {
+                (node.version, node.since) = (version, since);
+            }
+            for next in after.get(number).into_iter().flatten() {
+                if let Some(left) = waiting.get_mut(*next) {
+                    *left -= 1;
+                    if *left == 0 {
+                        ready.push(*next);
+                    }
+                }
+            }
+        }
+    }
+
+    /// What a node came from: not what was at its place before it moved there.
+    fn before(&self, node: &Node<'a>) -> impl Iterator<Item = &Node<'a>> {
+        let replaced = &node.change.replaces;
+        let own = node.place();
+        let before = node.before.iter();
+        let before = before.filter_map(|number| self.nodes.get(*number));
+        before.filter(move |before| !(replaced.contains(&before.entry.id) && before.place() == own))
+    }
+
+    /// The one before with the very ciphertext that stands there after it.
+    fn twin(&self, node: &Node<'a>) -> Option<&Node<'a>> {
+        let sealed = node.change.fingerprint.filter(|print| print.is_sealed())?;
+        let mut before = self.before(node);
+        before.find(|before| before.change.fingerprint == Some(sealed))
+    }
+
+    fn version_of(&self, node: &Node<'a>) -> usize {
+        let before = self.before(node).map(|node| node.version).max();
+        let Some(before) = before else {
+            return 1;
+        };
+        let new = node.event().action.makes_a_version() && self.twin(node).is_none();
+        before + usize::from(new)
+    }
+
+    fn since_of(
+        &self,
+        node: &Node<'a>,
+        known: &HashMap<(Id, Place<'a>), usize>,
+    ) -> Option<Timestamp> {
+        let event = node.event();
+        // Of several the oldest, and nothing where of one of them nothing is known.
+        let oldest = || {
+            let before: Option<Vec<Timestamp>> = self.before(node).map(|node| node.since).collect();
+            before.and_then(|all| all.into_iter().min())
+        };
+        match event.action {
+            // Somebody said later what a change had been.
+            Action::Rotate | Action::Create => match self.twin(node) {
+                Some(twin) if twin.event().action == Action::Unknown => Some(twin.event().at),
+                Some(twin) => twin.since,
+                None => Some(event.at),
+            },
+            Action::Rollback => {
+                let restored = node.change.restores?;
+                let place = node.place();
+                let here = known.get(&(restored, place));
+                let here = here.and_then(|number| self.nodes.get(*number));
+                // It may have had another name then.
+                let elsewhere = || {
+                    let mut all = self.history(&[node]).into_iter();
+                    all.find(|earlier| earlier.entry.id == restored)
+                };
+                here.or_else(elsewhere)?.since
+            }
+            Action::Unknown | Action::Delete | Action::Restore => oldest(),
+            Action::Rekey
+            | Action::Grant
+            | Action::Revoke
+            | Action::Verify
+            | Action::Move
+            | Action::Expire => match self.twin(node) {
+                Some(twin) => twin.since,
+                None => oldest(),
+            },
+        }
+    }
+}
+
+/// What stands at a key of a file, held against what its events say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It is what the one head says.
+    Agrees,
+    /// No event speaks of it.
+    Unknown,
+    /// There is one head, and the value is another one.
+    Differs,
+    /// There are several heads; whether the value is that of one of them.
+    Heads(bool),
+}
+
+/// Compares what stands at a place with what holds there.
+pub fn standing(heads: &[&Node<'_>], found: Fingerprint, twin: bool) -> Standing {
+    let holds = |node: &&&Node<'_>| node.change.fingerprint == Some(found);
+    match heads {
+        [] => Standing::Unknown,
+        [one] if one.change.fingerprint.is_none() => Standing::Unknown,
+        [one] if holds(&one) => Standing::Agrees,
+        // sops has given it the ciphertext of its equal in the same list.
+        [one] if twin && one.change.fingerprint.is_some_and(Fingerprint::is_sealed) => {
+            Standing::Agrees
+        }
+        [_] => Standing::Differs,
+        several => Standing::Heads(several.iter().any(|node| holds(&node))),
+    }
+}
+
+#[cfg(test)]
+#[path = "chain_tests.rs"]
+mod tests;
