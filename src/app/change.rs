@@ -4,12 +4,12 @@ use std::path::Path;
 
 use crate::app::App;
 use crate::app::files::STDIN;
+use crate::app::ledger::store::{Old, Purpose, Storing};
 use crate::app::load::OpenFile;
 use crate::app::place;
 use crate::app::values::{Type, from_json, typed};
 use crate::document::{Body, Kind, Value};
 use crate::error::{At as _, Exit, Failure};
-use crate::io::write::Access;
 use crate::keypath::{KeyPath, Segment};
 use crate::secret::Cleartext;
 use crate::sops::change::{Open, node_at};
@@ -41,28 +41,33 @@ impl App<'_> {
         wanted: Type,
         format: Option<Format>,
     ) -> Result<Outcome, Failure> {
-        self.update(path, format, |file, sealer, open| {
-            self.record_keys(&file.sealed.name, [key.to_string()]);
-            place::settable(file, key)?;
-            let old = node_at(open, key);
-            let node = typed(bytes, wanted, old.as_ref())?;
-            self.replaces(file, key, &node)?;
-            let node = self.fitting(file, key, node);
-            let new = old.is_none().then(|| key.clone()).into_iter().collect();
-            let text = match (&node, &old) {
-                // The one value of such a file is any bytes, which its JSON cannot hold in clear
-                // on the way.
-                (NewNode::Value(value), Some(NewNode::Value(old)))
-                    if file.sealed.format == Format::Binary =>
-                {
-                    (value != old)
-                        .then(|| self.seal_whole(file, &value.bytes))
-                        .transpose()?
-                }
-                _ => sealer.set(open, &[(key.clone(), node)])?,
-            };
-            Ok((text, new))
-        })
+        self.update(
+            path,
+            format,
+            &Purpose::of("mvx set"),
+            |file, sealer, open| {
+                self.record_keys(&file.sealed.name, [key.to_string()]);
+                place::settable(file, key)?;
+                let old = node_at(open, key);
+                let node = typed(bytes, wanted, old.as_ref())?;
+                self.replaces(file, key, &node)?;
+                let node = self.fitting(file, key, node);
+                let new = old.is_none().then(|| key.clone()).into_iter().collect();
+                let text = match (&node, &old) {
+                    // The one value of such a file is any bytes, which its JSON cannot hold in clear
+                    // on the way.
+                    (NewNode::Value(value), Some(NewNode::Value(old)))
+                        if file.sealed.format == Format::Binary =>
+                    {
+                        (value != old)
+                            .then(|| self.seal_whole(file, &value.bytes))
+                            .transpose()?
+                    }
+                    _ => sealer.set(open, &[(key.clone(), node)])?,
+                };
+                Ok((text, new))
+            },
+        )
     }
 
     /// Sets many values at once, given as a JSON object or as dotenv lines.
@@ -73,22 +78,27 @@ impl App<'_> {
         format: Option<Format>,
     ) -> Result<Outcome, Failure> {
         let changes = many(bytes).at(STDIN)?;
-        self.update(path, format, |file, sealer, open| {
-            let names = changes.iter().map(|(key, _)| key.to_string());
-            self.record_keys(&file.sealed.name, names);
-            let mut fitting = Vec::with_capacity(changes.len());
-            let mut new = Vec::new();
-            for (key, node) in changes {
-                place::settable(file, &key)?;
-                if open.tree.find(&key).is_none() {
-                    new.push(key.clone());
+        self.update(
+            path,
+            format,
+            &Purpose::of("mvx set"),
+            |file, sealer, open| {
+                let names = changes.iter().map(|(key, _)| key.to_string());
+                self.record_keys(&file.sealed.name, names);
+                let mut fitting = Vec::with_capacity(changes.len());
+                let mut new = Vec::new();
+                for (key, node) in changes {
+                    place::settable(file, &key)?;
+                    if open.tree.find(&key).is_none() {
+                        new.push(key.clone());
+                    }
+                    self.replaces(file, &key, &node)?;
+                    let node = self.fitting(file, &key, node);
+                    fitting.push((key, node));
                 }
-                self.replaces(file, &key, &node)?;
-                let node = self.fitting(file, &key, node);
-                fitting.push((key, node));
-            }
-            Ok((sealer.set(open, &fitting)?, new))
-        })
+                Ok((sealer.set(open, &fitting)?, new))
+            },
+        )
     }
 
     /// Takes a value, map or list out.
@@ -98,12 +108,17 @@ impl App<'_> {
         key: &KeyPath,
         format: Option<Format>,
     ) -> Result<Outcome, Failure> {
-        self.update(path, format, |file, sealer, open| {
-            self.record_keys(&file.sealed.name, [key.to_string()]);
-            place::unique(file, key)?;
-            place::existing(file, key)?;
-            Ok((Some(sealer.unset(open, key)?), Vec::new()))
-        })
+        self.update(
+            path,
+            format,
+            &Purpose::of("mvx unset"),
+            |file, sealer, open| {
+                self.record_keys(&file.sealed.name, [key.to_string()]);
+                place::unique(file, key)?;
+                place::existing(file, key)?;
+                Ok((Some(sealer.unset(open, key)?), Vec::new()))
+            },
+        )
     }
 
     /// Gives a value, map or list another key path.
@@ -114,7 +129,11 @@ impl App<'_> {
         to: &KeyPath,
         format: Option<Format>,
     ) -> Result<Outcome, Failure> {
-        self.update(path, format, |file, sealer, open| {
+        let purpose = Purpose {
+            moved: Some((from, to)),
+            ..Purpose::of("mvx mv")
+        };
+        self.update(path, format, &purpose, |file, sealer, open| {
             self.record_keys(&file.sealed.name, [from.to_string(), to.to_string()]);
             place::unique(file, from)?;
             place::existing(file, from)?;
@@ -127,10 +146,11 @@ impl App<'_> {
     }
 
     /// Reads, changes and writes a sealed file under its lock.
-    fn update(
+    pub(in crate::app) fn update(
         &self,
         path: &Path,
         format: Option<Format>,
+        purpose: &Purpose<'_>,
         change: impl FnOnce(
             &OpenFile,
             &mut Sealer<'_>,
@@ -143,14 +163,24 @@ impl App<'_> {
         let Some(text) = text else {
             return Ok(Outcome::Unchanged);
         };
-        let old = file.sealed.original.as_bytes();
-        self.replace(&lock, old, text.as_bytes(), Access::Shared)?;
+        let storing = Storing {
+            path,
+            lock: &lock,
+            old: Old::Open(&file),
+            new: &text,
+            format: file.sealed.format,
+        };
+        self.store(&storing, purpose)?;
         self.say_what_is_readable(&file, &text, &new)?;
         Ok(Outcome::Changed { new })
     }
 
     /// Seals new content for a file that is one value.
-    fn seal_whole(&self, file: &OpenFile, content: &Cleartext) -> Result<Cleartext, Failure> {
+    pub(in crate::app) fn seal_whole(
+        &self,
+        file: &OpenFile,
+        content: &Cleartext,
+    ) -> Result<Cleartext, Failure> {
         let metadata = file.sealed.metadata.clone();
         let name = &file.sealed.name;
         let sealed = self.seal(name, content, Format::Binary, &file.key, metadata, None)?;

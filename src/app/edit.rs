@@ -11,6 +11,7 @@ use crate::app::files::{
     Wanted, can_be_made, is_sealed_name, no_such_file, plain_name, sealed_name, sealed_sibling,
     shell_word,
 };
+use crate::app::ledger::store::{Old, Purpose, Storing};
 use crate::app::load::OpenFile;
 use crate::app::policy::{Policy, format_of};
 use crate::app::{App, READ_LIMIT};
@@ -180,8 +181,14 @@ impl App<'_> {
             Target::Existing(file, plain) => {
                 let sealed = self.reseal(file, plain, edited)?;
                 let lock = self.lock(path)?;
-                let old = file.sealed.original.as_bytes();
-                self.replace(&lock, old, sealed.as_bytes(), Access::Shared)?;
+                let storing = Storing {
+                    path,
+                    lock: &lock,
+                    old: Old::Open(file),
+                    new: &sealed,
+                    format: file.sealed.format,
+                };
+                self.store(&storing, &Purpose::of("mvx edit"))?;
                 Ok(Outcome::Changed)
             }
             Target::New {
@@ -193,11 +200,18 @@ impl App<'_> {
                 let name = path.display().to_string();
                 let sealed = self.seal_new(&name, edited, *format, policy, key)?;
                 file::create_directories(file::directory_of(path))?;
-                let _lock = self.lock(path)?;
-                write::create_new(path, sealed.text.as_bytes(), Access::Shared).map_err(
-                    |error| match error {
-                        IoError::AlreadyExists { .. } => made_meanwhile(path),
-                        error => error.into(),
+                let lock = self.lock(path)?;
+                let storing = Storing {
+                    path,
+                    lock: &lock,
+                    old: Old::Nothing,
+                    new: &sealed.text,
+                    format: *format,
+                };
+                self.store(&storing, &Purpose::of("mvx edit")).map_err(
+                    |failure| match failure.code {
+                        "already-exists" => made_meanwhile(path),
+                        _ => failure,
                     },
                 )?;
                 self.warn_if_left_out(path);

@@ -7,13 +7,13 @@ use crate::app::files::{
 };
 use crate::app::groups::Shape;
 use crate::app::large::{THRESHOLD, Watch, is_still};
+use crate::app::ledger::store::{Old, Purpose, Storing};
 use crate::app::policy::{Policy, format_of};
 use crate::app::{App, READ_LIMIT, SystemRandomness, many, now, recipients};
 use crate::error::{At as _, Exit, Failure};
 use crate::git;
 use crate::io::large::Large;
 use crate::io::look::is_link;
-use crate::io::write::{self, Access};
 use crate::io::{file, random};
 use crate::secret::{Cleartext, DataKey};
 use crate::sops::mac::Imprint;
@@ -90,6 +90,9 @@ impl NewKey {
     }
 }
 
+/// The size in bytes up to which a file is held in memory for the sake of the ledger.
+const LEDGER_THRESHOLD: u64 = 64 << 20;
+
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 impl App<'_> {
@@ -104,13 +107,22 @@ impl App<'_> {
             .or(format_of(&policy))
             .unwrap_or_else(|| Format::from_path(request.path));
         if let (None, Some(target), Format::Binary) = (&request.bytes, &target, format)
-            && let Some(source) = Large::open(request.path, THRESHOLD)?
+            && let Some(source) = Large::open(request.path, self.threshold(target)?)?
         {
             let key = self.new_key(&policy).at(&name)?;
             let new = (&key, metadata_for(format, &policy, &key));
             if let Some(plaintext) = self.encrypt_large(&request, target, &source, new)? {
                 self.warn_if_left_out(target);
                 self.warn_if_closed(target, &policy);
+                if self.book_of(target)?.is_some() {
+                    self.warn(
+                        format!(
+                            "{}: it is too large to be entered into the ledger in passing",
+                            target.display()
+                        ),
+                        ["`mvx rotation record` enters it".into()],
+                    );
+                }
                 return Ok(Encrypted {
                     text: None,
                     written: Some(target.clone()),
@@ -139,12 +151,19 @@ impl App<'_> {
         }
         if let Some(target) = &target {
             let lock = self.lock(target)?;
-            let (old, new) = (plaintext.as_bytes(), text.as_bytes());
-            match request.output {
-                Output::InPlace => self.replace(&lock, old, new, Access::Shared)?,
-                _ if request.overwrite => write::write(target, new, Access::Shared)?,
-                _ => write::create_new(target, new, Access::Shared)?,
-            }
+            let old = match request.output {
+                Output::InPlace => Old::Bytes(plaintext.as_bytes()),
+                _ if request.overwrite => Old::Anything,
+                _ => Old::Nothing,
+            };
+            let storing = Storing {
+                path: target,
+                lock: &lock,
+                old,
+                new: &text,
+                format,
+            };
+            self.store(&storing, &Purpose::of("mvx encrypt"))?;
             self.warn_if_left_out(target);
             self.warn_if_closed(target, &policy);
         }
@@ -155,6 +174,14 @@ impl App<'_> {
             encrypted,
             clear,
             recipients: names_of(&policy),
+        })
+    }
+
+    /// The size from which on a file is not held in memory. A ledger wants the whole result at once.
+    fn threshold(&self, target: &Path) -> Result<u64, Failure> {
+        Ok(match self.book_of(target)? {
+            Some(_) => LEDGER_THRESHOLD,
+            None => THRESHOLD,
         })
     }
 

@@ -19,6 +19,7 @@ pub mod import;
 pub mod init;
 pub mod inventory;
 pub mod large;
+pub mod ledger;
 pub mod load;
 pub mod mentions;
 pub mod own_keys;
@@ -86,6 +87,7 @@ pub struct App<'a> {
     /// Files that are going to be opened.
     upcoming: RefCell<prefetch::Upcoming>,
     rules: policy::Cache,
+    ledger_events: ledger::Cache,
     /// What is opened, for the access log.
     record: Option<Arc<Record>>,
     notes: RefCell<Vec<Note>>,
@@ -126,6 +128,7 @@ impl<'a> App<'a> {
             known_keys: OnceCell::new(),
             upcoming: RefCell::default(),
             rules: policy::Cache::default(),
+            ledger_events: ledger::Cache::default(),
             record: None,
             notes: RefCell::default(),
             taken: Cell::new(0),
@@ -274,8 +277,14 @@ impl<'a> App<'a> {
     ) -> Result<(), Failure> {
         let others = file::other_names(lock.target());
         write::write_if_unchanged(lock, old, new, access)?;
+        self.tell_of_other_names(lock.path(), others);
+        Ok(())
+    }
+
+    /// Says that a file which was written has other names, which keep what they hold.
+    fn tell_of_other_names(&self, path: &Path, others: Option<file::OtherNames>) {
         if let Some(others) = others {
-            let path = lock.path().display();
+            let path = path.display();
             let (names, hold) = match others.count {
                 1 => ("another name".into(), "holds"),
                 count => (format!("{count} other names"), "hold"),
@@ -285,7 +294,6 @@ impl<'a> App<'a> {
                 [format!("`find . -inum {}` finds them", others.inode)],
             );
         }
-        Ok(())
     }
 
     /// A path as the user would type it here.

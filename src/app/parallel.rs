@@ -108,6 +108,7 @@ impl App<'_> {
             known_keys: self.known_keys.clone(),
             upcoming: cell::RefCell::default(),
             rules: self.rules.fork(),
+            ledger_events: self.ledger_events.clone(),
             record: self.record.clone(),
             notes: cell::RefCell::default(),
             taken: cell::Cell::new(0),

@@ -10,15 +10,16 @@ use std::sync::{Mutex, PoisonError};
 use crate::app::entries::{kind, target};
 use crate::app::files::shell_word;
 use crate::app::groups::{Regrouping, Shape};
+use crate::app::ledger::store::{Old, Purpose, Storing};
 use crate::app::load::{OpenFile, Sealed, with_causes};
 use crate::app::readers::distinct;
 use crate::app::recipients::is_same_key;
 use crate::app::whom::Readers;
 use crate::app::{App, SystemRandomness, inventory, now, recipients};
 use crate::error::{At as _, Exit, Failure};
-use crate::io::write::Access;
 use crate::io::{file, random};
 use crate::keys::{Kind, short};
+use crate::ledger::event::Action;
 use crate::rules::{RecipientSpec, Rules};
 use crate::secret::DataKey;
 use crate::sops::metadata::KeyEntry;
@@ -87,6 +88,21 @@ pub struct Change {
 }
 
 impl Change {
+    /// What the ledger says of it.
+    fn purpose(&self) -> Purpose<'static> {
+        let names = |parties: &[Party]| parties.iter().map(Party::shown).collect();
+        Purpose {
+            changed: if self.removed.is_empty() {
+                Action::Rekey
+            } else {
+                Action::Revoke
+            },
+            granted: names(&self.added),
+            revoked: names(&self.removed),
+            ..Purpose::of("a rewriting")
+        }
+    }
+
     /// Whether this gives and takes what a plan said: somebody may have agreed to that alone.
     fn is_what_was_shown(&self, planned: &Self) -> bool {
         (&self.added, &self.removed, &self.moved)
@@ -168,9 +184,10 @@ impl App<'_> {
             Ok(Step::Ready(ready)) => Ok(Step::Differs(Box::new(ready.change))),
             other => other,
         };
-        let steps = self.for_each(&request.files, look, done);
+        let files = self.with_previous(&request.files);
+        let steps = self.for_each(&files, look, done);
         let mut plan = Plan::default();
-        for (file, step) in request.files.iter().zip(steps) {
+        for (file, step) in files.iter().zip(steps) {
             match step {
                 Ok(Step::Nothing | Step::Ready(_)) => plan.unchanged += 1,
                 Ok(Step::Uncovered) => plan.uncovered.push(file.clone()),
@@ -252,8 +269,14 @@ impl App<'_> {
             sealer.rewrap(file.view(), recipients)
         };
         let text = text.at(path.display())?;
-        let old = file.sealed.original.as_bytes();
-        self.replace(&lock, old, text.as_bytes(), Access::Shared)?;
+        let storing = Storing {
+            path,
+            lock: &lock,
+            old: Old::Open(&file),
+            new: &text,
+            format: file.sealed.format,
+        };
+        self.store(&storing, &change.purpose())?;
         Ok(Some(change))
     }
 

@@ -34,6 +34,13 @@ impl App<'_> {
         groups: &[Vec<KeyEntry>],
         request: &Request<'_>,
     ) -> Result<Readers, Failure> {
+        if let Some(parent) = self.parent_of_previous(path) {
+            if !self.is_covered(&parent)? {
+                return Ok(Readers::Unknown);
+            }
+            let policy = self.previous_policy(&parent)?;
+            return Ok(Readers::Named(Box::new(policy)));
+        }
         if let Some(policy) = self.policy_if_any(path)? {
             return Ok(Readers::Named(Box::new(policy)));
         }

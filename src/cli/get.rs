@@ -29,6 +29,9 @@ pub(super) struct Get {
     /// Print exactly the value's bytes, without a line break
     #[arg(long, conflicts_with = "json")]
     raw: bool,
+    /// A version that is kept after a rotation, as `mvx history` numbers them
+    #[arg(long, value_name = "VERSION")]
+    version: Option<usize>,
     #[command(flatten)]
     format: FormatArg,
     #[command(flatten)]
@@ -40,7 +43,11 @@ impl Get {
         let key = KeyPath::parse(&self.key)?;
         self.reveal.permit(context)?;
         let app = context.app();
-        let found = app.get(&self.file, &key, self.format.format());
+        let format = self.format.format();
+        let found = match self.version {
+            None => app.get(&self.file, &key, format),
+            Some(number) => app.get_version(&self.file, &key, number, format),
+        };
         context.notes(&app);
         let found = found?;
         if context.ui.is_json() {

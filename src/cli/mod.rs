@@ -31,6 +31,7 @@ mod generate;
 mod get;
 mod git;
 mod help;
+mod history;
 mod import;
 mod init;
 mod json;
@@ -46,6 +47,8 @@ mod repair;
 mod reveal;
 mod rewrap;
 mod rewriting;
+mod rotate;
+mod rotation;
 mod run;
 mod scan;
 mod seal;
@@ -239,6 +242,35 @@ enum Command {
     ///
     /// Values stay as they are: who has read them knows them still. `mvx set` changes a value.
     Rekey(rekey::Rekey),
+    /// Give a secret a new value, and say why
+    ///
+    /// The value is asked for at the terminal, or read from standard input or a file; --generate draws one, and
+    /// --command takes what a command prints. The value that the secret has is refused. The old one is
+    /// kept for the grace that the rules or --grace name; what leaked is not kept. The rules may want
+    /// another environment to be first (`rotate_after`).
+    ///
+    /// Works in a git repository and begins its ledger where there is none.
+    Rotate(rotate::Rotate),
+    /// Show the versions of a secret: when, by whom and why
+    ///
+    /// Needs no identity. `mvx get --version` prints a version that is still kept.
+    History(history::History),
+    /// Put an older version of a secret in the place of the present one
+    ///
+    /// As long as it is kept. A version that was rotated because it leaked does not come back.
+    Rollback(history::Rollback),
+    /// Remove a secret, so that it can be restored for a while
+    ///
+    /// git's history keeps its ciphertext: what ends a leak is to revoke the value where it was used.
+    Delete(history::Delete),
+    /// Bring a deleted secret back
+    Restore(history::Restore),
+    /// Look after the ledger: what was rotated when, and what is due
+    ///
+    /// A repository keeps a ledger from the day on which its rules have a [[secrets]] table, or
+    /// `mvx rotation record` has begun one. From then on every command that changes a secret file
+    /// writes an event into `.mvx/ledger`, in clear and without any value. docs/ledger.md has the rest.
+    Rotation(rotation::Rotation),
     /// Say why this machine opens a file or not, and what is wrong with it
     ///
     /// Without a file, looks at the machine: its identities and who can read them, editor, plugins,
@@ -309,6 +341,12 @@ impl Command {
             Self::Keys(keys) => keys.run(context),
             Self::Recipients(recipients) => recipients.run(context),
             Self::Rekey(rekey) => rekey.run(context),
+            Self::Rotate(rotate) => rotate.run(context),
+            Self::History(history) => history.run(context),
+            Self::Rollback(rollback) => rollback.run(context),
+            Self::Delete(delete) => delete.run(context),
+            Self::Restore(restore) => restore.run(context),
+            Self::Rotation(rotation) => rotation.run(context),
             Self::Doctor(doctor) => doctor.run(context),
             Self::Clean(clean) => clean.run(context),
             Self::Run(run) => run.run(context),

@@ -3,11 +3,13 @@
 
 mod attributes;
 pub mod author;
+pub mod below;
 pub mod branches;
 pub mod committed;
 pub mod history;
 pub mod hooks;
 pub mod objects;
+pub mod origins;
 
 use std::path::{Path, PathBuf};
 
@@ -132,6 +134,11 @@ impl WorkTree {
     /// Its root, without symlinks.
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// The directory that git keeps for this work tree: nothing in it comes from a commit.
+    pub fn git_directory(&self) -> &Path {
+        self.repository.path()
     }
 
     /// Whether git keeps the file at `path` out of every commit: an ignore rule names it, and it

@@ -10,6 +10,7 @@ pub mod forward;
 pub mod guard;
 pub mod harden;
 pub mod http;
+pub mod journal;
 pub mod large;
 pub mod lock;
 pub mod look;

@@ -43,8 +43,13 @@ pub struct Node<'a> {
     pub superseded: bool,
     /// The number of the value in its chain, from 1. For people: two branches give the same ones.
     pub version: usize,
+    /// How many events led to it at most.
+    pub depth: usize,
     /// When the value was new, as far as that is known: what a due date is counted from.
     pub since: Option<Timestamp>,
+    /// The first node with the very same ciphertext, where that is another one: nothing is ever
+    /// encrypted to the same text twice, so that this is no new value, whatever the event says.
+    pub origin: Option<usize>,
 }
 
 impl<'a> Node<'a> {
@@ -84,7 +89,9 @@ impl<'a> Chain<'a> {
                     before: Vec::new(),
                     superseded: false,
                     version: 0,
+                    depth: 0,
                     since: None,
+                    origin: None,
                 };
                 let (place, number) = (node.place(), chain.nodes.len());
                 // A key that an event names twice is none of mvx's doing; the first one counts.
@@ -136,6 +143,17 @@ impl<'a> Chain<'a> {
         })
     }
 
+    /// Those of one file, in the order of their keys.
+    pub fn places_of(&self, file: &str) -> Vec<Place<'a>> {
+        let Some((file, keys)) = self.places.get_key_value(file) else {
+            return Vec::new();
+        };
+        let mut places: Vec<Place<'a>> = keys.keys().map(|key| Place { file, key }).collect();
+        places.retain(|place| !self.heads(*place).is_empty());
+        places.sort();
+        places
+    }
+
     /// Whether any event speaks of a file.
     pub fn knows_file(&self, file: &str) -> bool {
         self.places.contains_key(file)
@@ -161,8 +179,8 @@ impl<'a> Chain<'a> {
         }
         let earlier = seen.iter().filter_map(|number| self.nodes.get(*number));
         let mut all: Vec<&Node<'a>> = earlier.chain(of.iter().copied()).collect();
-        // A version comes after those it came from; within one, so does the event.
-        all.sort_by_key(|node| (node.version, node.event().at, node.entry.id));
+        // What came of something has more events before it.
+        all.sort_by_key(|node| (node.depth, node.event().at, node.entry.id));
         all.dedup_by(|a, b| std::ptr::eq(*a, *b));
         all
     }
@@ -224,13 +242,23 @@ impl<'a> Chain<'a> {
         let mut ready: Vec<usize> = (0..self.nodes.len())
             .filter(|number| waiting.get(*number) == Some(&0))
             .collect();
+        let mut firsts: HashMap<Fingerprint, usize> = HashMap::new();
         while let Some(number) = ready.pop() {
+            if let Some(node) = self.nodes.get_mut(number) {
+                let sealed = node.change.fingerprint.filter(|print| print.is_sealed());
+                let first = sealed.map(|print| *firsts.entry(print).or_insert(number));
+                node.origin = first.filter(|first| *first != number);
+            }
             let counted = self.nodes.get(number).map(|node| {
-                let version = self.version_of(node);
-                (version, self.since_of(node, known))
+                let before = node
+                    .before
+                    .iter()
+                    .filter_map(|number| self.nodes.get(*number));
+                let depth = before.map(|node| node.depth + 1).max().unwrap_or(0);
+                (self.version_of(node), depth, self.since_of(node, known))
             });
-            if let (Some(node), Some((version, since))) = (self.nodes.get_mut(number), counted) {
-                (node.version, node.since) = (version, since);
+            if let (Some(node), Some(counted)) = (self.nodes.get_mut(number), counted) {
+                (node.version, node.depth, node.since) = counted;
             }
             for next in after.get(number).into_iter().flatten() {
                 if let Some(left) = waiting.get_mut(*next) {
@@ -259,6 +287,28 @@ impl<'a> Chain<'a> {
         before.find(|before| before.change.fingerprint == Some(sealed))
     }
 
+    /// Whether an event says of a change that was there already what it had been.
+    pub fn is_explanation(&self, node: &Node<'a>) -> bool {
+        self.explained(node).is_some()
+    }
+
+    /// The unknown change of which an event says what it had been. Since then the value may have got
+    /// other ciphertexts.
+    fn explained(&self, node: &Node<'a>) -> Option<&Node<'a>> {
+        if node.event().action != Action::Rotate {
+            return None;
+        }
+        let mut at = self.twin(node)?;
+        while at.event().action.keeps_the_value() {
+            let [only] = at.before.as_slice() else {
+                return None;
+            };
+            at = self.nodes.get(*only)?;
+        }
+        // An unknown change to a ciphertext that was there before is no change.
+        (at.event().action == Action::Unknown && at.origin.is_none()).then_some(at)
+    }
+
     fn version_of(&self, node: &Node<'a>) -> usize {
         let before = self.before(node).map(|node| node.version).max();
         let Some(before) = before else {
@@ -280,11 +330,10 @@ impl<'a> Chain<'a> {
             before.and_then(|all| all.into_iter().min())
         };
         match event.action {
-            // Somebody said later what a change had been.
-            Action::Rotate | Action::Create => match self.twin(node) {
-                Some(twin) if twin.event().action == Action::Unknown => Some(twin.event().at),
-                Some(twin) => twin.since,
-                None => Some(event.at),
+            Action::Rotate | Action::Create => match (self.explained(node), node.origin) {
+                (Some(unknown), _) => Some(unknown.event().at),
+                (None, Some(first)) => self.nodes.get(first)?.since,
+                (None, None) => Some(event.at),
             },
             Action::Rollback => {
                 let restored = node.change.restores?;
@@ -337,6 +386,8 @@ pub fn standing(heads: &[&Node<'_>], found: Fingerprint, twin: bool) -> Standing
             Standing::Agrees
         }
         [_] => Standing::Differs,
+        // Two people entered the same change.
+        several if found.is_sealed() && several.iter().all(|node| holds(&node)) => Standing::Agrees,
         several => Standing::Heads(several.iter().any(|node| holds(&node))),
     }
 }

@@ -13,6 +13,9 @@ pub mod event;
 pub mod fingerprint;
 pub mod id;
 pub mod read;
+pub mod record;
+pub mod report;
+pub mod verify;
 
 mod text;
 

@@ -91,6 +91,28 @@ pub fn read<T: Send>(
     Ok(found)
 }
 
+/// The events in a directory, but for those whose file's name is known, with their names. What cannot be
+/// believed is passed over.
+pub fn newer(
+    directory: &Path,
+    is_known: impl Fn(&Path) -> bool,
+) -> Result<Vec<(PathBuf, Entry)>, IoError> {
+    if file::kind(directory)? != Some(file::Kind::Directory) {
+        return Ok(Vec::new());
+    }
+    let mut found = Vec::new();
+    for path in walk::files(directory, Ignored::OwnToo)? {
+        let name = path.strip_prefix(directory).unwrap_or(&path);
+        if is_known(name) || write::is_temporary(&path) {
+            continue;
+        }
+        if let Ok((entry, ())) = one(&path, &|_: &[u8]| ()) {
+            found.push((name.to_owned(), entry));
+        }
+    }
+    Ok(found)
+}
+
 fn one<T>(path: &Path, look: &impl Fn(&[u8]) -> T) -> Result<(Entry, T), (String, Option<T>)> {
     let bytes = match file::read(path, MOST_BYTES) {
         Ok(bytes) => bytes,

@@ -240,6 +240,11 @@ impl Rules {
         secrets::policy(&self.content.secrets, name, environment, key)
     }
 
+    /// Whether any `[[secrets]]` table says what is expected of secrets.
+    pub fn has_secret_policies(&self) -> bool {
+        !self.content.secrets.is_empty()
+    }
+
     /// Everyone in the register, in the order of the file.
     pub fn recipients(&self) -> &[RecipientSpec] {
         &self.content.recipients

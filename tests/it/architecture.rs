@@ -66,6 +66,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("reqsign_core", &["keys"]),
     ("reqsign_google", &["keys"]),
     ("rpassword", &["io"]),
+    ("rsa", &["app"]),
     ("rustix", &["io"]),
     ("rustls", &["io"]),
     ("sha1", &["keys", "scan"]),

@@ -67,7 +67,7 @@ impl App<'_> {
 }
 
 /// The first symbolic link from a directory to a file below it.
-pub(super) fn link_on_the_way(root: &Path, name: &str) -> Result<Option<PathBuf>, Failure> {
+pub(in crate::app) fn link_on_the_way(root: &Path, name: &str) -> Result<Option<PathBuf>, Failure> {
     let mut path = root.to_owned();
     for part in Path::new(name) {
         path.push(part);

@@ -5,12 +5,12 @@ use std::collections::HashSet;
 use super::{Done, Imported, Outcome, Plan, Planned, ReadInput, Status, Target, compose, plan};
 use crate::app::App;
 use crate::app::encrypt::NewKey;
+use crate::app::ledger::store::{Old, Purpose, Storing};
 use crate::app::load::{OpenFile, parse_sealed};
 use crate::app::policy::Policy;
 use crate::document::Body;
 use crate::error::{At as _, Exit, Failure};
-use crate::io::write::{self, Access};
-use crate::io::{IoError, file};
+use crate::io::file;
 use crate::keypath::KeyPath;
 use crate::secret::{Cleartext, DataKey};
 use crate::sops::change::{Open, node_at};
@@ -57,19 +57,25 @@ impl App<'_> {
         let name = plan.to.display().to_string();
         let sealed = self.seal_imported(plan, policy, key, &name)?;
         file::create_directories(file::directory_of(&plan.to))?;
-        let _lock = self.lock(&plan.to)?;
-        write::create_new(&plan.to, sealed.text.as_bytes(), Access::Shared).map_err(|error| {
-            match error {
-                IoError::AlreadyExists { .. } => Failure::new(
+        let lock = self.lock(&plan.to)?;
+        let storing = Storing {
+            path: &plan.to,
+            lock: &lock,
+            old: Old::Nothing,
+            new: &sealed.text,
+            format: plan.format,
+        };
+        self.store(&storing, &Purpose::of("mvx import"))
+            .map_err(|failure| match failure.code {
+                "already-exists" => Failure::new(
                     Exit::IO,
                     "changed-meanwhile",
                     "was made by somebody else meanwhile; nothing was written",
                 )
                 .at(&name)
                 .hint("the same command once more merges into what is there now"),
-                error => error.into(),
-            }
-        })?;
+                _ => failure,
+            })?;
         self.warn_if_left_out(&plan.to);
         self.warn_if_closed(&plan.to, policy);
         Ok(())
@@ -126,8 +132,14 @@ impl App<'_> {
         let Some(text) = text else {
             return Ok(false);
         };
-        let old = file.sealed.original.as_bytes();
-        self.replace(&lock, old, text.as_bytes(), Access::Shared)?;
+        let storing = Storing {
+            path: &plan.to,
+            lock: &lock,
+            old: Old::Open(file),
+            new: &text,
+            format: plan.format,
+        };
+        self.store(&storing, &Purpose::of("mvx import"))?;
         self.say_what_is_readable(file, &text, &new)?;
         Ok(true)
     }

@@ -1,0 +1,129 @@
+//! The ledger and the secret files that it tells of, as they are: read without any key.
+
+use std::path::{Path, PathBuf};
+
+use super::previous::kept;
+use super::store::previous_name;
+use super::{Ledger, name_in};
+use crate::app::App;
+use crate::app::files::Wanted;
+use crate::error::Failure;
+use crate::git::below::BlobId;
+use crate::io::file;
+use crate::ledger::DIRECTORY;
+use crate::ledger::chain::Chain;
+use crate::ledger::fingerprint::leaves;
+use crate::ledger::read::{self, Read};
+use crate::ledger::verify::State;
+
+/// A ledger that was read.
+pub struct Book {
+    /// Where it lies.
+    pub ledger: Ledger,
+    /// Its events, and what is none, with git's names of their contents.
+    pub read: Read<Option<BlobId>>,
+    /// The secret files that rules cover, in the order of their names.
+    pub files: Vec<SecretFile>,
+    /// Secret files that cannot be read, and why.
+    pub unreadable: Vec<Failure>,
+}
+
+/// A secret file as it is.
+pub struct SecretFile {
+    /// As the user would type it.
+    pub path: PathBuf,
+    /// Its environment.
+    pub environment: Option<String>,
+    /// What can be told of it without a key.
+    pub state: State,
+}
+
+impl Book {
+    /// The events, chained.
+    pub fn chain(&self) -> Chain<'_> {
+        Chain::new(self.read.events.iter().map(|stored| &stored.entry))
+    }
+
+    /// The file of this name.
+    pub fn file(&self, name: &str) -> Option<&SecretFile> {
+        self.files.iter().find(|file| file.state.file == name)
+    }
+}
+
+impl App<'_> {
+    /// Reads the ledger of this repository, and the values of the secret files that its rules cover.
+    pub fn book(&self) -> Result<Book, Failure> {
+        let ledger = self.ledger_here()?;
+        ledger.has_no_links(DIRECTORY)?;
+        let events = read::read(&ledger.directory(), BlobId::of)?;
+        let root = self.repository()?;
+        let paths = self.targets(&[root], Wanted::Sealed)?;
+        let found = self.each_file(&paths, |app, path| app.secret_file(&ledger.root, path));
+        let mut book = Book {
+            ledger,
+            read: events,
+            files: Vec::new(),
+            unreadable: Vec::new(),
+        };
+        for one in found {
+            match one {
+                Ok(Some(file)) => book.files.push(file),
+                Ok(None) => {}
+                Err(failure) => book.unreadable.push(failure),
+            }
+        }
+        book.files.sort_by(|a, b| a.state.file.cmp(&b.state.file));
+        book.files.dedup_by(|a, b| a.state.file == b.state.file);
+        Ok(book)
+    }
+
+    /// Runs `work` for each file, on all cores; nobody is asked for anything.
+    pub(super) fn each_file<T: Send>(
+        &self,
+        files: &[PathBuf],
+        work: impl Fn(&App<'_>, &PathBuf) -> T + Sync,
+    ) -> Vec<T> {
+        // A thread costs more than a few files.
+        const WORTH_A_THREAD: usize = 16;
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let threads = cores.min(files.len() / WORTH_A_THREAD);
+        if threads < 2 {
+            return files.iter().map(|file| work(self, file)).collect();
+        }
+        self.spread(files, threads, work, || {})
+    }
+
+    /// A secret file as it is; `None` for one outside of the repository.
+    pub(super) fn secret_file(
+        &self,
+        root: &Path,
+        path: &Path,
+    ) -> Result<Option<SecretFile>, Failure> {
+        let Some(name) = name_in(root, path)? else {
+            return Ok(None);
+        };
+        let sealed = self.read_sealed(path, None)?;
+        Ok(Some(SecretFile {
+            path: path.to_owned(),
+            environment: self
+                .policy_if_any(path)?
+                .and_then(|policy| policy.environment),
+            state: State {
+                kept: self.kept_of(root, &name)?,
+                file: name,
+                leaves: leaves(&sealed.tree),
+            },
+        }))
+    }
+
+    /// What is kept of the values of a secret file.
+    fn kept_of(&self, root: &Path, name: &str) -> Result<Vec<(String, String)>, Failure> {
+        let inside = previous_name(name);
+        // Nothing is kept of nearly every file.
+        if file::kind(&root.join(&inside))?.is_none() {
+            return Ok(Vec::new());
+        }
+        let sealed = self.read_previous(root, name)?;
+        Ok(sealed.as_ref().map(kept).unwrap_or_default())
+    }
+}

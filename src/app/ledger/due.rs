@@ -1,0 +1,116 @@
+//! `mvx rotation due`: how every secret stands with its cadence.
+
+use std::time::Duration;
+
+use super::book::SecretFile;
+use crate::app::App;
+use crate::error::Failure;
+use crate::io::clock;
+use crate::ledger::chain::{Chain, Place, Standing, standing};
+use crate::ledger::due::{Cadence, is_kept, later};
+use crate::ledger::event::Action;
+use crate::ledger::id::Id;
+use crate::ledger::report::{DueRow, Ending, LogRow, rows};
+
+/// How all secrets stand.
+pub struct Due {
+    /// The secrets, the most urgent first.
+    pub rows: Vec<DueRow>,
+    /// Replaced and deleted values that are kept no longer than was asked about.
+    pub endings: Vec<Ending>,
+    /// Secret files that could not be read.
+    pub unreadable: Vec<Failure>,
+    /// Files in the ledger that are no events to be believed.
+    pub strange: usize,
+}
+
+impl App<'_> {
+    /// How every encrypted value stands; `within` is what counts as soon.
+    pub fn due(&self, within: Duration) -> Result<Due, Failure> {
+        let book = self.book()?;
+        let chain = book.chain();
+        let mut due = Due {
+            rows: Vec::new(),
+            endings: Vec::new(),
+            unreadable: Vec::new(),
+            strange: book.read.strange.len(),
+        };
+        for file in &book.files {
+            self.due_in(&chain, file, within, &mut due);
+        }
+        due.rows.sort_by(|a, b| {
+            let urgency = |row: &DueRow| match row.cadence {
+                Cadence::Overdue(_) => 0,
+                Cadence::Soon(_) => 1,
+                Cadence::Never => 2,
+                Cadence::Later(_) => 3,
+                Cadence::Free => 4,
+            };
+            let key = |row: &DueRow| (urgency(row), row.cadence.due());
+            (key(a), &a.file, &a.key).cmp(&(key(b), &b.file, &b.key))
+        });
+        due.endings.sort_by_key(|one| one.until);
+        due.unreadable = book.unreadable;
+        Ok(due)
+    }
+
+    fn due_in(&self, chain: &Chain<'_>, file: &SecretFile, within: Duration, due: &mut Due) {
+        let now = clock::now();
+        let name = file.state.file.as_str();
+        let rules = self.rules_for(&file.path);
+        for leaf in file
+            .state
+            .leaves
+            .iter()
+            .filter(|leaf| leaf.fingerprint.is_sealed())
+        {
+            let environment = file.environment.as_deref();
+            let policy = rules.as_ref().map_or_else(
+                |_| crate::rules::SecretPolicy::default(),
+                |(rules, name)| rules.secret_policy(name, environment, &leaf.path),
+            );
+            let place = Place {
+                file: name,
+                key: &leaf.key,
+            };
+            let heads = chain.heads(place);
+            let since: Option<Vec<_>> = heads.iter().map(|node| node.since).collect();
+            let since = since.and_then(|all| all.into_iter().min());
+            let agrees = standing(&heads, leaf.fingerprint, leaf.twin) == Standing::Agrees;
+            let unknown = heads
+                .iter()
+                .any(|node| node.event().action == Action::Unknown);
+            due.rows.push(DueRow {
+                file: name.to_owned(),
+                key: leaf.key.clone(),
+                environment: file.environment.clone(),
+                owner: policy.owner,
+                criticality: policy.criticality.map(crate::rules::Criticality::word),
+                since,
+                cadence: Cadence::of(since, policy.rotate_every, now, within),
+                unexplained: !agrees || unknown,
+            });
+        }
+        for (id, key) in &file.state.kept {
+            let entry = Id::parse(id).and_then(|id| chain.entry(id));
+            let Some(until) = entry.and_then(|entry| entry.event.grace_until) else {
+                continue;
+            };
+            if is_kept(until, now) && until <= later(now, within) {
+                due.endings.push(Ending {
+                    file: name.to_owned(),
+                    key: key.clone(),
+                    until,
+                });
+            }
+        }
+    }
+
+    /// The lines of the human log, the latest first.
+    pub fn rotation_log(&self) -> Result<Vec<LogRow>, Failure> {
+        let ledger = self.ledger_here()?;
+        ledger.has_no_links(crate::ledger::DIRECTORY)?;
+        let read = crate::ledger::read::read(&ledger.directory(), |_| ())?;
+        Ok(rows(read.events.iter().map(|stored| &stored.entry)))
+    }
+}

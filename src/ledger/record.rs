@@ -1,0 +1,386 @@
+//! The events that are missing, told from the versions of a file that git remembers.
+//!
+//! What nobody said cannot be known: where the IV stayed the value did, because nothing else keeps
+//! it, and otherwise the change is `unknown`, which renews no due date until somebody says what it
+//! was. Branches are no line: of a value that was there before, only the last version tells that it is
+//! there again.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use jiff::Timestamp;
+
+use super::chain::{Chain, Place, Standing, standing};
+use super::event::{Action, Change, Entry, Event};
+use super::fingerprint::{Fingerprint, Leaf};
+use super::id::Id;
+use crate::document::{Body, Tree};
+use crate::sops::envelope::Envelope;
+
+/// A version of a file: what stood in it, who brought it, and when.
+pub struct Version {
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub actor: String,
+    /// Its values.
+    pub leaves: Vec<Leaf>,
+}
+
+/// The IVs of ciphertexts: sops keeps a value's when it gives the file a new data key.
+#[derive(Default)]
+pub struct Ivs(HashMap<Fingerprint, Vec<u8>>);
+
+/// A secret file that is to be told of.
+pub struct Subject<'a> {
+    /// The file, from the repository's root.
+    pub file: &'a str,
+    /// Its environment.
+    pub environment: Option<&'a str>,
+    /// Its versions, what came first before what came of it; the last one is how it is now.
+    pub versions: &'a [Version],
+    /// The IVs of all of them.
+    pub ivs: &'a Ivs,
+    /// Where ciphertexts are by the ledger whose files are not there any more.
+    pub lost: &'a HashMap<Fingerprint, Lost>,
+    /// Who answers for each key.
+    pub owner: &'a dyn Fn(&Leaf) -> Option<String>,
+}
+
+/// Where a ciphertext was, in a file that is not there any more.
+#[derive(Clone, Debug)]
+pub struct Lost {
+    /// The file.
+    pub file: String,
+    /// The key.
+    pub key: String,
+    /// The events that hold there.
+    pub heads: Vec<Id>,
+}
+
+impl Ivs {
+    /// Remembers those of a version.
+    pub fn add(&mut self, tree: &Tree) {
+        for item in &tree.items {
+            if let Body::Leaf(value) = &item.body
+                && let Some(envelope) = Envelope::parse(value.bytes.as_bytes())
+            {
+                let print = Fingerprint::of(value.bytes.as_bytes());
+                self.0.entry(print).or_insert(envelope.iv);
+            }
+        }
+    }
+
+    fn same(&self, one: Fingerprint, other: Fingerprint) -> bool {
+        match (self.0.get(&one), self.0.get(&other)) {
+            (Some(one), Some(other)) => one == other,
+            _ => false,
+        }
+    }
+}
+
+/// What holds at a key while the versions go by.
+#[derive(Clone, Default)]
+struct Now {
+    /// The events that hold.
+    heads: Vec<Id>,
+    /// What stands there by them; `None` where nothing does.
+    print: Option<Fingerprint>,
+    /// From which version on nothing has been told.
+    from: usize,
+    /// The ciphertexts that were there, and the events that brought them.
+    seen: Vec<(Fingerprint, Option<Id>)>,
+}
+
+/// One thing to be told of.
+struct Told<'a> {
+    action: Action,
+    leaf: &'a Leaf,
+    from: Option<(Option<String>, String)>,
+    restores: Option<Id>,
+}
+
+/// What happened alike to several values: what it was, who answers for them, and which they are.
+type Group<'a> = ((Action, Option<String>), Vec<Told<'a>>);
+
+/// The events that are missing about a file.
+pub fn missing(chain: &Chain<'_>, subject: &Subject<'_>) -> Vec<Entry> {
+    let last = subject.versions.len().saturating_sub(1);
+    // Up to which version all has been told already.
+    let told = subject.versions.iter().rposition(|version| {
+        let mut leaves = version.leaves.iter();
+        let place = |key| Place {
+            file: subject.file,
+            key,
+        };
+        leaves.all(|leaf| {
+            let heads = chain.heads(place(&leaf.key));
+            standing(&heads, leaf.fingerprint, leaf.twin) == Standing::Agrees
+        })
+    });
+    let mut book = Writer {
+        subject,
+        keys: start(chain, subject, told.unwrap_or(0)),
+        new_from: match (chain.knows_file(subject.file), told) {
+            (false, _) => 0,
+            (true, Some(told)) => told + 1,
+            (true, None) => last,
+        },
+        entries: Vec::new(),
+    };
+    for (number, version) in subject.versions.iter().enumerate() {
+        let told = book.changes(chain, number, version, number == last);
+        book.tell(version, told);
+    }
+    book.deletions();
+    book.entries
+}
+
+/// What holds at each key, and from which version on something is missing.
+fn start(chain: &Chain<'_>, subject: &Subject<'_>, told: usize) -> BTreeMap<String, Now> {
+    let mut keys = BTreeMap::new();
+    for place in chain.places_of(subject.file) {
+        let heads = chain.heads(place);
+        let print = match heads.as_slice() {
+            [one] => one.change.fingerprint,
+            _ => None,
+        };
+        let mut seen: Vec<_> = chain
+            .history(&heads)
+            .iter()
+            .filter_map(|node| Some((node.change.fingerprint?, Some(node.entry.id))))
+            .collect();
+        seen.dedup();
+        let stands = |version: &Version| {
+            let mut leaves = version.leaves.iter();
+            leaves.any(|leaf| leaf.key == place.key && Some(leaf.fingerprint) == print)
+        };
+        let known = subject.versions.iter().rposition(stands);
+        let last = subject.versions.len().saturating_sub(1);
+        let now = Now {
+            heads: heads.iter().map(|node| node.entry.id).collect(),
+            print,
+            from: known.unwrap_or(last).max(told),
+            seen,
+        };
+        keys.insert(place.key.to_owned(), now);
+    }
+    keys
+}
+
+struct Writer<'s> {
+    subject: &'s Subject<'s>,
+    keys: BTreeMap<String, Now>,
+    /// From which version on a key is new that no event tells of.
+    new_from: usize,
+    entries: Vec<Entry>,
+}
+
+impl<'s> Writer<'s> {
+    /// What a version brought.
+    fn changes(
+        &self,
+        chain: &Chain<'_>,
+        number: usize,
+        version: &'s Version,
+        is_last: bool,
+    ) -> Vec<Told<'s>> {
+        let mut told = Vec::new();
+        let mut by_print: HashMap<Fingerprint, &str> = HashMap::new();
+        for (key, now) in &self.keys {
+            if let Some(print) = now.print.filter(|print| print.is_sealed()) {
+                by_print.insert(print, key);
+            }
+        }
+        for leaf in &version.leaves {
+            let print = leaf.fingerprint;
+            let now = self.keys.get(&leaf.key);
+            let from = now.map_or(self.new_from, |now| now.from);
+            if number < from || now.is_some_and(|now| now.print == Some(print)) {
+                continue;
+            }
+            if now.is_some_and(|now| now.heads.len() > 1) {
+                if is_last {
+                    let place = Place {
+                        file: self.subject.file,
+                        key: &leaf.key,
+                    };
+                    let action = match standing(&chain.heads(place), print, leaf.twin) {
+                        Standing::Agrees => continue,
+                        Standing::Heads(true) => Action::Verify,
+                        _ => Action::Unknown,
+                    };
+                    told.push(Told {
+                        action,
+                        leaf,
+                        from: None,
+                        restores: None,
+                    });
+                }
+                continue;
+            }
+            let earlier = now.and_then(|now| now.seen.iter().find(|(seen, _)| *seen == print));
+            if earlier.is_some() && !is_last {
+                continue;
+            }
+            // sops has given it the ciphertext of its equal in the same list.
+            if leaf.twin && now.is_some_and(|now| now.print.is_some()) {
+                continue;
+            }
+            let before = now.and_then(|now| now.print);
+            let elsewhere = by_print.get(&print).map(|key| (None, (*key).to_owned()));
+            let elsewhere = elsewhere.or_else(|| {
+                let lost = self.subject.lost.get(&print)?;
+                Some((Some(lost.file.clone()), lost.key.clone()))
+            });
+            let (action, from, restores) = match (before, earlier, elsewhere) {
+                (_, Some((_, Some(id))), _) if print.is_sealed() => {
+                    (Action::Rollback, None, Some(*id))
+                }
+                (_, _, Some(from)) if print.is_sealed() && !leaf.twin => {
+                    (Action::Move, Some(from), None)
+                }
+                (None, ..) => (Action::Create, None, None),
+                (Some(before), ..) if self.subject.ivs.same(before, print) => {
+                    (Action::Rekey, None, None)
+                }
+                _ => (Action::Unknown, None, None),
+            };
+            told.push(Told {
+                action,
+                leaf,
+                from,
+                restores,
+            });
+        }
+        told
+    }
+
+    /// Writes the events of a version: one for all values to which the same happened.
+    fn tell(&mut self, version: &Version, told: Vec<Told<'s>>) {
+        let moved: HashSet<String> = told
+            .iter()
+            .filter_map(|one| match &one.from {
+                Some((None, key)) => Some(key.clone()),
+                _ => None,
+            })
+            .collect();
+        let mut groups: Vec<Group<'s>> = Vec::new();
+        for one in told {
+            let group = (one.action, (self.subject.owner)(one.leaf));
+            match groups.iter_mut().find(|(known, _)| *known == group) {
+                Some((_, all)) => all.push(one),
+                None => groups.push((group, vec![one])),
+            }
+        }
+        let before = self.keys.clone();
+        let heads_of = |key: &str| {
+            let now = before.get(key);
+            now.map(|now| now.heads.clone()).unwrap_or_default()
+        };
+        let mut come: HashSet<&str> = HashSet::new();
+        let mut new: Vec<(String, Fingerprint, Id, bool)> = Vec::new();
+        for ((action, owner), all) in groups {
+            let mut event = Event::new(version.at, &version.actor, action, self.subject.file);
+            event.environment = self.subject.environment.map(str::to_owned);
+            event.owner = owner;
+            for one in &all {
+                let key = &one.leaf.key;
+                let own = if moved.contains(key) {
+                    Vec::new()
+                } else {
+                    heads_of(key)
+                };
+                let (from_file, from_key, rotated_from, replaces) = match &one.from {
+                    None => (None, None, own, Vec::new()),
+                    Some((None, from)) => (None, Some(from.clone()), heads_of(from), own),
+                    Some((file, from)) => {
+                        let lost = self.subject.lost.get(&one.leaf.fingerprint);
+                        let heads = lost.map(|lost| lost.heads.clone()).unwrap_or_default();
+                        let from_key = (from != key).then(|| from.clone());
+                        (file.clone(), from_key, heads, own)
+                    }
+                };
+                event.values.push(Change {
+                    key: key.clone(),
+                    from_key,
+                    from_file,
+                    rotated_from,
+                    replaces,
+                    restores: one.restores,
+                    fingerprint: Some(one.leaf.fingerprint),
+                });
+            }
+            let entry = Entry::new(event);
+            for one in &all {
+                come.insert(&one.leaf.key);
+                let starts_anew = moved.contains(&one.leaf.key) || one.from.is_some();
+                new.push((
+                    one.leaf.key.clone(),
+                    one.leaf.fingerprint,
+                    entry.id,
+                    starts_anew,
+                ));
+            }
+            self.entries.push(entry);
+        }
+        for key in moved.iter().filter(|key| !come.contains(key.as_str())) {
+            self.keys.remove(key);
+        }
+        for (key, print, id, starts_anew) in new {
+            let now = self.keys.entry(key).or_default();
+            if starts_anew {
+                now.seen.clear();
+            }
+            now.heads = vec![id];
+            now.print = Some(print);
+            now.from = 0;
+            now.seen.push((print, Some(id)));
+        }
+    }
+
+    /// What is not there any more.
+    fn deletions(&mut self) {
+        let Some(last) = self.subject.versions.last() else {
+            return;
+        };
+        let there: HashSet<&str> = last.leaves.iter().map(|leaf| leaf.key.as_str()).collect();
+        let mut groups: BTreeMap<usize, Vec<(String, Vec<Id>)>> = BTreeMap::new();
+        for (key, now) in &self.keys {
+            let gone = now.print.is_none() && now.heads.len() == 1;
+            if gone || there.contains(key.as_str()) {
+                continue;
+            }
+            let has = |version: &Version| version.leaves.iter().any(|leaf| leaf.key == *key);
+            let went = self.subject.versions.iter().rposition(has);
+            let went = went.map_or(self.subject.versions.len() - 1, |last| last + 1);
+            groups
+                .entry(went)
+                .or_default()
+                .push((key.clone(), now.heads.clone()));
+        }
+        for (went, keys) in groups {
+            let Some(version) = self.subject.versions.get(went) else {
+                continue;
+            };
+            let file = self.subject.file;
+            let mut event = Event::new(version.at, &version.actor, Action::Delete, file);
+            event.environment = self.subject.environment.map(str::to_owned);
+            for (key, heads) in keys {
+                event.values.push(Change {
+                    key,
+                    from_key: None,
+                    from_file: None,
+                    rotated_from: heads,
+                    replaces: Vec::new(),
+                    restores: None,
+                    fingerprint: None,
+                });
+            }
+            self.entries.push(Entry::new(event));
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "record_tests.rs"]
+mod tests;

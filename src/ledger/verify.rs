@@ -1,0 +1,278 @@
+//! Whether the events tell of the ciphertexts that are there: without any key.
+
+use std::collections::{HashMap, HashSet};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::chain::{Chain, Node, Place, Standing, standing};
+use super::due::{SKEW, is_kept};
+use super::event::Action;
+use super::fingerprint::Leaf;
+use super::id::Id;
+
+/// A secret file as it is.
+pub struct State {
+    /// Its name, from the repository's root.
+    pub file: String,
+    /// Its values.
+    pub leaves: Vec<Leaf>,
+    /// What is kept of values that were replaced or deleted: the event's id and the key.
+    pub kept: Vec<(String, String)>,
+}
+
+/// Something that the ledger and the files do not agree about.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Finding {
+    /// The secret file.
+    pub file: Option<String>,
+    /// The key path.
+    pub key: Option<String>,
+    /// What is wrong.
+    pub what: Wrong,
+    /// The event that it is about, as a path below the ledger's directory or an id.
+    pub event: Option<String>,
+}
+
+/// What can be wrong.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Wrong {
+    /// A run was killed while it wrote.
+    Unfinished,
+    /// No event tells of the file.
+    UnknownFile,
+    /// The events tell of a file that is not there, or that no rule covers.
+    FileGone,
+    /// No event tells of the value.
+    UnknownKey,
+    /// The events tell of a value that is not there.
+    KeyGone,
+    /// The value changed, and no event says so.
+    Changed,
+    /// An event says that the value changed, and it is what it was before.
+    Unchanged,
+    /// Branches changed the value, and nothing says which of them holds.
+    Heads(usize),
+    /// A file in the ledger that is no event that can be believed: why.
+    NoEvent(String),
+    /// An event was committed, and is not there any more.
+    Removed,
+    /// An event was committed, and says something else now.
+    Edited,
+    /// An event lies at another place than its own.
+    Misplaced,
+    /// It supersedes an event that is not there.
+    Broken(String),
+    /// It is from the future.
+    Future,
+    /// A value is kept whose time is over.
+    Expired,
+    /// A value is kept that no event tells of.
+    Stray,
+}
+
+impl Wrong {
+    /// A stable word for machines.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Unfinished => "unfinished",
+            Self::UnknownFile => "unknown-file",
+            Self::FileGone => "file-gone",
+            Self::UnknownKey => "unknown-key",
+            Self::KeyGone => "key-gone",
+            Self::Changed => "changed-without-event",
+            Self::Unchanged => "event-without-change",
+            Self::Heads(_) => "two-heads",
+            Self::NoEvent(_) => "no-event",
+            Self::Removed => "event-removed",
+            Self::Edited => "event-edited",
+            Self::Misplaced => "event-misplaced",
+            Self::Broken(_) => "chain-broken",
+            Self::Future => "event-from-the-future",
+            Self::Expired => "expired-value",
+            Self::Stray => "stray-value",
+        }
+    }
+
+    /// What is wrong, in words.
+    pub fn text(&self) -> String {
+        match self {
+            Self::Unfinished => "a command was cut short while it wrote here".into(),
+            Self::UnknownFile => "the ledger does not know this file".into(),
+            Self::FileGone => {
+                "the ledger knows this file, and it is not there, or no rule covers it".into()
+            }
+            Self::UnknownKey => "it came without an event".into(),
+            Self::KeyGone => "it went without an event".into(),
+            Self::Changed => "it changed without an event".into(),
+            Self::Unchanged => "an event says that it changed, and it did not".into(),
+            Self::Heads(count) => {
+                format!("{count} branches changed it, and nothing says which of them holds")
+            }
+            Self::NoEvent(why) => format!("no event that can be believed: {why}"),
+            Self::Removed => "an event was removed after it had been committed".into(),
+            Self::Edited => "an event was edited after it had been committed".into(),
+            Self::Misplaced => "an event lies under another name than its own".into(),
+            Self::Broken(id) => format!("it follows the event {id}, which is not there"),
+            Self::Future => "the event is more than a day from the future".into(),
+            Self::Expired => "a replaced value is still kept, and its time is over".into(),
+            Self::Stray => "a value is kept that no event tells of".into(),
+        }
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Unfinished => "`mvx rotation repair` finishes it",
+            Self::UnknownFile
+            | Self::UnknownKey
+            | Self::KeyGone
+            | Self::FileGone
+            | Self::Changed => {
+                "`mvx rotation record` enters it, from git's history where that knows it"
+            }
+            Self::Unchanged => "if it should have changed, `mvx rotate` changes it",
+            Self::Heads(_) => {
+                "`mvx rotate` sets a new value; `mvx rotation record` keeps the one that stands there"
+            }
+            Self::NoEvent(_) | Self::Removed | Self::Edited | Self::Broken(_) => {
+                "`git log -- .mvx/ledger` shows who did it; `git checkout COMMIT -- .mvx/ledger` takes it back"
+            }
+            Self::Misplaced => "give the file the name that ends in the event's id",
+            Self::Future => "look at the clock of whoever wrote it",
+            Self::Expired | Self::Stray => "`mvx rotation expire` removes it",
+        }
+    }
+}
+
+/// Holds the files against the events. What is known of the events' own files is looked at elsewhere.
+pub fn verify<'a>(
+    chain: &Chain<'_>,
+    files: impl IntoIterator<Item = &'a State>,
+    now: Timestamp,
+) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let mut there: HashMap<&str, HashSet<&str>> = HashMap::new();
+    for file in files {
+        let keys = file.leaves.iter().map(|leaf| leaf.key.as_str());
+        there.insert(&file.file, keys.collect());
+        if !chain.knows_file(&file.file) {
+            if !file.leaves.is_empty() {
+                found.push(of_file(&file.file, Wrong::UnknownFile));
+            }
+            continue;
+        }
+        for leaf in &file.leaves {
+            let place = Place {
+                file: &file.file,
+                key: &leaf.key,
+            };
+            found.extend(look(chain, place, leaf));
+        }
+        found.extend(
+            file.kept
+                .iter()
+                .filter_map(|kept| kept_too_long(chain, file, kept, now)),
+        );
+    }
+    let mut gone: HashSet<&str> = HashSet::new();
+    for place in chain.places() {
+        let heads = chain.heads(place);
+        if heads.iter().all(|node| node.change.fingerprint.is_none()) {
+            continue;
+        }
+        match there.get(place.file) {
+            None => {
+                if gone.insert(place.file) {
+                    found.push(of_file(place.file, Wrong::FileGone));
+                }
+            }
+            Some(keys) if !keys.contains(place.key) => {
+                found.push(at(place, Wrong::KeyGone, heads.first().copied()));
+            }
+            Some(_) => {}
+        }
+    }
+    for (node, id) in chain.dangling() {
+        found.push(at(node.place(), Wrong::Broken(id.to_string()), Some(node)));
+    }
+    let mut early: HashSet<Id> = HashSet::new();
+    for node in chain.nodes() {
+        let ahead: SignedDuration = node.event().at.duration_since(now);
+        if ahead > SKEW && early.insert(node.entry.id) {
+            found.push(at(node.place(), Wrong::Future, Some(node)));
+        }
+        let new = node.event().action.makes_a_version() && node.event().action != Action::Rollback;
+        if new && node.origin.is_some() && !chain.is_explanation(node) {
+            found.push(at(node.place(), Wrong::Unchanged, Some(node)));
+        }
+    }
+    found.sort();
+    found.dedup();
+    found
+}
+
+/// Holds one value against its events.
+fn look(chain: &Chain<'_>, place: Place<'_>, leaf: &Leaf) -> Option<Finding> {
+    let heads = chain.heads(place);
+    let wrong = match standing(&heads, leaf.fingerprint, leaf.twin) {
+        Standing::Agrees => return None,
+        Standing::Unknown => Wrong::UnknownKey,
+        Standing::Heads(_) => Wrong::Heads(heads.len()),
+        Standing::Differs => {
+            let head = heads.first()?;
+            let mut before = head.before.iter().filter_map(|number| chain.node(*number));
+            let as_before = leaf.fingerprint.is_sealed()
+                && before.any(|node| node.change.fingerprint == Some(leaf.fingerprint));
+            if as_before {
+                Wrong::Unchanged
+            } else {
+                Wrong::Changed
+            }
+        }
+    };
+    Some(at(place, wrong, heads.first().copied()))
+}
+
+/// A value that is kept and should not be.
+fn kept_too_long(
+    chain: &Chain<'_>,
+    state: &State,
+    (id, key): &(String, String),
+    now: Timestamp,
+) -> Option<Finding> {
+    let place = Place {
+        file: &state.file,
+        key,
+    };
+    let event = Id::parse(id).and_then(|id| chain.entry(id));
+    let wrong = match event.map(|entry| entry.event.grace_until) {
+        None => Wrong::Stray,
+        Some(Some(until)) if is_kept(until, now) => return None,
+        Some(_) => Wrong::Expired,
+    };
+    let mut finding = at(place, wrong, None);
+    finding.event = Some(id.clone());
+    Some(finding)
+}
+
+fn of_file(file: &str, what: Wrong) -> Finding {
+    Finding {
+        file: Some(file.into()),
+        key: None,
+        what,
+        event: None,
+    }
+}
+
+fn at(place: Place<'_>, what: Wrong, node: Option<&Node<'_>>) -> Finding {
+    Finding {
+        file: Some(place.file.into()),
+        key: Some(place.key.into()),
+        what,
+        event: node.map(|node| node.entry.path()),
+    }
+}
+
+#[cfg(test)]
+#[path = "verify_tests.rs"]
+mod tests;
