@@ -263,7 +263,10 @@ impl<'a> App<'a> {
 
     /// Keeps other mvx processes from writing a file.
     pub fn lock(&self, path: &Path) -> Result<Lock, Failure> {
-        Ok(Locks::of(self.environment).hold(path, Locks::PATIENCE)?)
+        let lock = Locks::of(self.environment).hold(path, Locks::PATIENCE)?;
+        // A run that was killed may not have written it yet.
+        self.finish_what_was_begun(path)?;
+        Ok(lock)
     }
 
     /// Replaces a locked file if it still holds `old`. Its other names, where it has some, keep what

@@ -140,6 +140,55 @@ const SHAPES: &[(&str, &str)] = &[
         r#"{"written": [{"file": "a.enc.yaml", "added": [{"name": "carol", "key": "age1…"}], "removed": [{"name": null, "key": "age1…"}], "moved": [{"name": "ana", "key": "age1…"}], "groups": {"before": {"groups": 2, "needed": 2}, "after": {"groups": 3, "needed": 2}}, "new_key": true}], "unchanged": 2, "uncovered": ["b.enc.yaml"], "left": [{"file": "c.enc.yaml", "code": "no-identity", "message": "…"}]}"#,
     ),
     (
+        "rotate",
+        r#"{"file": "a.enc.yaml", "key": "db.port", "version": 2, "due": "2027-02-20T09:30:00Z", "grace_until": "2026-11-23T09:30:00Z", "consumers": ["backend"]}"#,
+    ),
+    (
+        "history",
+        r#"{"file": "a.enc.yaml", "key": "db.port", "versions": [{"version": 1, "state": "previous", "event": "…", "at": "2026-11-22T09:30:00Z", "action": "create", "actor": "Ana <ana@example.com>", "file": "a.enc.yaml", "key": "db.port", "reason": null, "note": null, "kept_until": "2026-11-23T09:30:00Z"}]}"#,
+    ),
+    (
+        "rollback, restore",
+        r#"{"file": "a.enc.yaml", "key": "db.port", "changed": true}"#,
+    ),
+    (
+        "delete",
+        r#"{"file": "a.enc.yaml", "key": "db.port", "consumers": ["backend"]}"#,
+    ),
+    (
+        "rotation due",
+        r#"{"secrets": [{"file": "a.enc.yaml", "key": "db.port", "environment": "dev", "owner": "Payments", "criticality": "critical", "state": "due", "since": "2026-11-22T09:30:00Z", "due": "2027-02-20T09:30:00Z", "unexplained": false}], "ending": [{"file": "a.enc.yaml", "key": "db.port", "until": "2026-11-23T09:30:00Z"}]}"#,
+    ),
+    (
+        "rotation log",
+        r#"{"log": [{"date": "2026-11-22", "secret": "a.enc.yaml: db.port", "environment": "dev", "owner": "Payments", "notes": "rotated by …"}]}"#,
+    ),
+    (
+        "rotation log -o",
+        r#"{"file": "log.md", "events": 3, "up_to_date": false, "written": true}"#,
+    ),
+    (
+        "rotation verify",
+        r#"{"findings": [{"code": "two-heads", "file": "a.enc.yaml", "key": "db.port", "event": "2026/11/….toml", "text": "…", "hint": "…"}], "events": 3, "files": 1, "complete": true}"#,
+    ),
+    (
+        "rotation record",
+        r#"{"recorded": [{"event": ".mvx/ledger/2026/11/….toml", "at": "2026-11-22T09:30:00Z", "actor": "…", "action": "create", "file": "a.enc.yaml", "keys": ["db.port"]}], "unexplained": 0}"#,
+    ),
+    (
+        "rotation record --dry-run",
+        r#"{"would_record": [{"event": ".mvx/ledger/2026/11/….toml", "at": "2026-11-22T09:30:00Z", "actor": "…", "action": "create", "file": "a.enc.yaml", "keys": ["db.port"]}], "unexplained": 0}"#,
+    ),
+    ("rotation repair", r#"{"repaired": true}"#),
+    (
+        "rotation expire",
+        r#"{"expired": [{"file": "a.enc.yaml", "key": "db.port"}]}"#,
+    ),
+    (
+        "rotation expire --dry-run",
+        r#"{"would_expire": [{"file": "a.enc.yaml", "key": "db.port"}]}"#,
+    ),
+    (
         "keys recovery",
         r#"{"public_key": "age1…", "identity": "-----BEGIN AGE ENCRYPTED FILE-----…", "page": "…", "added": {"rules": ".sops-rules.toml", "name": "recovery", "key": "age1…", "written": [], "unchanged": 2, "uncovered": [], "left": []}}"#,
     ),

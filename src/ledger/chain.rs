@@ -168,13 +168,22 @@ impl<'a> Chain<'a> {
     /// A node and all that it came from, oldest first: what comes before something stands before it,
     /// and of what can stand in either order the older event comes first.
     pub fn history<'b>(&'b self, of: &[&'b Node<'a>]) -> Vec<&'b Node<'a>> {
-        let mut open: Vec<usize> = of.iter().flat_map(|node| node.before.clone()).collect();
+        let came_from = |node: &Node<'a>| {
+            let own = node.place();
+            let mut from = node.before.clone();
+            from.retain(|number| {
+                let before = self.nodes.get(*number);
+                before.is_some_and(|before| !replaces(node, before, own))
+            });
+            from
+        };
+        let mut open: Vec<usize> = of.iter().flat_map(|node| came_from(node)).collect();
         let mut seen: HashSet<usize> = HashSet::new();
         while let Some(number) = open.pop() {
             if seen.insert(number)
                 && let Some(node) = self.nodes.get(number)
             {
-                open.extend(&node.before);
+                open.extend(came_from(node));
             }
         }
         let earlier = seen.iter().filter_map(|number| self.nodes.get(*number));
@@ -273,11 +282,10 @@ impl<'a> Chain<'a> {
 
     /// What a node came from: not what was at its place before it moved there.
     fn before(&self, node: &Node<'a>) -> impl Iterator<Item = &Node<'a>> {
-        let replaced = &node.change.replaces;
         let own = node.place();
         let before = node.before.iter();
         let before = before.filter_map(|number| self.nodes.get(*number));
-        before.filter(move |before| !(replaced.contains(&before.entry.id) && before.place() == own))
+        before.filter(move |before| !replaces(node, before, own))
     }
 
     /// The one before with the very ciphertext that stands there after it.
@@ -359,6 +367,11 @@ impl<'a> Chain<'a> {
             },
         }
     }
+}
+
+/// Whether a node was only at the place to which another one moved.
+fn replaces(node: &Node<'_>, before: &Node<'_>, own: Place<'_>) -> bool {
+    node.change.replaces.contains(&before.entry.id) && before.place() == own
 }
 
 /// What stands at a key of a file, held against what its events say.

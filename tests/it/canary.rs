@@ -66,6 +66,7 @@ fn commands_that_succeed() {
         run("mvx mv --json FILE KEY2 KEY", Nothing);
         run("EDITOR=~/editor.sh mvx edit FILE", Nothing);
         run("EDITOR=true mvx edit --json FILE", Nothing);
+        ledger(&run);
         run("mvx unset FILE KEY", Nothing);
         run("mvx seal show FILE", Nothing);
         run("mvx seal accept --json FILE", Nothing);
@@ -112,6 +113,25 @@ fn commands_that_succeed() {
     hunt.deliver();
     hunt.run_and_redact();
     hunt.every_command_was_run();
+}
+
+/// What writes and reads the ledger: events, kept values, logs.
+fn ledger(run: &impl Fn(&str, Reveals)) {
+    for line in [
+        "mvx rotation record; mvx rotation verify",
+        "mvx rotate FILE KEY --from-file new --grace 1d --note 'a note' --json",
+        "mvx rotate FILE KEY --from-file new; true",
+        "mvx rotate FILE KEY --from-file new --note \"$(cat new)\"; true",
+        "mvx rotate FILE KEY --generate hex:32 --reason scheduled",
+        "mvx history FILE KEY; mvx history --json FILE KEY",
+        "mvx rollback FILE KEY --to 1; mvx rollback --json FILE KEY --to 2; true",
+        "mvx delete FILE KEY --reason test; mvx restore FILE KEY; true",
+        "mvx rotation due --all; mvx rotation due --all --format github; true",
+        "mvx rotation log; mvx rotation log --json; mvx rotation log --format csv",
+        "mvx rotation verify --json; mvx rotation repair; mvx rotation expire --dry-run; true",
+    ] {
+        run(line, Nothing);
+    }
 }
 
 #[test]

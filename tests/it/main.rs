@@ -22,6 +22,7 @@ mod faults;
 mod fuzzed;
 mod hostile;
 mod interop;
+mod ledger;
 mod panics;
 mod processes;
 mod readme;

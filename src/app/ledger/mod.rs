@@ -26,7 +26,7 @@ use crate::error::{Exit, Failure};
 use crate::git;
 use crate::io::file::{self, Kind};
 use crate::io::journal::Journal;
-use crate::io::lock::Lock;
+use crate::io::lock::{Lock, Locks};
 use crate::ledger::event::Entry;
 use crate::ledger::{DIRECTORY, read};
 
@@ -36,6 +36,9 @@ pub struct Ledger {
     pub root: PathBuf,
     journal: Journal,
 }
+
+/// Where the journal lies in git's directory.
+const JOURNAL: &str = "mvx/journal";
 
 /// Events that were read in this run; shared by its threads.
 #[derive(Clone, Default)]
@@ -95,9 +98,30 @@ impl App<'_> {
     pub(super) fn hold(&self, ledger: &Ledger) -> Result<Lock, Failure> {
         let place = ledger.journal.place();
         file::create_private_directories(file::directory_of(place))?;
-        let lock = self.lock(place)?;
+        let lock = Locks::of(self.environment).hold(place, Locks::PATIENCE)?;
         self.finish(ledger)?;
         Ok(lock)
+    }
+
+    /// Finishes what a run had begun that was killed, in the repository in which `path` stands.
+    pub(super) fn finish_what_was_begun(&self, path: &Path) -> Result<(), Failure> {
+        let own = |part: &std::ffi::OsStr| part == ".git";
+        if path.iter().any(own) {
+            return Ok(());
+        }
+        let Ok(Some(root)) = git::repository_root(path) else {
+            return Ok(());
+        };
+        let git = root.join(".git");
+        // A linked work tree has its directory elsewhere.
+        let here = file::kind(&git)? == Some(Kind::Directory);
+        if here && file::kind(&git.join(JOURNAL))?.is_none() {
+            return Ok(());
+        }
+        match ledger_at(path)? {
+            Some(ledger) if ledger.is_pending()? => self.hold(&ledger).map(drop),
+            _ => Ok(()),
+        }
     }
 
     /// Finishes what was begun, under the lock; says so.
@@ -211,7 +235,7 @@ fn ledger_at(path: &Path) -> Result<Option<Ledger>, Failure> {
     let Some(tree) = git::work_tree_of(path)? else {
         return Ok(None);
     };
-    let place = tree.git_directory().join("mvx").join("journal");
+    let place = tree.git_directory().join(JOURNAL);
     Ok(Some(Ledger {
         root: tree.root().to_owned(),
         journal: Journal::new(tree.root(), &place),

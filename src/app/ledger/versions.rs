@@ -187,7 +187,7 @@ impl App<'_> {
             .ok_or_else(|| gone(path, key, number))
     }
 
-    /// A version of a secret, as `mvx get` gives the present one.
+    /// A version of a secret, in the form in which the present one is given.
     pub fn get_version(
         &self,
         path: &Path,

@@ -116,6 +116,24 @@ fn answers_are_what_the_help_says() {
     );
     compare("rekey", "mvx --json rekey --yes");
     compare("keys rotate", "mvx --json keys rotate --yes");
+    let of = "secrets/dev/a.enc.yaml db.port";
+    let dry = "mvx --json rotation record --dry-run";
+    compare("rotation record --dry-run", dry);
+    compare("rotation record", "mvx --json rotation record");
+    let rotate = format!("mvx --json rotate {of} --generate hex:16 --grace 1d");
+    compare("rotate", &rotate);
+    compare("history", &format!("mvx --json history {of}"));
+    let rollback = format!("mvx --json rollback {of} --to 1");
+    compare("rollback, restore", &rollback);
+    compare("delete", &format!("mvx --json delete {of}"));
+    compare("rotation due", "mvx --json rotation due --all");
+    compare("rotation log", "mvx --json rotation log");
+    compare("rotation log -o", "mvx --json rotation log -o log.md");
+    compare("rotation verify", "mvx --json rotation verify");
+    compare("rotation repair", "mvx --json rotation repair");
+    let dry = "mvx --json rotation expire --dry-run";
+    compare("rotation expire --dry-run", dry);
+    compare("rotation expire", "mvx --json rotation expire");
     repo.write(
         "leak.py",
         format!("token = \"{}\"\n", crate::scan::token(1)),

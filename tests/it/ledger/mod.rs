@@ -1,0 +1,261 @@
+//! The ledger, in a repository with a history.
+
+mod crashes;
+mod merges;
+mod truth;
+
+use crate::repo::{ANA, Repo};
+
+/// Rules of two environments with a policy, and the first values.
+const RULES: &str = "\
+version = 1
+[recipients.ana]
+age = \"ANA\"
+[[files]]
+path = \"secrets/staging/**\"
+environment = \"staging\"
+recipients = [\"ana\"]
+[[files]]
+path = \"secrets/prod/**\"
+environment = \"prod\"
+recipients = [\"ana\"]
+rotate_after = \"staging\"
+[[secrets]]
+match = \"*\"
+rotate_every = \"90d\"
+grace = \"24h\"
+owner = \"Payments\"
+consumers = [\"backend\", \"web\"]
+";
+
+/// The file that most tests change.
+const FILE: &str = "secrets/staging/app.enc.yaml";
+
+/// A repository that keeps a ledger, with its first values committed.
+fn repo() -> Repo {
+    let repo = bare();
+    repo.write(".sops-rules.toml", RULES.replace("ANA", ANA));
+    repo.seal(
+        "secrets/staging/app.yaml",
+        "A: one\nB: two\nl: [x, y, z]\nopen_unencrypted: 1\n",
+    );
+    repo.commit();
+    repo
+}
+
+/// One without rules for secrets, in which git knows its author.
+fn bare() -> Repo {
+    let repo = Repo::in_memory();
+    let outcome = repo.shell("git config user.name Ana && git config user.email ana@example.com");
+    assert_eq!(outcome.code(), Some(0), "{outcome}");
+    let rules = RULES.split("[[secrets]]").next().unwrap();
+    repo.write(".sops-rules.toml", rules.replace("ANA", ANA));
+    repo
+}
+
+/// What a command says that must succeed.
+fn done(repo: &Repo, line: &str) -> String {
+    let outcome = repo.shell(line);
+    assert_eq!(outcome.code(), Some(0), "{line}: {outcome}");
+    outcome.to_string()
+}
+
+/// The findings of `rotation verify`: `KEY CODE`, or `FILE CODE` where there is no key.
+fn findings(repo: &Repo, options: &str) -> Vec<String> {
+    let outcome = repo.shell(&format!("mvx --json rotation verify {options}"));
+    let answer: serde_json::Value =
+        serde_json::from_slice(&outcome.stdout).unwrap_or_else(|_| panic!("{outcome}"));
+    let all = answer["findings"].as_array().unwrap();
+    assert_eq!(
+        outcome.code(),
+        Some(i32::from(!all.is_empty())),
+        "{outcome}"
+    );
+    let word = |one: &serde_json::Value| {
+        let name = one["key"]
+            .as_str()
+            .or(one["file"].as_str())
+            .unwrap_or("ledger");
+        format!("{name} {}", one["code"].as_str().unwrap())
+    };
+    all.iter().map(word).collect()
+}
+
+/// The actions in the history of a key, the oldest first.
+fn history(repo: &Repo, key: &str) -> Vec<String> {
+    let outcome = repo.shell(&format!("mvx --json history {FILE} '{key}'"));
+    let answer: serde_json::Value =
+        serde_json::from_slice(&outcome.stdout).unwrap_or_else(|_| panic!("{outcome}"));
+    let all = answer["versions"].as_array().unwrap();
+    let word =
+        |one: &serde_json::Value| format!("{} {}", one["version"], one["action"].as_str().unwrap());
+    all.iter().map(word).collect()
+}
+
+#[test]
+fn every_command_that_changes_a_file_says_so() {
+    let repo = repo();
+    repo.editor("sed -i 's/two/edited/' \"$1\"");
+    for line in [
+        format!("echo new | mvx set -q {FILE} A"),
+        format!("EDITOR=~/editor.sh mvx edit {FILE}"),
+        format!("mvx mv {FILE} B C.D"),
+        format!("mvx unset {FILE} 'l[0]'"),
+        format!("mvx rekey --yes {FILE}"),
+        "printf 'E=5\\n' > new.env; mvx import new.env --to secrets/staging/new.enc.yaml --keep"
+            .to_owned(),
+        format!("printf 'E=5\\n' | mvx set --many {FILE}"),
+    ] {
+        let line = line.replace(" --keep", "");
+        let outcome = repo.shell(&line);
+        assert_eq!(outcome.code(), Some(0), "{line}: {outcome}");
+        assert_eq!(findings(&repo, ""), [""; 0], "{line}");
+    }
+    assert_eq!(history(&repo, "A"), ["1 create", "2 rotate", "2 rekey"]);
+    assert_eq!(
+        history(&repo, "C.D"),
+        ["1 create", "2 rotate", "2 move", "2 rekey"]
+    );
+    assert_eq!(history(&repo, "l[0]"), ["1 create", "1 move", "1 rekey"]);
+}
+
+#[test]
+fn access_is_told_of_and_kept_values_go_along() {
+    let repo = repo();
+    done(&repo, &format!("mvx rotate {FILE} A --generate hex:16"));
+    let rules = repo.read(".sops-rules.toml");
+    let carol = format!(
+        "[recipients.carol]\nage = \"{}\"\n[[files]]",
+        crate::repo::CAROL
+    );
+    let with_carol = rules.replacen("[[files]]", &carol, 1);
+    let with_carol = with_carol.replace("[\"ana\"]", "[\"ana\", \"carol\"]");
+    repo.write(".sops-rules.toml", with_carol);
+    done(&repo, "mvx recipients sync --yes");
+    let kept = format!(".mvx/previous/{FILE}.json");
+    assert!(repo.read(&kept).contains(crate::repo::CAROL));
+    assert_eq!(findings(&repo, ""), [""; 0]);
+    done(&repo, "mvx recipients remove carol --yes");
+    assert!(!repo.read(&kept).contains(crate::repo::CAROL));
+    assert_eq!(findings(&repo, ""), [""; 0]);
+    let log = done(&repo, "mvx rotation log");
+    assert!(log.contains("access given to: carol"), "{log}");
+    assert!(log.contains("access taken from: carol"), "{log}");
+    assert!(done(&repo, &format!("mvx get {FILE} A --version 1")).contains("one"));
+}
+
+#[test]
+fn a_value_can_be_had_for_as_long_as_it_is_kept() {
+    let repo = repo();
+    done(
+        &repo,
+        &format!("printf two | mvx rotate {FILE} A --reason scheduled"),
+    );
+    let same = repo.shell(&format!("printf two | mvx rotate {FILE} A"));
+    assert_eq!(same.code(), Some(200), "{same}");
+    done(
+        &repo,
+        &format!("printf three | mvx rotate {FILE} A --reason leak"),
+    );
+    assert!(done(&repo, &format!("mvx get {FILE} A --version 1")).contains("one"));
+    // What leaked was not kept, and does not come back; nor does what is older.
+    for (line, code) in [
+        ("mvx get FILE A --version 2", 1),
+        ("mvx get FILE A --version 4", 1),
+        ("mvx rollback FILE A --to 2", 1),
+        ("mvx rollback FILE A --to 1", 1),
+    ] {
+        let outcome = repo.shell(&line.replace("FILE", FILE));
+        assert_eq!(outcome.code(), Some(code), "{line}: {outcome}");
+    }
+    done(
+        &repo,
+        &format!("printf four | mvx rotate {FILE} B --grace 1d"),
+    );
+    done(
+        &repo,
+        &format!("mvx rollback {FILE} B --to 1 --reason 'it was wrong'"),
+    );
+    assert!(done(&repo, &format!("mvx get {FILE} B")).contains("two"));
+    done(&repo, &format!("mvx delete {FILE} B --reason 'not used'"));
+    assert_eq!(repo.shell(&format!("mvx get {FILE} B")).code(), Some(1));
+    done(&repo, &format!("mvx restore {FILE} B"));
+    assert!(done(&repo, &format!("mvx get {FILE} B")).contains("two"));
+    let told = [
+        "1 create",
+        "2 rotate",
+        "3 rollback",
+        "3 delete",
+        "3 restore",
+    ];
+    assert_eq!(history(&repo, "B"), told);
+    assert_eq!(findings(&repo, ""), [""; 0]);
+}
+
+#[test]
+fn the_rules_say_where_a_secret_is_rotated_first() {
+    let repo = repo();
+    repo.seal("secrets/prod/app.yaml", "A: p-one\n");
+    let refused = repo.shell("mvx rotate A --environment prod --generate hex:16");
+    assert_eq!(refused.code(), Some(1), "{refused}");
+    let ambiguous = repo.shell("mvx rotate A --generate hex:16");
+    assert_eq!(ambiguous.code(), Some(2), "{ambiguous}");
+    done(
+        &repo,
+        "mvx rotate A --environment prod --generate hex:16 --force-order",
+    );
+    assert!(done(&repo, "mvx rotation log").contains("before the environment that the rules want"));
+    // The second is the smallest unit of time.
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    done(
+        &repo,
+        "mvx rotate A --environment staging --generate words:6",
+    );
+    done(&repo, "mvx rotate A --environment prod --generate uuid");
+}
+
+#[test]
+fn nothing_secret_is_said_in_clear() {
+    let repo = repo();
+    let token = crate::scan::token(1);
+    for line in [
+        format!("printf hunter2hunter2 | mvx rotate {FILE} A --note 'it is hunter2hunter2 now'"),
+        format!("printf new | mvx rotate {FILE} A --note 'was {token}'"),
+        format!("mvx delete {FILE} A --reason '{token}'"),
+        format!("mvx rotation record --reason 'x' --note '{token}'"),
+    ] {
+        let outcome = repo.shell(&line);
+        assert_eq!(outcome.code(), Some(2), "{line}: {outcome}");
+    }
+    assert_eq!(history(&repo, "A"), ["1 create"]);
+}
+
+#[test]
+fn without_a_policy_and_a_ledger_nothing_is_written() {
+    let repo = bare();
+    repo.seal("secrets/staging/app.yaml", "A: one\n");
+    done(&repo, &format!("echo two | mvx set -q {FILE} A"));
+    assert!(!repo.has(".mvx"));
+    let same = repo.shell(&format!("printf two | mvx rotate {FILE} A"));
+    assert_eq!(same.code(), Some(200), "{same}");
+    assert!(!repo.has(".mvx"), "what fails begins nothing");
+    done(&repo, &format!("printf three | mvx rotate {FILE} A"));
+    assert_eq!(history(&repo, "A"), ["1 rotate"]);
+    assert_eq!(findings(&repo, ""), [""; 0]);
+}
+
+#[test]
+fn links_in_the_reserved_tree_lead_nowhere() {
+    let repo = repo();
+    done(&repo, "mv .mvx ../elsewhere; ln -s ../elsewhere .mvx");
+    let before = repo.read(FILE);
+    for line in [
+        format!("echo new | mvx set -q {FILE} A"),
+        "mvx rotation record".to_owned(),
+        "mvx rotation verify".to_owned(),
+    ] {
+        let outcome = repo.shell(&line);
+        assert_eq!(outcome.code(), Some(4), "{line}: {outcome}");
+    }
+    assert_eq!(repo.read(FILE), before);
+}
