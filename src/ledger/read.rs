@@ -86,8 +86,13 @@ pub fn read<T: Send>(
         return Err(error);
     }
     let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
-    found.events.sort_by(|a, b| a.path.cmp(&b.path));
-    found.strange.sort_by(|a, b| a.path.cmp(&b.path));
+    // By bytes, which is by day and time, and faster than part by part.
+    found
+        .events
+        .sort_by(|a, b| a.path.as_os_str().cmp(b.path.as_os_str()));
+    found
+        .strange
+        .sort_by(|a, b| a.path.as_os_str().cmp(b.path.as_os_str()));
     Ok(found)
 }
 

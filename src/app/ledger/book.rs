@@ -20,7 +20,7 @@ use crate::ledger::verify::State;
 pub struct Book {
     /// Where it lies.
     pub ledger: Ledger,
-    /// Its events, and what is none, with git's names of their contents.
+    /// Its events, and what is none, with git's names of their contents where those are wanted.
     pub read: Read<Option<BlobId>>,
     /// The secret files that rules cover, in the order of their names.
     pub files: Vec<SecretFile>,
@@ -53,9 +53,18 @@ impl Book {
 impl App<'_> {
     /// Reads the ledger of this repository, and the values of the secret files that its rules cover.
     pub fn book(&self) -> Result<Book, Failure> {
+        self.read_book(|_| None)
+    }
+
+    /// The same, with git's names of the events' contents.
+    pub(super) fn book_in_git(&self) -> Result<Book, Failure> {
+        self.read_book(BlobId::of)
+    }
+
+    fn read_book(&self, look: impl Fn(&[u8]) -> Option<BlobId> + Sync) -> Result<Book, Failure> {
         let ledger = self.ledger_here()?;
         ledger.has_no_links(DIRECTORY)?;
-        let events = read::read(&ledger.directory(), BlobId::of)?;
+        let events = read::read(&ledger.directory(), look)?;
         let root = self.repository()?;
         let paths = self.targets(&[root], Wanted::Sealed)?;
         let found = self.each_file(&paths, |app, path| app.secret_file(&ledger.root, path));

@@ -37,7 +37,7 @@ impl App<'_> {
     /// must all be there, such as that of the default branch; without it, those of the commits
     /// before this one must.
     pub fn verify_ledger(&self, since: Option<&str>) -> Result<Report, Failure> {
-        let book = self.book()?;
+        let book = self.book_in_git()?;
         let chain = book.chain();
         let states: Vec<_> = book.files.iter().map(|file| &file.state).collect();
         let mut findings = verify(&chain, states, clock::now());
