@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use super::event::{Entry, MOST_BYTES};
-use crate::io::walk::{self, Ignored};
+use crate::io::walk::{self, Entry as Met, Ignored};
 use crate::io::{IoError, file, write};
 
 /// An event and the file in which it stands.
@@ -56,8 +56,10 @@ pub fn read<T: Send>(
         }
     }
     walk::each(directory, Ignored::OwnToo, &|met| {
-        let path = match met {
-            Ok(path) => path,
+        let (path, is_link) = match met {
+            Ok(Met::File(path)) => (path, false),
+            Ok(Met::Link(path)) => (path, true),
+            Ok(Met::Directory(_) | Met::Repository(_)) => return,
             Err(error) => {
                 *failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
                 return;
@@ -67,7 +69,11 @@ pub fn read<T: Send>(
             return;
         }
         let inside = path.strip_prefix(directory).unwrap_or(path).to_owned();
-        let read = one(path, &look);
+        let read = if is_link {
+            Err(("it is a symbolic link".into(), None))
+        } else {
+            one(path, &look)
+        };
         let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
         match read {
             Ok((entry, seen)) => found.events.push(Stored {
@@ -175,6 +181,8 @@ mod tests {
             strange,
             [
                 ("2001/edited.toml", "`at` is missing"),
+                #[cfg(unix)]
+                ("2001/link.toml", "it is a symbolic link"),
                 ("bytes", "it is not UTF-8 text")
             ]
         );
