@@ -17,6 +17,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::io::write::{self, Access};
 use crate::io::{IoError, file};
+use crate::secret::Cleartext;
 
 /// The most that a journal holds, in bytes.
 const MOST: usize = 2_000_000_000;
@@ -25,8 +26,8 @@ const MOST: usize = 2_000_000_000;
 pub struct Step {
     /// The file, from the root that they share.
     pub path: PathBuf,
-    /// What stands in it now; `None` where it is not there.
-    pub before: Option<Vec<u8>>,
+    /// What stands in it now, which may be plaintext; `None` where it is not there.
+    pub before: Option<Cleartext>,
     /// What will stand in it; `None` where it goes.
     pub after: Option<Vec<u8>>,
 }
@@ -80,7 +81,7 @@ impl Journal {
     pub fn write(&self, what: &str, steps: &[Step]) -> Result<(), IoError> {
         for step in steps {
             let now = self.content(&step.path)?;
-            if now.as_deref() != step.before.as_deref() {
+            if now != step.before {
                 return Err(IoError::ChangedMeanwhile {
                     path: self.root.join(&step.path),
                 });
@@ -91,7 +92,10 @@ impl Journal {
             if let Err(error) = self.put(&step.path, step.after.as_deref()) {
                 // Nothing was promised to anybody yet: what was written is taken back.
                 let mut done = steps.iter().take(number).rev();
-                let undone = done.try_for_each(|step| self.put(&step.path, step.before.as_deref()));
+                let undone = done.try_for_each(|step| {
+                    let before = step.before.as_ref().map(Cleartext::as_bytes);
+                    self.put(&step.path, before)
+                });
                 if undone.is_ok() {
                     file::remove(&self.place).ok();
                 }
@@ -120,10 +124,11 @@ impl Journal {
         };
         for step in steps {
             let now = self.content(&step.path)?;
-            if now == step.after {
+            let now = now.as_ref().map(Cleartext::as_bytes);
+            if now == step.after.as_deref() {
                 continue;
             }
-            if now.as_deref().map(digest) == step.before {
+            if now.map(digest) == step.before {
                 self.put(&step.path, step.after.as_deref())?;
                 finished.written.push(step.path);
             } else {
@@ -134,9 +139,9 @@ impl Journal {
         Ok(Some(finished))
     }
 
-    fn content(&self, path: &Path) -> Result<Option<Vec<u8>>, IoError> {
+    fn content(&self, path: &Path) -> Result<Option<Cleartext>, IoError> {
         match file::read(&self.root.join(path), MOST) {
-            Ok(bytes) => Ok(Some(bytes.as_bytes().to_vec())),
+            Ok(bytes) => Ok(Some(bytes)),
             Err(IoError::NotFound { .. }) => Ok(None),
             Err(error) => Err(error),
         }
@@ -165,7 +170,8 @@ fn encode(what: &str, steps: &[Step]) -> Vec<u8> {
     let steps: Vec<Value> = steps
         .iter()
         .map(|step| {
-            let before = step.before.as_deref().map(digest);
+            let before = step.before.as_ref();
+            let before = before.map(|before| digest(before.as_bytes()));
             json!({
                 "path": STANDARD.encode(step.path.as_os_str().as_encoded_bytes()),
                 "before": before.map(|before| STANDARD.encode(before)),
@@ -291,9 +297,11 @@ mod tests {
             fs::create_dir(place.at("new")).unwrap();
             for (number, step) in steps().iter().enumerate() {
                 let content = if done & 1 << number == 0 {
-                    &step.before
+                    step.before
+                        .as_ref()
+                        .map(|before| before.as_bytes().to_vec())
                 } else {
-                    &step.after
+                    step.after.clone()
                 };
                 if let Some(content) = content {
                     fs::write(place.at(step.path.to_str().unwrap()), content).unwrap();

@@ -8,6 +8,7 @@
 
 pub mod chain;
 pub mod changes;
+pub mod consumers;
 pub mod due;
 pub mod event;
 pub mod fingerprint;

@@ -77,6 +77,15 @@ impl App<'_> {
             let since: Option<Vec<_>> = heads.iter().map(|node| node.since).collect();
             let since = since.and_then(|all| all.into_iter().min());
             let agrees = standing(&heads, leaf.fingerprint, leaf.twin) == Standing::Agrees;
+            // An event of a change that never was renews nothing.
+            let history = if agrees {
+                Vec::new()
+            } else {
+                chain.history(&heads)
+            };
+            let mut before = history.iter().rev();
+            let stands = before.find(|node| node.change.fingerprint == Some(leaf.fingerprint));
+            let since = stands.map_or(since, |node| node.since);
             let unknown = heads
                 .iter()
                 .any(|node| node.event().action == Action::Unknown);

@@ -3,12 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::previous::{place, reopened};
-use super::store::previous_name;
+use super::store::{event_step, previous_name};
 use crate::app::App;
 use crate::error::Failure;
 use crate::io::clock;
 use crate::io::journal::Step;
-use crate::ledger::DIRECTORY;
 use crate::ledger::event::{Action, Entry, Event};
 use crate::ledger::verify::{Wrong, verify};
 
@@ -84,20 +83,14 @@ impl App<'_> {
             let keys: Vec<&str> = keys.into_iter().take(20).collect();
             event.note = Some(keys.join(", ").chars().take(1000).collect());
             let entry = Entry::new(event);
-            let path = format!("{DIRECTORY}/{}", entry.path());
-            ledger.has_no_links(&path)?;
             let after = (left > 0).then(|| previous.sealed.original.as_bytes().to_vec());
             let steps = [
                 Step {
                     path: previous_name(name).into(),
-                    before: Some(before.as_bytes().to_vec()),
+                    before: Some(before),
                     after,
                 },
-                Step {
-                    path: path.into(),
-                    before: None,
-                    after: Some(entry.to_text().into_bytes()),
-                },
+                event_step(&ledger, &entry)?,
             ];
             let what = format!("`mvx rotation expire` of {name}");
             ledger.journal.write(&what, &steps)?;

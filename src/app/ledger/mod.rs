@@ -118,8 +118,9 @@ impl App<'_> {
         if here && file::kind(&git.join(JOURNAL))?.is_none() {
             return Ok(());
         }
-        match ledger_at(path)? {
-            Some(ledger) if ledger.is_pending()? => self.hold(&ledger).map(drop),
+        // Who cannot ask git has begun nothing there.
+        match ledger_at(path) {
+            Ok(Some(ledger)) if ledger.is_pending()? => self.hold(&ledger).map(drop),
             _ => Ok(()),
         }
     }

@@ -47,40 +47,43 @@ impl App<'_> {
         open: &OpenFile,
         entries: &[Entry],
     ) -> Result<Option<Step>, Failure> {
-        let mut changes = Vec::new();
-        for entry in entries
-            .iter()
-            .filter(|entry| entry.event.grace_until.is_some())
-        {
+        let mut new = Vec::new();
+        let kept_for_a_while = |entry: &&Entry| entry.event.grace_until.is_some();
+        for entry in entries.iter().filter(kept_for_a_while) {
             for change in &entry.event.values {
-                let Some(value) = value_of(open, &change.key) else {
-                    continue;
-                };
-                let (kind, text) = spelled(&value);
-                let steps = [entry.id.to_string(), change.key.clone(), kind.to_owned()];
-                changes.push((place(&steps), NewNode::Value(Value::new(Kind::Str, text))));
+                if let Some(value) = value_of(open, &change.key) {
+                    new.push(written(entry.id, &change.key, &value));
+                }
             }
         }
-        if changes.is_empty() {
+        if new.is_empty() {
             return Ok(None);
         }
         let inside = previous_name(name);
         ledger.has_no_links(&inside)?;
         let full = ledger.root.join(&inside);
         let shown = self.relative(&full);
-        let (before, text) = if file::kind(&full)?.is_some() {
+        let label = shown.display().to_string();
+        let mut before = None;
+        let mut all = Vec::new();
+        if file::kind(&full)?.is_some() {
             let old = self.open_file(&shown, Some(Format::Json))?;
-            let text = old.change(|sealer, open| Ok(sealer.set(open, &changes)?))?;
-            (Some(old.sealed.original.as_bytes().to_vec()), text)
-        } else {
-            let policy = self.previous_policy(path)?;
-            let key = self.new_key(&policy).at(shown.display())?;
-            let label = shown.display().to_string();
-            let empty = self.seal_new(&label, &"{}\n".into(), Format::Json, &policy, &key)?;
-            let text = put(&label, empty.text, key.data_key(), &changes)?;
-            (None, text)
-        };
-        let Some(text) = text else {
+            for (id, key) in kept(&old.sealed) {
+                if let Some(id) = Id::parse(&id)
+                    && let Some(value) = kept_value(&old, id, &key)
+                {
+                    all.push(written(id, &key, &value));
+                }
+            }
+            before = Some(old.sealed.original.duplicate());
+        }
+        all.extend(new);
+        // Always under a new data key: nobody looks at this file, and whoever can open a pull request could
+        // have put one there whose data key they know.
+        let policy = self.previous_policy(path)?;
+        let key = self.new_key(&policy).at(&label)?;
+        let empty = self.seal_new(&label, &"{}\n".into(), Format::Json, &policy, &key)?;
+        let Some(text) = put(&label, empty.text, key.data_key(), &all)? else {
             return Ok(None);
         };
         Ok(Some(Step {
@@ -203,6 +206,13 @@ pub(super) fn kept(sealed: &Sealed) -> Vec<(String, String)> {
     found
 }
 
+/// A value as it is written below the event that replaced it.
+fn written(id: Id, key: &str, value: &Value) -> (KeyPath, NewNode) {
+    let (kind, text) = spelled(value);
+    let names = [id.to_string(), key.to_owned(), kind.to_owned()];
+    (place(&names), NewNode::Value(Value::new(Kind::Str, text)))
+}
+
 /// The path of these names in the first document.
 pub(super) fn place(names: &[String]) -> KeyPath {
     KeyPath {
@@ -237,7 +247,7 @@ fn put(
 }
 
 /// The encrypted value at a key, as events name it.
-fn value_of(open: &OpenFile, key: &str) -> Option<Value> {
+pub(super) fn value_of(open: &OpenFile, key: &str) -> Option<Value> {
     let tree = &open.sealed.tree;
     let path = KeyPath::parse(key).ok()?;
     let found = tree.find(&path)?;

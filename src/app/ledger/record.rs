@@ -7,14 +7,13 @@ use jiff::Timestamp;
 
 use super::book::{Book, SecretFile};
 use super::rotate::{Why, said_well};
+use super::store::event_step;
 use crate::app::App;
 use crate::app::load::parse_sealed;
 use crate::error::{Exit, Failure};
 use crate::git;
 use crate::git::origins::Origin;
-use crate::io::journal::Step;
 use crate::io::{clock, file};
-use crate::ledger::DIRECTORY;
 use crate::ledger::chain::{Chain, Node, Place};
 use crate::ledger::event::{Action, Change, Entry, Event};
 use crate::ledger::fingerprint::{Fingerprint, Leaf, leaves};
@@ -294,13 +293,7 @@ fn wanted(book: &Book, request: &Request<'_>) -> Result<Vec<String>, Failure> {
 fn write_events(book: &Book, entries: &[Entry]) -> Result<(), Failure> {
     let mut steps = Vec::with_capacity(entries.len());
     for entry in entries {
-        let path = format!("{DIRECTORY}/{}", entry.path());
-        book.ledger.has_no_links(&path)?;
-        steps.push(Step {
-            path: path.into(),
-            before: None,
-            after: Some(entry.to_text().into_bytes()),
-        });
+        steps.push(event_step(&book.ledger, entry)?);
     }
     if steps.is_empty() {
         return Ok(());

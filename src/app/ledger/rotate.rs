@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::ledger_at;
+use super::previous::value_of;
 use super::store::Purpose;
 use super::versions::LEAK;
 use crate::app::App;
@@ -87,6 +88,12 @@ impl App<'_> {
                 return Err(Failure::new(Exit::USAGE, "not-a-value", message)
                     .hint("`mvx ls FILE` lists the keys of single values"));
             };
+            if !was.bytes.is_empty() && value_of(file, &key.to_string()).is_none() {
+                let message =
+                    format!("`{key}` stands in clear; the ledger is of what is encrypted");
+                return Err(Failure::new(Exit::NO, "in-clear", message)
+                    .hint(format!("`mvx set FILE {key}` changes it")));
+            }
             said_well(why, &[&was.bytes])?;
             let same = || {
                 let message = format!("`{key}` has this value already; it was not rotated");

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::Ledger;
 use crate::app::App;
 use crate::app::load::{OpenFile, parse_sealed};
-use crate::error::{At as _, Failure};
+use crate::error::{At as _, Exit, Failure};
 use crate::git::author::author;
 use crate::io::journal::Step;
 use crate::io::lock::Lock;
@@ -18,7 +18,7 @@ use crate::keypath::KeyPath;
 use crate::ledger::chain::Chain;
 use crate::ledger::changes::{Difference, Said, Terms, What, differences, events};
 use crate::ledger::due::later;
-use crate::ledger::event::{Action, Entry, Event};
+use crate::ledger::event::{Action, Entry, Event, MOST_BYTES};
 use crate::ledger::fingerprint::{Fingerprint, leaves};
 use crate::ledger::id::Id;
 use crate::ledger::{DIRECTORY, PREVIOUS};
@@ -176,7 +176,15 @@ impl App<'_> {
         };
         let policies =
             |one: &Difference| self.secret_policy(storing.path, environment.as_deref(), &one.path);
-        let terms = |one: &Difference| terms(&policies(one), one, purpose, now);
+        // What was not opened cannot be kept.
+        let is_open = matches!(storing.old, Old::Open(_));
+        let terms = |one: &Difference| {
+            let terms = terms(&policies(one), one, purpose, now);
+            Terms {
+                grace_until: terms.grace_until.filter(|_| is_open),
+                ..terms
+            }
+        };
         let mut entries = events(&Chain::new(&known), &found, &said, terms);
         // What concerns the file and none of its values.
         let shut_out = if entries.is_empty() {
@@ -202,14 +210,10 @@ impl App<'_> {
             steps.extend(self.keep_values(ledger, name, storing.path, open, &entries)?);
         }
         steps.push(file_step(ledger, name, storing)?);
+        // The same words at the same second are the same event.
+        entries.retain(|entry| known.iter().all(|known| known.id != entry.id));
         for entry in &entries {
-            let path = format!("{DIRECTORY}/{}", entry.path());
-            ledger.has_no_links(&path)?;
-            steps.push(Step {
-                path: path.into(),
-                before: None,
-                after: Some(entry.to_text().into_bytes()),
-            });
+            steps.push(event_step(ledger, entry)?);
         }
         let others = file::other_names(storing.lock.target());
         ledger
@@ -249,10 +253,10 @@ impl App<'_> {
 fn file_step(ledger: &Ledger, name: &str, storing: &Storing<'_>) -> Result<Step, Failure> {
     let before = match storing.old {
         Old::Nothing => None,
-        Old::Bytes(old) => Some(old.to_vec()),
-        Old::Open(open) => Some(open.sealed.original.as_bytes().to_vec()),
+        Old::Bytes(old) => Some(Cleartext::new(old.to_vec())),
+        Old::Open(open) => Some(open.sealed.original.duplicate()),
         Old::Anything => match file::read(&ledger.root.join(name), crate::app::READ_LIMIT) {
-            Ok(bytes) => Some(bytes.as_bytes().to_vec()),
+            Ok(bytes) => Some(bytes),
             Err(crate::io::IoError::NotFound { .. }) => None,
             Err(error) => return Err(error.into()),
         },
@@ -265,6 +269,22 @@ fn file_step(ledger: &Ledger, name: &str, storing: &Storing<'_>) -> Result<Step,
         path: PathBuf::from(name),
         before,
         after: Some(storing.new.as_bytes().to_vec()),
+    })
+}
+
+/// An event, as one of the files that are written together. One that could not be read again is refused.
+pub(super) fn event_step(ledger: &Ledger, entry: &Entry) -> Result<Step, Failure> {
+    let text = entry.to_text();
+    if text.len() > MOST_BYTES || Entry::parse(&text).as_ref() != Ok(entry) {
+        let message = "no event can tell of this: a name is too long, or there are too many values";
+        return Err(Failure::new(Exit::IO, "no-event", message).at(&entry.event.file));
+    }
+    let path = format!("{DIRECTORY}/{}", entry.path());
+    ledger.has_no_links(&path)?;
+    Ok(Step {
+        path: path.into(),
+        before: None,
+        after: Some(text.into_bytes()),
     })
 }
 

@@ -153,6 +153,8 @@ fn a_value_can_be_had_for_as_long_as_it_is_kept() {
     );
     let same = repo.shell(&format!("printf two | mvx rotate {FILE} A"));
     assert_eq!(same.code(), Some(200), "{same}");
+    let clear = repo.shell(&format!("printf two | mvx rotate {FILE} open_unencrypted"));
+    assert_eq!(clear.code(), Some(1), "{clear}");
     done(
         &repo,
         &format!("printf three | mvx rotate {FILE} A --reason leak"),
@@ -190,6 +192,24 @@ fn a_value_can_be_had_for_as_long_as_it_is_kept() {
     ];
     assert_eq!(history(&repo, "B"), told);
     assert_eq!(findings(&repo, ""), [""; 0]);
+}
+
+/// Whoever can open a pull request could put a file there whose data key they know.
+#[test]
+fn kept_values_get_a_new_data_key_each_time() {
+    let repo = repo();
+    let kept = format!(".mvx/previous/{FILE}.json");
+    let key = || {
+        let text = repo.read(&kept);
+        let mut lines = text.lines().filter(|line| line.contains("\"enc\""));
+        lines.next().unwrap().to_owned()
+    };
+    done(&repo, &format!("mvx rotate {FILE} A --generate hex:16"));
+    let first = key();
+    done(&repo, &format!("mvx rotate {FILE} B --generate hex:16"));
+    assert_ne!(key(), first);
+    assert!(done(&repo, &format!("mvx get {FILE} A --version 1")).contains("one"));
+    assert!(done(&repo, &format!("mvx get {FILE} B --version 1")).contains("two"));
 }
 
 #[test]

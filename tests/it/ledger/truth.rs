@@ -2,6 +2,9 @@
 
 use std::fs;
 
+use mvx::ledger::event::{Action, Entry};
+use mvx::ledger::fingerprint::Fingerprint;
+
 use super::{FILE, bare, done, findings, history, repo};
 use crate::repo::Repo;
 
@@ -168,6 +171,43 @@ fn what_was_edited_or_removed_since_it_was_committed_is_named() {
     assert_eq!(findings(&repo, "--since HEAD"), ["A stray-value"]);
     let unknown = repo.shell("mvx rotation verify --since nowhere");
     assert_eq!(unknown.code(), Some(4), "{unknown}");
+}
+
+#[test]
+fn a_rotation_that_never_was_renews_nothing() {
+    let repo = bare();
+    repo.seal("secrets/staging/app.yaml", "A: one\n");
+    done(
+        &repo,
+        "git add -A && GIT_AUTHOR_DATE=2024-02-29T12:00:00Z git commit -qm old",
+    );
+    let policy = "[[secrets]]\nmatch = \"*\"\nrotate_every = \"90d\"\n";
+    let rules = repo.read(".sops-rules.toml");
+    repo.write(".sops-rules.toml", format!("{rules}{policy}"));
+    done(&repo, "mvx rotation record");
+    let overdue = |repo: &Repo| repo.shell("mvx rotation due").code();
+    assert_eq!(overdue(&repo), Some(1));
+    let ledger = repo.sandbox.path(".mvx/ledger");
+    let found = mvx::ledger::read::read(&ledger, |_| ()).unwrap();
+    let first = &found.events[0].entry;
+    // One with a ciphertext that is nowhere, and one with the ciphertext that is there.
+    for fingerprint in [
+        Fingerprint::of(b"never"),
+        first.event.values[0].fingerprint.unwrap(),
+    ] {
+        let mut event = first.event.clone();
+        event.action = Action::Rotate;
+        event.at = "2026-11-01T00:00:00Z".parse().unwrap();
+        event.values[0].rotated_from = vec![first.id];
+        event.values[0].fingerprint = Some(fingerprint);
+        let forged = Entry::new(event);
+        let path = ledger.join(forged.path());
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, forged.to_text()).unwrap();
+        assert_eq!(findings(&repo, ""), ["A event-without-change"]);
+        assert_eq!(overdue(&repo), Some(1));
+        fs::remove_file(path).unwrap();
+    }
 }
 
 #[test]
