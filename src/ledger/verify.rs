@@ -4,9 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::PREVIOUS;
 use super::chain::{Chain, Node, Place, Standing, standing};
 use super::due::{SKEW, is_kept};
-use super::event::Action;
+use super::event::{Action, Entry};
 use super::fingerprint::Leaf;
 use super::id::Id;
 
@@ -16,8 +17,35 @@ pub struct State {
     pub file: String,
     /// Its values.
     pub leaves: Vec<Leaf>,
-    /// What is kept of values that were replaced or deleted: the event's id and the key.
-    pub kept: Vec<(String, String)>,
+}
+
+/// A file in which values are kept that an event replaced or deleted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// The secret file, from the repository's root.
+    pub file: String,
+    /// The file's own name: the event's id and [`ENDING`].
+    pub name: String,
+}
+
+/// How the names of files end in which values are kept.
+pub const ENDING: &str = ".json";
+
+impl Kept {
+    /// Where it lies, from the repository's root.
+    pub fn path(&self) -> String {
+        let parts = [PREVIOUS, &self.file, &self.name];
+        let there = parts.into_iter().filter(|part| !part.is_empty());
+        there.collect::<Vec<_>>().join("/")
+    }
+
+    /// The event that replaced them; `None` where the file is named as none is.
+    pub fn event<'a>(&self, chain: &Chain<'a>) -> Option<&'a Entry> {
+        let id = Id::parse(self.name.strip_suffix(ENDING)?)?;
+        chain
+            .entry(id)
+            .filter(|entry| entry.event.file == self.file)
+    }
 }
 
 /// Something that the ledger and the files do not agree about.
@@ -29,7 +57,7 @@ pub struct Finding {
     pub key: Option<String>,
     /// What is wrong.
     pub what: Wrong,
-    /// The event that it is about, as a path below the ledger's directory or an id.
+    /// The event that it is about, as a path below the ledger's directory, or the file of kept values.
     pub event: Option<String>,
 }
 
@@ -114,8 +142,8 @@ impl Wrong {
             Self::Misplaced => "an event lies under another name than its own".into(),
             Self::Broken(id) => format!("it follows the event {id}, which is not there"),
             Self::Future => "the event is more than a day from the future".into(),
-            Self::Expired => "a replaced value is still kept, and its time is over".into(),
-            Self::Stray => "a value is kept that no event tells of".into(),
+            Self::Expired => "what it replaced is still kept, and its time is over".into(),
+            Self::Stray => "values are kept that no event tells of".into(),
         }
     }
 
@@ -148,9 +176,13 @@ impl Wrong {
 pub fn verify<'a>(
     chain: &Chain<'_>,
     files: impl IntoIterator<Item = &'a State>,
+    kept: &[Kept],
     now: Timestamp,
 ) -> Vec<Finding> {
-    let mut found = Vec::new();
+    let mut found: Vec<Finding> = kept
+        .iter()
+        .filter_map(|kept| kept_too_long(chain, kept, now))
+        .collect();
     let mut there: HashMap<&str, HashSet<&str>> = HashMap::new();
     for file in files {
         let keys = file.leaves.iter().map(|leaf| leaf.key.as_str());
@@ -168,11 +200,6 @@ pub fn verify<'a>(
             };
             found.extend(look(chain, place, leaf));
         }
-        found.extend(
-            file.kept
-                .iter()
-                .filter_map(|kept| kept_too_long(chain, file, kept, now)),
-        );
     }
     let mut gone: HashSet<&str> = HashSet::new();
     for place in chain.places() {
@@ -233,26 +260,24 @@ fn look(chain: &Chain<'_>, place: Place<'_>, leaf: &Leaf) -> Option<Finding> {
     Some(at(place, wrong, heads.first().copied()))
 }
 
-/// A value that is kept and should not be.
-fn kept_too_long(
-    chain: &Chain<'_>,
-    state: &State,
-    (id, key): &(String, String),
-    now: Timestamp,
-) -> Option<Finding> {
-    let place = Place {
-        file: &state.file,
-        key,
-    };
-    let event = Id::parse(id).and_then(|id| chain.entry(id));
-    let wrong = match event.map(|entry| entry.event.grace_until) {
+/// Values that are kept and should not be: their time is over, or no event tells of them.
+pub fn kept_too_long(chain: &Chain<'_>, kept: &Kept, now: Timestamp) -> Option<Finding> {
+    let event = kept.event(chain).map(|entry| &entry.event);
+    let what = match event.map(|event| event.grace_until) {
         None => Wrong::Stray,
         Some(Some(until)) if is_kept(until, now) => return None,
         Some(_) => Wrong::Expired,
     };
-    let mut finding = at(place, wrong, None);
-    finding.event = Some(id.clone());
-    Some(finding)
+    let key = event.and_then(|event| match event.values.as_slice() {
+        [only] => Some(only.key.clone()),
+        _ => None,
+    });
+    Some(Finding {
+        file: Some(kept.file.clone()).filter(|file| !file.is_empty()),
+        key,
+        what,
+        event: Some(kept.path()),
+    })
 }
 
 fn of_file(file: &str, what: Wrong) -> Finding {

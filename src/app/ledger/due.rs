@@ -9,8 +9,8 @@ use crate::io::clock;
 use crate::ledger::chain::{Chain, Place, Standing, standing};
 use crate::ledger::due::{Cadence, is_kept, later};
 use crate::ledger::event::Action;
-use crate::ledger::id::Id;
 use crate::ledger::report::{DueRow, Ending, LogRow, rows};
+use crate::ledger::verify::Kept;
 
 /// How all secrets stand.
 pub struct Due {
@@ -38,6 +38,7 @@ impl App<'_> {
         for file in &book.files {
             self.due_in(&chain, file, within, &mut due);
         }
+        due.endings = endings(&book.kept, &chain, within);
         due.rows.sort_by(|a, b| {
             let urgency = |row: &DueRow| match row.cadence {
                 Cadence::Overdue(_) => 0,
@@ -100,19 +101,6 @@ impl App<'_> {
                 unexplained: !agrees || unknown,
             });
         }
-        for (id, key) in &file.state.kept {
-            let entry = Id::parse(id).and_then(|id| chain.entry(id));
-            let Some(until) = entry.and_then(|entry| entry.event.grace_until) else {
-                continue;
-            };
-            if is_kept(until, now) && until <= later(now, within) {
-                due.endings.push(Ending {
-                    file: name.to_owned(),
-                    key: key.clone(),
-                    until,
-                });
-            }
-        }
     }
 
     /// The lines of the human log, the latest first.
@@ -122,4 +110,24 @@ impl App<'_> {
         let read = crate::ledger::read::read(&ledger.directory(), |_| ())?;
         Ok(rows(read.events.iter().map(|stored| &stored.entry)))
     }
+}
+
+/// What is kept, and not for longer than this.
+fn endings(kept: &[Kept], chain: &Chain<'_>, within: Duration) -> Vec<Ending> {
+    let now = clock::now();
+    let mut endings = Vec::new();
+    for entry in kept.iter().filter_map(|kept| kept.event(chain)) {
+        let event = &entry.event;
+        let Some(until) = event.grace_until else {
+            continue;
+        };
+        if is_kept(until, now) && until <= later(now, within) {
+            endings.extend(event.values.iter().map(|value| Ending {
+                file: event.file.clone(),
+                key: value.key.clone(),
+                until,
+            }));
+        }
+    }
+    endings
 }

@@ -62,7 +62,7 @@ impl App<'_> {
 
     /// The ledger in which changes of a secret file are entered, and what it calls the file; `None`
     /// where none is kept, or no rule covers the file.
-    pub(super) fn book_of(&self, path: &Path) -> Result<Option<(Ledger, String)>, Failure> {
+    pub(in crate::app) fn book_of(&self, path: &Path) -> Result<Option<(Ledger, String)>, Failure> {
         self.book_for(path, false)
     }
 
@@ -152,7 +152,11 @@ impl App<'_> {
     }
 
     /// The events that name a file, without those that cannot be believed. The lock is held.
-    pub(super) fn events_of(&self, ledger: &Ledger, name: &str) -> Result<Vec<Entry>, Failure> {
+    pub(in crate::app) fn events_of(
+        &self,
+        ledger: &Ledger,
+        name: &str,
+    ) -> Result<Vec<Entry>, Failure> {
         let names = |entry: &Entry| {
             let mut from = entry.event.values.iter();
             entry.event.file == name || from.any(|value| value.from_file.as_deref() == Some(name))

@@ -15,13 +15,13 @@ use crate::io::lock::Lock;
 use crate::io::write::{self, Access};
 use crate::io::{clock, file};
 use crate::keypath::KeyPath;
+use crate::ledger::DIRECTORY;
 use crate::ledger::chain::Chain;
 use crate::ledger::changes::{Difference, Said, Terms, What, differences, events};
 use crate::ledger::due::later;
 use crate::ledger::event::{Action, Entry, Event, MOST_BYTES};
 use crate::ledger::fingerprint::{Fingerprint, leaves};
 use crate::ledger::id::Id;
-use crate::ledger::{DIRECTORY, PREVIOUS};
 use crate::rules::SecretPolicy;
 use crate::secret::Cleartext;
 use crate::stores::Format;
@@ -306,9 +306,4 @@ fn terms(policy: &SecretPolicy, one: &Difference, purpose: &Purpose<'_>, now: Ti
         owner: policy.owner.clone(),
         grace_until: kept.map(|kept| later(now, kept)),
     }
-}
-
-/// Where the values of a secret file are kept that were replaced or deleted, from the root.
-pub(in crate::app) fn previous_name(name: &str) -> String {
-    format!("{PREVIOUS}/{name}.json")
 }

@@ -40,7 +40,7 @@ impl App<'_> {
         let book = self.book_in_git()?;
         let chain = book.chain();
         let states: Vec<_> = book.files.iter().map(|file| &file.state).collect();
-        let mut findings = verify(&chain, states, clock::now());
+        let mut findings = verify(&chain, states, &book.kept, clock::now());
         // What cannot be read has not gone.
         if !book.unreadable.is_empty() {
             let root = &book.ledger.root;

@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use super::previous::kept_value;
 use super::rotate::{Why, said_well};
 use super::store::Purpose;
 use super::{Ledger, book::Book};
@@ -218,8 +217,7 @@ impl App<'_> {
         if !until.is_some_and(|until| is_kept(until, clock::now())) {
             return Ok(None);
         }
-        let previous = self.open_previous(ledger, &version.file)?;
-        Ok(previous.and_then(|previous| kept_value(&previous, successor.entry.id, &version.key)))
+        self.kept_value(ledger, &version.file, successor.entry.id, &version.key)
     }
 
     /// Puts an older version in the place of the present one.
