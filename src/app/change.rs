@@ -157,6 +157,7 @@ impl App<'_> {
             Open<'_>,
         ) -> Result<(Option<Cleartext>, Vec<KeyPath>), Failure>,
     ) -> Result<Outcome, Failure> {
+        self.is_not_kept(path)?;
         let lock = self.lock(path)?;
         let file = self.open_file(path, format)?;
         let (text, new) = file.change(|sealer, open| change(&file, sealer, open))?;

@@ -160,7 +160,7 @@ pub(super) struct Delete {
     #[command(flatten)]
     said: Said,
     /// How long it can be restored; as the rules say, else 30d
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", value_parser = duration, allow_hyphen_values = true)]
     keep: Option<Duration>,
 }
 

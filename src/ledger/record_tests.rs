@@ -16,6 +16,7 @@ fn version(at: i64, text: &str) -> Version {
                 print => Fingerprint::of(print.as_bytes()),
             },
             twin: false,
+            is_misspelled: false,
         }
     });
     Version {

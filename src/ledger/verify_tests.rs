@@ -14,6 +14,7 @@ fn leaves(text: &str) -> Vec<Leaf> {
             key: key.into(),
             fingerprint: Fingerprint::of(print.as_bytes()),
             twin: false,
+            is_misspelled: false,
         }
     });
     leaves.collect()
@@ -205,7 +206,9 @@ fn values_whose_time_is_over_are_named() {
         ["a expired-value"]
     );
     for (file, name) in [(FILE, "x"), (FILE, "x.json"), ("other", &name), ("", "x")] {
-        let found = findings(&entries, "a=2", &kept(file, name), 11);
+        let found = findings(&entries, "a=2", &kept(file, name), 12);
         assert_eq!(found, ["stray-value"], "{file} {name}");
     }
+    // What should still be kept is.
+    assert_eq!(findings(&entries, "a=2", &[], 11), ["a kept-value-gone"]);
 }

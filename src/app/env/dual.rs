@@ -10,7 +10,7 @@ use crate::app::load::Sealed;
 use crate::document::Kind;
 use crate::error::Failure;
 use crate::io::clock;
-use crate::ledger::chain::{Chain, Node, Place, Standing, standing};
+use crate::ledger::chain::{Chain, Node, Place, Standing};
 use crate::ledger::due::is_kept;
 use crate::ledger::fingerprint::{self, Leaf as Print};
 use crate::render::flatten::{Leaf, as_text};
@@ -86,7 +86,7 @@ fn replaced_by<'c>(chain: &'c Chain<'_>, file: &str, found: &Print) -> Option<&'
     let [head] = heads.as_slice() else {
         return None;
     };
-    if standing(&heads, found.fingerprint, found.twin) != Standing::Agrees {
+    if chain.standing(place, found) != Standing::Agrees {
         return None;
     }
     let version = head.version;

@@ -1,5 +1,6 @@
 //! The ledger and the secret files that it tells of, as they are: read without any key.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use super::previous::kept_below;
@@ -7,7 +8,9 @@ use super::{Ledger, name_in};
 use crate::app::App;
 use crate::app::files::Wanted;
 use crate::error::Failure;
+use crate::git;
 use crate::git::below::BlobId;
+use crate::io::file;
 use crate::ledger::chain::Chain;
 use crate::ledger::fingerprint::leaves;
 use crate::ledger::read::{self, Read};
@@ -66,7 +69,9 @@ impl App<'_> {
         ledger.has_no_links(DIRECTORY)?;
         let events = read::read(&ledger.directory(), look)?;
         let root = self.repository()?;
-        let paths = self.targets(&[root], Wanted::Sealed)?;
+        let mut paths = self.targets(&[root], Wanted::Sealed)?;
+        let mut inside: HashMap<PathBuf, bool> = HashMap::new();
+        paths.retain(|path| is_of(&ledger.root, path, &mut inside));
         let found = self.each_file(&paths, |app, path| app.secret_file(&ledger.root, path));
         let kept = kept_below(&ledger.root, PREVIOUS)?;
         let mut book = Book {
@@ -125,4 +130,17 @@ impl App<'_> {
             },
         }))
     }
+}
+
+/// Whether a file belongs to the repository at `root`, and not to one of its own below it.
+fn is_of(root: &Path, path: &Path, known: &mut HashMap<PathBuf, bool>) -> bool {
+    let directory = file::directory_of(path);
+    if let Some(known) = known.get(directory) {
+        return *known;
+    }
+    let found = git::repository_root(path);
+    let same = |found: PathBuf| file::canonical(&found).is_ok_and(|found| found == root);
+    let is_of = found.is_ok_and(|found| found.is_none_or(same));
+    known.insert(directory.to_owned(), is_of);
+    is_of
 }

@@ -6,7 +6,7 @@ use super::book::SecretFile;
 use crate::app::App;
 use crate::error::Failure;
 use crate::io::clock;
-use crate::ledger::chain::{Chain, Place, Standing, standing};
+use crate::ledger::chain::{Chain, Place, Standing};
 use crate::ledger::due::{Cadence, is_kept, later};
 use crate::ledger::event::Action;
 use crate::ledger::report::{DueRow, Ending, LogRow, rows};
@@ -75,18 +75,8 @@ impl App<'_> {
                 key: &leaf.key,
             };
             let heads = chain.heads(place);
-            let since: Option<Vec<_>> = heads.iter().map(|node| node.since).collect();
-            let since = since.and_then(|all| all.into_iter().min());
-            let agrees = standing(&heads, leaf.fingerprint, leaf.twin) == Standing::Agrees;
-            // An event of a change that never was renews nothing.
-            let history = if agrees {
-                Vec::new()
-            } else {
-                chain.history(&heads)
-            };
-            let mut before = history.iter().rev();
-            let stands = before.find(|node| node.change.fingerprint == Some(leaf.fingerprint));
-            let since = stands.map_or(since, |node| node.since);
+            let since = chain.since(place, leaf);
+            let agrees = chain.standing(place, leaf) == Standing::Agrees;
             let unknown = heads
                 .iter()
                 .any(|node| node.event().action == Action::Unknown);

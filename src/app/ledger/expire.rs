@@ -8,7 +8,7 @@ use crate::error::Failure;
 use crate::io::journal::Step;
 use crate::io::{clock, file};
 use crate::ledger::event::{Action, Entry, Event};
-use crate::ledger::verify::{Kept, kept_too_long};
+use crate::ledger::verify::{Kept, Wrong, kept_too_long};
 
 /// A value that was removed, or would be.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,9 +20,10 @@ pub struct Expired {
 }
 
 impl App<'_> {
-    /// Removes the replaced and deleted values whose time is over, and those of which no event tells.
-    /// Needs no key. Git's history keeps their ciphertext.
-    pub fn expire(&self, dry_run: bool) -> Result<Vec<Expired>, Failure> {
+    /// Removes the replaced and deleted values whose time is over; with `strays` also those of which no
+    /// event tells here, be it that it is on another branch or cannot be read. Needs no key. Git's
+    /// history keeps their ciphertext.
+    pub fn expire(&self, strays: bool, dry_run: bool) -> Result<Vec<Expired>, Failure> {
         let ledger = self.ledger_here()?;
         let held = self.hold(&ledger)?;
         let book = self.book()?;
@@ -31,7 +32,8 @@ impl App<'_> {
         let actor = self.actor();
         let mut over: BTreeMap<&str, Vec<&Kept>> = BTreeMap::new();
         for kept in &book.kept {
-            if kept_too_long(&chain, kept, now).is_some() {
+            let wrong = kept_too_long(&chain, kept, now).map(|found| found.what);
+            if wrong == Some(Wrong::Expired) || (strays && wrong == Some(Wrong::Stray)) {
                 over.entry(&kept.file).or_default().push(kept);
             }
         }

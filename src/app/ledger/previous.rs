@@ -3,8 +3,8 @@
 //!
 //! One file an event, so that two branches never touch the same one, and so that what is over goes by
 //! the removal of a file, which needs no key. It is plain SOPS, and everything in it is encrypted whatever
-//! the rule's selector says: the values by their key paths, each under its type:
-//! `{"db.password": {"str": "…"}}`.
+//! the rule's selector says: below the event's id, which authenticates where they belong, the values by
+//! their key paths, each under its type: `{"ID": {"db.password": {"str": "…"}}}`.
 
 use std::path::{Path, PathBuf};
 
@@ -16,15 +16,16 @@ use crate::app::load::{OpenFile, parse_sealed};
 use crate::app::policy::Policy;
 use crate::app::{App, SystemRandomness, now};
 use crate::document::{Kind, Value};
-use crate::error::{At as _, Failure};
+use crate::error::{At as _, Exit, Failure};
 use crate::git;
 use crate::io::journal::Step;
-use crate::io::{file, walk};
+use crate::io::{clock, file, walk};
 use crate::keypath::{KeyPath, Segment};
 use crate::ledger::PREVIOUS;
+use crate::ledger::chain::Chain;
 use crate::ledger::event::Entry;
 use crate::ledger::id::Id;
-use crate::ledger::verify::{ENDING, Kept};
+use crate::ledger::verify::{ENDING, Kept, kept_too_long};
 use crate::secret::{Cleartext, DataKey};
 use crate::sops::change::{Open, node_at};
 use crate::sops::envelope::kind_name;
@@ -54,7 +55,10 @@ impl App<'_> {
             }
             let values = entry.event.values.iter();
             let values: Vec<(KeyPath, NewNode)> = values
-                .filter_map(|change| Some(written(&change.key, &value_of(open, &change.key)?)))
+                .filter_map(|change| {
+                    let value = value_of(open, &change.key)?;
+                    Some(written(entry.id, &change.key, &value))
+                })
                 .collect();
             if values.is_empty() {
                 continue;
@@ -103,14 +107,59 @@ impl App<'_> {
 
     /// The secret file of whose values a file keeps some; `None` for any other file.
     pub(in crate::app) fn parent_of_previous(&self, path: &Path) -> Option<PathBuf> {
-        let parts: Vec<&str> = path.iter().filter_map(|part| part.to_str()).collect();
+        let root = self.root_of_previous(path)?;
+        let kept = self.kept_here(path).ok()??;
+        Some(self.relative(&root.join(kept.file)))
+    }
+
+    /// Refuses to open a file of kept values whose time is over, or of which no event tells. Any other
+    /// file passes.
+    pub(in crate::app) fn is_not_over(&self, path: &Path) -> Result<(), Failure> {
+        let Some(kept) = self.kept_here(path)? else {
+            return Ok(());
+        };
+        let Some(ledger) = super::ledger_at(path)? else {
+            return Ok(());
+        };
+        let known = self.all_events(&ledger)?;
+        match kept_too_long(&Chain::new(&known), &kept, clock::now()) {
+            None => Ok(()),
+            Some(finding) => Err(
+                Failure::new(Exit::NO, finding.what.code(), finding.what.text())
+                    .at(path.display())
+                    .hint(finding.what.hint()),
+            ),
+        }
+    }
+
+    /// Refuses to change a file of kept values: its events tell what is in it.
+    pub(in crate::app) fn is_not_kept(&self, path: &Path) -> Result<(), Failure> {
+        if self.kept_here(path)?.is_none() {
+            return Ok(());
+        }
+        let message = "values that were replaced are kept here, and nobody changes them";
+        Err(Failure::new(Exit::USAGE, "kept-values", message)
+            .at(path.display())
+            .hint("`mvx history FILE KEY` lists them, and `mvx rollback` brings one back"))
+    }
+
+    /// What is kept in this file; `None` for any other one.
+    fn kept_here(&self, path: &Path) -> Result<Option<Kept>, Failure> {
+        let Some(root) = self.root_of_previous(path) else {
+            return Ok(None);
+        };
+        Ok(name_in(&root, path)?.and_then(|name| kept_at(&name)))
+    }
+
+    /// The repository's root, for a path that may be one of kept values.
+    fn root_of_previous(&self, path: &Path) -> Option<PathBuf> {
+        let full = file::canonical(file::directory_of(&self.directory().join(path))).ok()?;
+        let parts: Vec<&str> = full.iter().filter_map(|part| part.to_str()).collect();
         // Nearly every path ends here.
         parts
             .windows(2)
             .find(|pair| *pair == [".mvx", "previous"])?;
-        let root = git::repository_root(path).ok()??;
-        let kept = kept_at(&name_in(&root, path).ok()??)?;
-        Some(self.relative(&root.join(kept.file)))
+        git::repository_root(path).ok()?
     }
 
     /// The readers of a secret file, and everything encrypted.
@@ -136,7 +185,7 @@ impl App<'_> {
         }
         let full = ledger.root.join(previous_name(name, &id.to_string()));
         let open = self.open_file(&self.relative(&full), Some(Format::Json))?;
-        Ok(value_in(&open, key))
+        Ok(value_in(&open, id, key))
     }
 }
 
@@ -186,8 +235,8 @@ fn kept_at(inside: &str) -> Option<Kept> {
     })
 }
 
-fn value_in(open: &OpenFile, key: &str) -> Option<Value> {
-    let at = place(&[key.to_owned()]);
+fn value_in(open: &OpenFile, id: Id, key: &str) -> Option<Value> {
+    let at = place(&[id.to_string(), key.to_owned()]);
     let Some(NewNode::Map(entries)) = node_at(open.view(), &at) else {
         return None;
     };
@@ -197,10 +246,10 @@ fn value_in(open: &OpenFile, key: &str) -> Option<Value> {
     read(kind, &text.bytes)
 }
 
-/// A value as it is written: under its key path, and its type.
-fn written(key: &str, value: &Value) -> (KeyPath, NewNode) {
+/// A value as it is written: under its event, its key path, and its type.
+fn written(id: Id, key: &str, value: &Value) -> (KeyPath, NewNode) {
     let (kind, text) = spelled(value);
-    let at = place(&[key.to_owned(), kind.to_owned()]);
+    let at = place(&[id.to_string(), key.to_owned(), kind.to_owned()]);
     (at, NewNode::Value(Value::new(Kind::Str, text)))
 }
 

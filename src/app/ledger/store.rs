@@ -221,6 +221,12 @@ impl App<'_> {
             .write(&format!("`{}` of {name}", purpose.command), &steps)
             .at(&shown)?;
         self.tell_of_other_names(storing.path, others);
+        if !entries.is_empty() && self.is_left_out(&ledger.directory().join("any")) {
+            self.warn(
+                "git ignores `.mvx`: the events, and the values that are kept for a while, would not be committed",
+                ["`git check-ignore -v .mvx/ledger` shows the line that says so".into()],
+            );
+        }
         Ok(entries)
     }
 
@@ -240,12 +246,14 @@ impl App<'_> {
 
     /// Who is at work, as git would write it into a commit.
     pub(in crate::app) fn actor(&self) -> String {
+        const LONGEST: usize = 256;
         let author = author(self.directory());
-        match (author.name, author.email) {
+        let who = match (author.name, author.email) {
             (Some(name), Some(email)) => format!("{name} <{email}>"),
             (Some(one), None) | (None, Some(one)) => one,
             (None, None) => "unknown".into(),
-        }
+        };
+        who.chars().take(LONGEST).collect()
     }
 }
 

@@ -17,6 +17,7 @@ use crate::keypath::KeyPath;
 use crate::ledger::chain::{Chain, Node, Place};
 use crate::ledger::due::is_kept;
 use crate::ledger::event::{Action, Entry};
+use crate::sops::change::node_at;
 use crate::sops::store::NewNode;
 use crate::stores::Format;
 
@@ -81,6 +82,20 @@ impl App<'_> {
     pub fn locate(&self, name: &str, environment: Option<&str>) -> Result<Located, Failure> {
         let wanted = KeyPath::parse(name)?;
         let book = self.book()?;
+        if let Some(environment) = environment {
+            let mut known: Vec<&str> = book
+                .files
+                .iter()
+                .filter_map(|file| file.environment.as_deref())
+                .collect();
+            known.sort_unstable();
+            known.dedup();
+            if !known.contains(&environment) {
+                let message = format!("no secret file is of the environment `{environment}`");
+                return Err(Failure::new(Exit::USAGE, "no-such-environment", message)
+                    .hint(format!("there are {}", known.join(", "))));
+            }
+        }
         let mut found: Vec<Located> = Vec::new();
         for file in &book.files {
             if environment.is_some() && file.environment.as_deref() != environment {
@@ -99,6 +114,11 @@ impl App<'_> {
                     });
                 }
             }
+        }
+        // Whoever means the one at the top cannot say more than its name.
+        let mut whole = found.iter().filter(|one| one.key == wanted);
+        if let (Some(only), None) = (whole.next(), whole.next()) {
+            return Ok(only.clone());
         }
         match found.len() {
             1 => found.pop().ok_or_else(|| no_secret(name)),
@@ -236,12 +256,11 @@ impl App<'_> {
             .find(|version| version.number == number);
         let later = version.and_then(|version| successor(&versions, version));
         // Every later one counts: the value has been out since then.
-        let leaked = versions.iter().any(|version| {
-            version.number > number && version.entry.event.reason.as_deref() == Some(LEAK)
-        });
+        let leaked = versions
+            .iter()
+            .any(|version| version.number > number && version.entry.event.is_of_a_leak());
         let leaked_itself = later.is_some_and(|later| {
-            later.entry.event.action == Action::Delete
-                && later.entry.event.reason.as_deref() == Some(LEAK)
+            later.entry.event.action == Action::Delete && later.entry.event.is_of_a_leak()
         });
         if leaked || leaked_itself {
             let message = format!("version {number} of `{key}` leaked; it does not come back");
@@ -261,7 +280,7 @@ impl App<'_> {
             note: why.note.map(str::to_owned),
             ..Purpose::of("mvx rollback")
         };
-        self.put_value(path, key, value, None, &purpose)
+        self.put_value(path, key, value, why, &purpose)
     }
 
     /// Brings a deleted secret back.
@@ -286,7 +305,7 @@ impl App<'_> {
             note: why.note.map(str::to_owned),
             ..Purpose::of("mvx restore")
         };
-        self.put_value(path, key, value, None, &purpose)
+        self.put_value(path, key, value, why, &purpose)
     }
 
     /// Sets a value whose type is known.
@@ -295,11 +314,15 @@ impl App<'_> {
         path: &Path,
         key: &KeyPath,
         value: Value,
-        format: Option<Format>,
+        why: Why<'_>,
         purpose: &Purpose<'_>,
     ) -> Result<Outcome, Failure> {
-        self.update(path, format, purpose, |file, sealer, open| {
+        self.update(path, None, purpose, |file, sealer, open| {
             self.record_keys(&file.sealed.name, [key.to_string()]);
+            said_well(why, &[&value.bytes])?;
+            if let Some(NewNode::Value(now)) = node_at(open, key) {
+                said_well(why, &[&now.bytes])?;
+            }
             crate::app::place::settable(file, key)?;
             if file.sealed.format == Format::Binary {
                 return Ok((Some(self.seal_whole(file, &value.bytes)?), Vec::new()));
@@ -324,9 +347,6 @@ impl App<'_> {
         self.ledger_events.with(ledger, <[Entry]>::to_vec)
     }
 }
-
-/// The reason that keeps a value from ever coming back.
-pub const LEAK: &str = "leak";
 
 /// How a version stands that something supersedes.
 fn replaced(all: &[&Node<'_>], node: &Node<'_>, now: Timestamp) -> State {

@@ -249,7 +249,9 @@ fn kept_values_lie_in_a_file_of_their_own_for_each_event() {
             format!("{FILE} stray-value")
         ]
     );
-    done(&repo, "mvx rotation expire");
+    // Its event may be on another branch.
+    assert_eq!(repo.shell("mvx rotation expire").code(), Some(200));
+    done(&repo, "mvx rotation expire --strays");
     assert_eq!(kept(&repo).len(), 2);
     assert_eq!(findings(&repo, ""), [""; 0]);
 }
