@@ -201,12 +201,16 @@ impl Delete {
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
-  mvx restore secrets/prod/app.enc.yaml OLD_TOKEN")]
+  mvx restore secrets/prod/app.enc.yaml OLD_TOKEN
+  mvx restore secrets/prod/app.enc.yaml 'hosts[1]' --to 'hosts[3]'")]
 pub(super) struct Restore {
     /// The encrypted file
     file: PathBuf,
     /// The key path
     key: String,
+    /// Another place for it, where something else stands at its own
+    #[arg(long, value_name = "KEY")]
+    to: Option<String>,
     #[command(flatten)]
     said: Said,
 }
@@ -220,7 +224,8 @@ impl Restore {
             note: self.said.note.as_deref(),
             ..Why::default()
         };
-        let outcome = app.restore(&self.file, &key, why);
+        let to = self.to.as_deref().map(KeyPath::parse).transpose()?;
+        let outcome = app.restore(&self.file, &key, to.as_ref(), why);
         context.notes(&app);
         changed(
             context,

@@ -416,6 +416,9 @@ impl<'a> Chain<'a> {
             Action::Rollback | Action::Restore => match (ciphertext(), node.change.restores) {
                 (Some(since), _) => since,
                 (None, None) => oldest(),
+                (None, Some(_)) if event.action == Action::Restore && !node.before.is_empty() => {
+                    oldest()
+                }
                 (None, Some(restored)) => {
                     let place = node.place();
                     let here = known.get(&(restored, place)).copied();

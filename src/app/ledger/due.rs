@@ -9,7 +9,7 @@ use crate::io::clock;
 use crate::ledger::chain::{Chain, Place, Standing};
 use crate::ledger::due::{Cadence, is_kept, later};
 use crate::ledger::event::Action;
-use crate::ledger::report::{DueRow, Ending, LogRow, rows};
+use crate::ledger::report::{DueRow, Ending};
 use crate::ledger::verify::Kept;
 
 /// How all secrets stand.
@@ -91,14 +91,6 @@ impl App<'_> {
                 unexplained: !agrees || unknown,
             });
         }
-    }
-
-    /// The lines of the human log, the latest first.
-    pub fn rotation_log(&self) -> Result<Vec<LogRow>, Failure> {
-        let ledger = self.ledger_here()?;
-        ledger.has_no_links(crate::ledger::DIRECTORY)?;
-        let read = crate::ledger::read::read(&ledger.directory(), |_| ())?;
-        Ok(rows(read.events.iter().map(|stored| &stored.entry)))
     }
 }
 

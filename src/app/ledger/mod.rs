@@ -8,6 +8,7 @@ pub mod book;
 pub mod due;
 pub mod expire;
 pub mod generate;
+pub mod log;
 pub mod previous;
 pub mod record;
 pub mod rotate;

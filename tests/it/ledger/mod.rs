@@ -1,5 +1,6 @@
 //! The ledger, in a repository with a history.
 
+mod attacks;
 mod crashes;
 mod dual;
 mod merges;
