@@ -65,17 +65,14 @@ impl App<'_> {
         if let Some(done) = self.decrypt_large(&request, target.as_deref())? {
             return Ok(done);
         }
-        let sealed = match request.bytes {
-            Some(bytes) => {
-                let format = request
-                    .format
-                    .unwrap_or_else(|| Format::from_path(request.path));
-                parse_sealed(&request.path.display().to_string(), format, bytes)?
-            }
-            None => {
-                self.is_not_over(request.path)?;
-                self.read_sealed(request.path, request.format)?
-            }
+        let sealed = if let Some(bytes) = request.bytes {
+            let format = request
+                .format
+                .unwrap_or_else(|| Format::from_path(request.path));
+            parse_sealed(&request.path.display().to_string(), format, bytes)?
+        } else {
+            self.is_not_over(request.path)?;
+            self.read_sealed(request.path, request.format)?
         };
         let mut file = self.open_sealed(sealed)?;
         let plain = file.plaintext()?;

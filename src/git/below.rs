@@ -103,10 +103,15 @@ impl WorkTree {
                 reach = Reach::CutShort;
                 continue;
             };
-            if let Ok(entry) = commit.tree().and_then(|tree| tree.get_path(directory))
-                && entry.kind() == Some(ObjectType::Tree)
-            {
-                below.tree(entry.id(), PathBuf::new());
+            let tree = commit.tree()?;
+            match tree.get_path(directory) {
+                Ok(entry) if entry.kind() == Some(ObjectType::Tree) => {
+                    below.tree(entry.id(), PathBuf::new())?;
+                }
+                Err(error) if error.code() != ErrorCode::NotFound => return Err(error),
+                // The parts of the path may be there and be missing in a partial clone.
+                Err(_) => below.is_there(&tree, directory)?,
+                Ok(_) => {}
             }
             open.extend(commit.parent_ids().filter(|parent| seen.insert(*parent)));
         }
@@ -127,18 +132,33 @@ struct Below<'r> {
 }
 
 impl Below<'_> {
-    fn tree(&mut self, id: Oid, path: PathBuf) {
+    /// Fails where a tree on the way to a directory is missing, be it that the clone is partial.
+    fn is_there(&self, tree: &Tree<'_>, directory: &Path) -> Result<(), git2::Error> {
+        let mut on_the_way = PathBuf::new();
+        for part in directory {
+            on_the_way.push(part);
+            match tree.get_path(&on_the_way) {
+                Ok(entry) if entry.kind() == Some(ObjectType::Tree) => {
+                    self.repository.find_tree(entry.id())?;
+                }
+                _ => return Ok(()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Everything in a tree. One that is missing, as in a partial clone, is an error: what it holds would
+    /// not be missed.
+    fn tree(&mut self, id: Oid, path: PathBuf) -> Result<(), git2::Error> {
         let mut open = vec![(id, path)];
         while let Some((id, path)) = open.pop() {
             if !self.trees.insert((id, path.clone())) {
                 continue;
             }
-            // What a partial clone lacks is not seen.
-            let Ok(tree) = self.repository.find_tree(id) else {
-                continue;
-            };
+            let tree = self.repository.find_tree(id)?;
             self.entries(&tree, &path, &mut open);
         }
+        Ok(())
     }
 
     fn entries(&mut self, tree: &Tree<'_>, path: &Path, open: &mut Vec<(Oid, PathBuf)>) {

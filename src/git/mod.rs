@@ -13,7 +13,7 @@ pub mod origins;
 
 use std::path::{Path, PathBuf};
 
-use git2::{ErrorCode, Repository};
+use git2::{ErrorCode, IndexEntryExtendedFlag, Repository};
 use thiserror::Error;
 
 use crate::error::{Exit, Explain};
@@ -171,6 +171,22 @@ impl WorkTree {
             })?;
         let mut stages = STAGES;
         Ok(stages.any(|stage| index.get_path(&inside, stage).is_some()))
+    }
+
+    /// Whether git has the file at `path` and was told not to put it into this work tree, as in a sparse
+    /// checkout.
+    pub fn is_skipped(&self, path: &Path) -> Result<bool, GitError> {
+        let inside = self.inside(path)?;
+        let index = self
+            .repository
+            .index()
+            .map_err(|source| GitError::Unreadable {
+                root: self.root.clone(),
+                source,
+            })?;
+        let skipped = IndexEntryExtendedFlag::SKIP_WORKTREE.bits();
+        let entry = index.get_path(&inside, 0);
+        Ok(entry.is_some_and(|entry| entry.flags_extended & skipped != 0))
     }
 
     /// The path from the root.

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::io::write::{self, Access};
-use crate::io::{IoError, file};
+use crate::io::{IoError, file, signals};
 use crate::secret::Cleartext;
 
 /// The most that a journal holds, in bytes.
@@ -90,6 +90,8 @@ impl Journal {
                 });
             }
         }
+        // Who is interrupted before has changed nothing, and who is afterwards all of it.
+        let _whole = signals::hold_off()?;
         write::write(&self.place, &encode(what, steps), Access::Private)?;
         for (number, step) in steps.iter().enumerate() {
             if let Err(error) = self.put(&step.path, step.after.as_deref()) {

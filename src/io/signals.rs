@@ -25,6 +25,22 @@ pub struct CleanUp {
 #[must_use = "interrupts are left to the command only while this lives"]
 pub struct InterruptsLeft(());
 
+/// While it lives, a signal that would end the process waits.
+#[must_use = "signals wait only while this lives"]
+pub struct Whole(
+    #[expect(dead_code, reason = "what counts is that it is held")] MutexGuard<'static, ()>,
+);
+
+/// Lets what must not be done by half be done whole: a signal that comes meanwhile ends the process
+/// afterwards. For what takes milliseconds.
+pub fn hold_off() -> Result<Whole, IoError> {
+    registry().watch()?;
+    Ok(Whole(WHOLE.lock().unwrap_or_else(PoisonError::into_inner)))
+}
+
+/// Held while something is done that must be done whole.
+static WHOLE: Mutex<()> = Mutex::new(());
+
 /// Registers `action` to run if a signal ends the process. It must not panic, and must not call
 /// this module.
 pub fn before_death(action: impl FnOnce() + Send + 'static) -> Result<CleanUp, IoError> {
@@ -123,6 +139,7 @@ fn registry() -> MutexGuard<'static, Registry> {
 
 /// Runs all clean-ups and ends the process as `signal` would have.
 fn die_of(signal: i32) {
+    let _whole = WHOLE.lock().unwrap_or_else(PoisonError::into_inner);
     let mut registry = registry();
     while let Some((_, action)) = registry.actions.pop() {
         catch_unwind(AssertUnwindSafe(action)).ok();

@@ -191,12 +191,29 @@ pub fn events(
     terms: impl Fn(&Difference) -> Terms,
 ) -> Vec<Entry> {
     let mut groups: Vec<(Action, Terms, Vec<&Difference>)> = Vec::new();
+    // What moved away or went just now holds no more.
+    let gone: HashSet<&str> = differences
+        .iter()
+        .filter_map(|one| match &one.what {
+            What::Moved(from) => Some(from.as_str()),
+            What::Went => Some(one.key.as_str()),
+            _ => None,
+        })
+        .collect();
     let mut numbers: HashMap<(Action, Terms), usize> = HashMap::new();
     // What went comes first: what takes its place supersedes that.
     let went = |one: &&Difference| one.what == What::Went;
     let (first, then): (Vec<_>, Vec<_>) = differences.iter().partition(went);
     for one in first.into_iter().chain(then) {
         let action = match one.what {
+            // Something is there by the events, and nobody has compared it.
+            What::Came
+                if said.came == Action::Create
+                    && holds(chain, said.file, &one.key)
+                    && !gone.contains(one.key.as_str()) =>
+            {
+                Action::Unknown
+            }
             What::Came => said.came,
             What::Changed => said.changed,
             What::Went => Action::Delete,
@@ -280,6 +297,12 @@ pub fn events(
         entries.push(entry);
     }
     entries
+}
+
+/// Whether a value stands at a place by the events.
+fn holds(chain: &Chain<'_>, file: &str, key: &str) -> bool {
+    let heads = chain.heads(Place { file, key });
+    heads.iter().any(|node| node.change.fingerprint.is_some())
 }
 
 /// Parts of what one event would be too long for.

@@ -68,10 +68,12 @@ pub enum Wrong {
     Unfinished,
     /// No event tells of the file.
     UnknownFile,
-    /// The events tell of a file that is not there, or that no rule covers.
+    /// The events tell of a file that is not there.
     FileGone,
     /// The events tell of a file in which something else stands now, such as a conflict.
     NotReadable,
+    /// The events tell of a file that no rule covers any more.
+    NotCovered,
     /// Git ignores what belongs to the ledger.
     Ignored,
     /// No event tells of the value.
@@ -119,6 +121,7 @@ impl Wrong {
             Self::Unchanged => "event-without-change",
             Self::Misspelled => "misspelled-ciphertext",
             Self::NotReadable => "not-a-secret-file",
+            Self::NotCovered => "not-covered",
             Self::Ignored => "ignored-by-git",
             Self::Heads(_) => "two-heads",
             Self::NoEvent(_) => "no-event",
@@ -139,7 +142,7 @@ impl Wrong {
             Self::Unfinished => "a command was cut short while it wrote here".into(),
             Self::UnknownFile => "the ledger does not know this file".into(),
             Self::FileGone => {
-                "the ledger knows this file, and it is not there, or no rule covers it".into()
+                "the ledger knows this file, and it is not there".into()
             }
             Self::UnknownKey => "it came without an event".into(),
             Self::KeyGone => "it went without an event".into(),
@@ -149,6 +152,7 @@ impl Wrong {
             Self::NotReadable => {
                 "the ledger knows this file, and what stands there is no secret file: it may have conflicts".into()
             }
+            Self::NotCovered => "the ledger knows this file, and no rule covers it any more".into(),
             Self::Ignored => "git ignores it, so that it would not be committed".into(),
             Self::Heads(count) => {
                 format!("{count} branches changed it, and nothing says which of them holds")
@@ -175,10 +179,13 @@ impl Wrong {
             | Self::UnknownKey
             | Self::KeyGone
             | Self::FileGone
+            | Self::NotCovered
             | Self::Changed => {
                 "`mvx rotation record` enters it, from git's history where that knows it"
             }
-            Self::Unchanged => "if it should have changed, `mvx rotate` changes it",
+            Self::Unchanged => {
+                "if it should have changed, `mvx rotate` changes it; if it was taken back, `mvx rotation record` says so"
+            }
             Self::Misspelled => "`git log -p -- FILE` shows who did it; `mvx set` writes it anew",
             Self::NotReadable => "`mvx resolve FILE` settles conflicts",
             Self::Ignored => "`git check-ignore -v` with its name shows the line that says so",

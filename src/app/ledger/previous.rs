@@ -6,6 +6,7 @@
 //! the rule's selector says: below the event's id, which authenticates where they belong, the values by
 //! their key paths, each under its type: `{"ID": {"db.password": {"str": "…"}}}`.
 
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
@@ -85,6 +86,7 @@ impl App<'_> {
     /// the others.
     pub(in crate::app) fn with_previous(&self, files: &[PathBuf]) -> Vec<PathBuf> {
         let mut all = files.to_vec();
+        let mut kept_in: HashMap<PathBuf, Vec<(String, PathBuf)>> = HashMap::new();
         for file in files {
             let Ok(Some(root)) = git::repository_root(file) else {
                 continue;
@@ -92,24 +94,47 @@ impl App<'_> {
             let Some(name) = name_in(&root, file).ok().flatten() else {
                 continue;
             };
-            let Ok(kept) = kept_below(&root, &format!("{PREVIOUS}/{name}")) else {
-                continue;
-            };
-            for one in kept.iter().filter(|one| one.file == name) {
-                let path = self.relative(&root.join(one.path()));
-                if !all.contains(&path) {
-                    all.push(path);
+            let kept = kept_in.entry(root.clone()).or_insert_with(|| {
+                let kept = kept_below(&root, PREVIOUS).unwrap_or_default();
+                let paths = kept.iter().map(|one| self.relative(&root.join(one.path())));
+                let owners = kept.iter().map(|one| self.owner(&root, &one.file));
+                owners.zip(paths).collect()
+            });
+            for (_, path) in kept.iter().filter(|(owner, _)| *owner == name) {
+                if !all.contains(path) {
+                    all.push(path.clone());
                 }
             }
         }
         all
     }
 
+    /// The secret file that was called this when some of its values were kept: itself, or what it was
+    /// renamed to since.
+    fn owner(&self, root: &Path, name: &str) -> String {
+        let mut now = name.to_owned();
+        if !matches!(file::kind(&root.join(name)), Ok(None)) {
+            return now;
+        }
+        let ledger = super::ledger_at(&root.join(name)).ok().flatten();
+        let known = ledger.and_then(|ledger| self.all_events(&ledger).ok());
+        let known = known.unwrap_or_default();
+        let mut seen = HashSet::from([now.clone()]);
+        while let Some(new) = renamed_to(&known, &now) {
+            if !seen.insert(new.to_owned()) {
+                break;
+            }
+            new.clone_into(&mut now);
+        }
+        now
+    }
+
     /// The secret file of whose values a file keeps some; `None` for any other file.
     pub(in crate::app) fn parent_of_previous(&self, path: &Path) -> Option<PathBuf> {
         let root = self.root_of_previous(path)?;
         let kept = self.kept_here(path).ok()??;
-        Some(self.relative(&root.join(kept.file)))
+        let owner = self.owner(&root, &kept.file);
+        Some(self.relative(&root.join(owner)))
     }
 
     /// Refuses to open a file of kept values whose time is over, or of which no event tells. Any other
@@ -201,6 +226,29 @@ impl Ledger {
 /// Where the values are kept that an event replaced in a secret file, from the root.
 pub(in crate::app) fn previous_name(name: &str, id: &str) -> String {
     format!("{PREVIOUS}/{name}/{id}{ENDING}")
+}
+
+/// The name that a file got that was called this.
+fn renamed_to<'e>(known: &'e [Entry], name: &str) -> Option<&'e str> {
+    let moves = known.iter().filter(|entry| {
+        let mut values = entry.event.values.iter();
+        values.any(|value| value.from_file.as_deref() == Some(name))
+    });
+    let last = moves.max_by_key(|entry| (entry.event.at, entry.id));
+    last.map(|entry| entry.event.file.as_str())
+}
+
+/// The names that a file had before, and the one that it has.
+pub(super) fn names_of_file<'e>(known: &'e [Entry], name: &'e str) -> HashSet<&'e str> {
+    let mut names = HashSet::from([name]);
+    let mut open = vec![name];
+    while let Some(name) = open.pop() {
+        let of_it = known.iter().filter(|entry| entry.event.file == name);
+        let values = of_it.flat_map(|entry| &entry.event.values);
+        let before = values.filter_map(|value| value.from_file.as_deref());
+        open.extend(before.filter(|before| names.insert(before)));
+    }
+    names
 }
 
 /// The files of kept values below a directory, which is given from the root, in the order of their

@@ -13,6 +13,7 @@ use super::previous::value_of;
 use super::store::Purpose;
 use crate::app::App;
 use crate::app::change::Outcome;
+use crate::app::load::OpenFile;
 use crate::app::place;
 use crate::app::values::{Type, typed};
 use crate::error::{Exit, Failure};
@@ -97,7 +98,7 @@ impl App<'_> {
                 return Err(Failure::new(Exit::NO, "in-clear", message)
                     .hint(format!("`mvx set FILE {key}` changes it")));
             }
-            said_well(why, &[&was.bytes])?;
+            tells_nothing_of(file, why)?;
             let same = || {
                 let message = format!("`{key}` has this value already; it was not rotated");
                 Failure::new(Exit::UNCHANGED, "same-value", message)
@@ -156,9 +157,7 @@ impl App<'_> {
             self.record_keys(&file.sealed.name, [key.to_string()]);
             place::unique(file, key)?;
             place::existing(file, key)?;
-            if let Some(NewNode::Value(was)) = node_at(open, key) {
-                said_well(why, &[&was.bytes])?;
-            }
+            tells_nothing_of(file, why)?;
             Ok((Some(sealer.unset(open, key)?), Vec::new()))
         })?;
         Ok(self.policy_of(path, key)?.consumers.unwrap_or_default())
@@ -252,6 +251,13 @@ pub(super) fn said_well(why: Why<'_>, values: &[&Cleartext]) -> Result<(), Failu
             .hint("leave `--grace` out, or give another reason"));
     }
     Ok(())
+}
+
+/// Refuses a reason or note that holds any value of an opened file.
+pub(super) fn tells_nothing_of(file: &OpenFile, why: Why<'_>) -> Result<(), Failure> {
+    let values = file.opened.values.iter().flatten();
+    let values: Vec<&Cleartext> = values.map(|value| &value.bytes).collect();
+    said_well(why, &values)
 }
 
 /// Whether a text holds a value: as it is, in hexadecimal digits or in base64. A short one, such as a

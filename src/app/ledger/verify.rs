@@ -57,6 +57,7 @@ impl App<'_> {
         let states: Vec<_> = book.files.iter().map(|file| &file.state).collect();
         let mut findings = verify(&chain, states, &book.kept, clock::now());
         // What cannot be read has not gone.
+        let tree = git::work_tree_of(&book.ledger.root.join("any"))?;
         let root = &book.ledger.root;
         for finding in &mut findings {
             let file = finding.file.as_deref();
@@ -64,8 +65,18 @@ impl App<'_> {
                 continue;
             };
             let path = self.relative(&root.join(file));
-            if file::kind(&path)?.is_some() && self.is_covered(&path).unwrap_or(true) {
-                finding.what = Wrong::NotReadable;
+            let is_there = file::kind(&path)?.is_some();
+            let covered = self.is_covered(&path).unwrap_or(true);
+            if is_there {
+                finding.what = if covered {
+                    Wrong::NotReadable
+                } else {
+                    Wrong::NotCovered
+                };
+            } else if let Some(tree) = &tree
+                && tree.is_skipped(&path)?
+            {
+                return Err(not_checked_out(&path.display()));
             }
         }
         if !book.unreadable.is_empty() {
@@ -149,7 +160,16 @@ fn compare_with_git(book: &Book, since: Option<&str>) -> Result<Compared, Failur
             continue;
         }
         let Some(bytes) = tree.blob(blob) else {
-            continue;
+            // A partial clone has not got it; its name says which event it was.
+            let mut known = ids.iter();
+            let name = path.to_string_lossy();
+            if known.any(|id| name.ends_with(&format!("{id}.toml"))) {
+                continue;
+            }
+            let message = "the clone is partial, and git has not got an event that was committed";
+            return Err(Failure::new(Exit::IO, "partial-clone", message)
+                .at(format!("{DIRECTORY}/{name}"))
+                .hint("`git fetch --refetch --no-filter` gets all of it"));
         };
         // What was no event when it was committed need not be one now.
         let text = String::from_utf8(bytes).ok();
@@ -159,6 +179,9 @@ fn compare_with_git(book: &Book, since: Option<&str>) -> Result<Compared, Failur
         // The same event in another spelling, such as with other ends of lines.
         if ids.contains(&entry.id) {
             continue;
+        }
+        if tree.is_skipped(&book.ledger.directory().join(&path))? {
+            return Err(not_checked_out(&DIRECTORY));
         }
         let edited =
             strange.contains(path.as_path()) || events.iter().any(|stored| stored.path == path);
@@ -179,6 +202,13 @@ fn compare_with_git(book: &Book, since: Option<&str>) -> Result<Compared, Failur
         reach,
         uncommitted,
     })
+}
+
+fn not_checked_out(place: &dyn std::fmt::Display) -> Failure {
+    let message = "git has it and was told not to check it out, so that nothing can be said of it";
+    Failure::new(Exit::IO, "not-checked-out", message)
+        .at(place)
+        .hint("`git sparse-checkout disable` checks out everything")
 }
 
 /// What is wrong with the files of the ledger themselves.

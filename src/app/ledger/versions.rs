@@ -1,24 +1,24 @@
 //! The versions of a secret: what they were, which of them are still to be had, and the way back.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use jiff::Timestamp;
 
-use super::rotate::{Why, said_well};
+use super::rotate::{Why, said_well, tells_nothing_of};
 use super::store::Purpose;
 use super::{Ledger, book::Book};
 use crate::app::App;
 use crate::app::change::Outcome;
+use crate::app::files::{Wanted, no_such_file};
 use crate::app::values::Found;
-use crate::document::{Kind, Value};
+use crate::document::Value;
 use crate::error::{Exit, Failure};
-use crate::io::clock;
+use crate::io::{clock, file};
 use crate::keypath::KeyPath;
 use crate::ledger::chain::{Chain, Node, Place};
 use crate::ledger::due::is_kept;
 use crate::ledger::event::{Action, Entry};
 use crate::ledger::fingerprint::Fingerprint;
-use crate::sops::change::node_at;
 use crate::sops::store::NewNode;
 use crate::stores::Format;
 
@@ -67,76 +67,7 @@ impl State {
     }
 }
 
-/// A secret that was found by its name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Located {
-    /// The file, as the user would type it.
-    pub path: PathBuf,
-    /// The file's environment.
-    pub environment: Option<String>,
-    /// The key path.
-    pub key: KeyPath,
-}
-
 impl App<'_> {
-    /// Finds a secret by its whole key path or the last part of it, where that is unique.
-    pub fn locate(&self, name: &str, environment: Option<&str>) -> Result<Located, Failure> {
-        let wanted = KeyPath::parse(name)?;
-        let book = self.book()?;
-        if let Some(environment) = environment {
-            let mut known: Vec<&str> = book
-                .files
-                .iter()
-                .filter_map(|file| file.environment.as_deref())
-                .collect();
-            known.sort_unstable();
-            known.dedup();
-            if !known.contains(&environment) {
-                let message = format!("no secret file is of the environment `{environment}`");
-                return Err(Failure::new(Exit::USAGE, "no-such-environment", message)
-                    .hint(format!("there are {}", known.join(", "))));
-            }
-        }
-        let mut found: Vec<Located> = Vec::new();
-        for file in &book.files {
-            if environment.is_some() && file.environment.as_deref() != environment {
-                continue;
-            }
-            for leaf in &file.state.leaves {
-                let by_end = match wanted.segments.as_slice() {
-                    [only] => leaf.path.segments.last() == Some(only),
-                    _ => false,
-                };
-                if leaf.path == wanted || by_end {
-                    found.push(Located {
-                        path: file.path.clone(),
-                        environment: file.environment.clone(),
-                        key: leaf.path.clone(),
-                    });
-                }
-            }
-        }
-        // Whoever means the one at the top cannot say more than its name.
-        let mut whole = found.iter().filter(|one| one.key == wanted);
-        if let (Some(only), None) = (whole.next(), whole.next()) {
-            return Ok(only.clone());
-        }
-        match found.len() {
-            1 => found.pop().ok_or_else(|| no_secret(name)),
-            0 => Err(no_secret(name)),
-            count => {
-                let message = format!("`{name}` is the name of {count} secrets");
-                let failure = Failure::new(Exit::USAGE, "ambiguous", message);
-                let several = found.iter().take(5);
-                let hints = several.map(|one| format!("`{}` `{}`", one.path.display(), one.key));
-                Err(hints.fold(
-                    failure.hint("name its file, or `--environment NAME` where that is enough"),
-                    Failure::hint,
-                ))
-            }
-        }
-    }
-
     /// The history of a secret, the oldest event first. A key that is not there any more has one, too.
     pub fn history(&self, path: &Path, key: &KeyPath) -> Result<Vec<Version>, Failure> {
         let (ledger, name) = self.kept_ledger(path)?;
@@ -157,7 +88,7 @@ impl App<'_> {
             node.change.fingerprint.is_some_and(Fingerprint::is_sealed)
                 && node.change.fingerprint == heads.first().and_then(|head| head.change.fingerprint)
         };
-        let several = heads.len() > 1 && !heads.iter().all(|head| same(&head));
+        let several = heads.len() > 1 && !heads.iter().all(same);
         let all = chain.history(&heads);
         let versions = all.iter().map(|node| Version {
             entry: node.entry.clone(),
@@ -289,73 +220,6 @@ impl App<'_> {
         self.put_value(path, key, value, why, &purpose)
     }
 
-    /// Brings a deleted secret back, or all that was deleted with a map or list; where it was, or at
-    /// another place, which must be free.
-    pub fn restore(
-        &self,
-        path: &Path,
-        key: &KeyPath,
-        to: Option<&KeyPath>,
-        why: Why<'_>,
-    ) -> Result<Outcome, Failure> {
-        said_well(why, &[])?;
-        let (ledger, name) = self.kept_ledger(path)?;
-        let entries = self.all_events(&ledger)?;
-        let chain = Chain::new(&entries);
-        let deletions = deletions(&chain, &name, key);
-        let Some(by) = deletions.first().map(|node| node.entry) else {
-            let message = format!("the ledger tells of no deletion of `{key}`");
-            return Err(Failure::new(Exit::UNCHANGED, "not-deleted", message)
-                .at(path.display())
-                .hint(format!("`mvx history FILE {key}` tells what became of it")));
-        };
-        let free = to.unwrap_or(key);
-        let moved = deletions.iter().filter(|node| node.superseded);
-        if to.is_none() && moved.count() > 0 {
-            let message = format!("something else stands at `{key}` now");
-            return Err(Failure::new(Exit::NO, "not-free", message)
-                .at(path.display())
-                .hint(format!(
-                    "`mvx restore FILE {key} --to OTHER` puts it elsewhere"
-                )));
-        }
-        let mut values: Vec<(KeyPath, NewNode)> = Vec::new();
-        for node in &deletions {
-            let until = node.event().grace_until;
-            let old = match until.filter(|until| is_kept(*until, clock::now())) {
-                Some(_) => self.kept_value(&ledger, &name, node.entry.id, &node.change.key)?,
-                // Nothing needs to be kept of an empty text.
-                None => was_empty(&chain, node).then(|| Value::new(Kind::Str, "")),
-            };
-            let value = old.ok_or_else(|| gone(path, key, node.version))?;
-            said_well(why, &[&value.bytes])?;
-            let at = KeyPath::parse(&node.change.key)?;
-            let below = at.segments.get(key.segments.len()..).unwrap_or_default();
-            let at = KeyPath {
-                document: free.document,
-                segments: [free.segments.as_slice(), below].concat(),
-            };
-            values.push((at, NewNode::Value(value)));
-        }
-        let purpose = Purpose {
-            came: Action::Restore,
-            changed: Action::Restore,
-            restores: Some(by.id),
-            reason: why.reason.map(str::to_owned),
-            note: why.note.map(str::to_owned),
-            ..Purpose::of("mvx restore")
-        };
-        self.update(path, None, &purpose, |file, sealer, open| {
-            self.record_keys(&file.sealed.name, [key.to_string()]);
-            crate::app::place::settable(file, free)?;
-            if node_at(open, free).is_some() {
-                let message = format!("something stands at `{free}` already");
-                return Err(Failure::new(Exit::NO, "not-free", message).at(path.display()));
-            }
-            Ok((sealer.set(open, &values)?, Vec::new()))
-        })
-    }
-
     /// Sets a value whose type is known.
     fn put_value(
         &self,
@@ -368,9 +232,7 @@ impl App<'_> {
         self.update(path, None, purpose, |file, sealer, open| {
             self.record_keys(&file.sealed.name, [key.to_string()]);
             said_well(why, &[&value.bytes])?;
-            if let Some(NewNode::Value(now)) = node_at(open, key) {
-                said_well(why, &[&now.bytes])?;
-            }
+            tells_nothing_of(file, why)?;
             crate::app::place::settable(file, key)?;
             if file.sealed.format == Format::Binary {
                 return Ok((Some(self.seal_whole(file, &value.bytes)?), Vec::new()));
@@ -383,6 +245,9 @@ impl App<'_> {
     /// The ledger that is kept for a file, and what it calls the file.
     pub(super) fn kept_ledger(&self, path: &Path) -> Result<(Ledger, String), Failure> {
         self.book_of(path)?.ok_or_else(|| {
+            if matches!(file::kind(path), Ok(None)) {
+                return no_such_file(path, Wanted::Sealed);
+            }
             let message = "no ledger is kept of it";
             Failure::new(Exit::NO, "no-ledger", message)
                 .at(path.display())
@@ -394,38 +259,6 @@ impl App<'_> {
     pub(super) fn all_events(&self, ledger: &Ledger) -> Result<Vec<Entry>, Failure> {
         self.ledger_events.with(ledger, <[Entry]>::to_vec)
     }
-}
-
-/// What the latest event deleted at or below a key: that of which something may still be kept.
-fn deletions<'c, 'a>(chain: &'c Chain<'a>, file: &str, key: &KeyPath) -> Vec<&'c Node<'a>> {
-    let deleted = |node: &&Node<'a>| {
-        node.event().action == Action::Delete
-            && node.event().file == file
-            && KeyPath::parse(&node.change.key).is_ok_and(|path| path.is_within(key))
-    };
-    let all: Vec<&Node<'a>> = chain.nodes().iter().filter(deleted).collect();
-    // What was restored is there again.
-    let restored = |node: &&&Node<'a>| {
-        !chain.nodes().iter().any(|later| {
-            later.event().action == Action::Restore
-                && later.change.restores == Some(node.entry.id)
-                && later.change.key == node.change.key
-        })
-    };
-    let open = all.iter().filter(restored);
-    let last = open.max_by_key(|node| (node.event().at, node.depth, node.entry.id));
-    let Some(last) = last.map(|node| node.event()) else {
-        return Vec::new();
-    };
-    // One command may have made several events.
-    let of_it = |node: &&Node<'a>| node.event().at == last.at && node.event().actor == last.actor;
-    all.iter().filter(restored).copied().filter(of_it).collect()
-}
-
-/// Whether an event took an empty text away.
-fn was_empty(chain: &Chain<'_>, node: &Node<'_>) -> bool {
-    let mut before = node.before.iter().filter_map(|number| chain.node(*number));
-    before.any(|before| before.change.fingerprint == Some(Fingerprint::Empty))
 }
 
 /// How a version stands that something supersedes.
@@ -483,19 +316,17 @@ fn first_of(versions: &[Version], number: usize) -> &Version {
     first.unwrap_or(&versions[0])
 }
 
-fn gone(path: &Path, key: &KeyPath, number: usize) -> Failure {
+pub(super) fn gone(path: &Path, key: &KeyPath, number: usize) -> Failure {
     let message = format!("version {number} of `{key}` is not kept any more");
     Failure::new(Exit::NO, "version-expired", message)
         .at(path.display())
         .hint("git's history has its ciphertext: `git log -p -- FILE`, and `mvx decrypt` of that version")
 }
 
-fn no_secret(name: &str) -> Failure {
-    let message = format!("no secret file has a key `{name}`");
-    Failure::new(Exit::NO, "no-such-key", message).hint("`mvx ls` lists all keys")
-}
-
 fn no_events(path: &Path, key: &str) -> Failure {
+    if matches!(file::kind(path), Ok(None)) {
+        return no_such_file(path, Wanted::Sealed);
+    }
     let message = format!("the ledger tells nothing of `{key}`");
     Failure::new(Exit::NO, "no-events", message)
         .at(path.display())

@@ -422,3 +422,114 @@ fn a_log_takes_the_place_of_nothing_else() {
         assert!(repo.read(path).starts_with(first), "{path}");
     }
 }
+
+#[test]
+fn what_was_decrypted_and_encrypted_again_is_not_new() {
+    let repo = of_old();
+    done(
+        &repo,
+        &format!("mvx decrypt {FILE} > ../plain && mv ../plain {FILE}"),
+    );
+    done(&repo, &format!("mvx encrypt -i {FILE}"));
+    assert_eq!(due(&repo, "A"), [OVERDUE]);
+    assert_eq!(findings(&repo, ""), [""; 0]);
+}
+
+#[test]
+fn no_note_holds_another_value_of_the_file() {
+    let repo = repo();
+    done(&repo, &format!("printf otter-lantern | mvx set {FILE} B"));
+    let refused = repo.shell(&format!(
+        "printf x | mvx rotate {FILE} A --note 'B is otter-lantern'"
+    ));
+    assert_eq!(refused.code(), Some(2), "{refused}");
+}
+
+#[test]
+fn what_is_not_checked_out_has_not_gone() {
+    let repo = repo();
+    repo.seal("secrets/staging/second.yaml", "A: one\n");
+    repo.commit();
+    done(
+        &repo,
+        "git sparse-checkout set --no-cone '/*' '!/secrets/staging/second.enc.yaml'",
+    );
+    let outcome = repo.shell("mvx rotation verify");
+    assert_eq!(outcome.code(), Some(4), "{outcome}");
+    assert!(outcome.to_string().contains("sparse"), "{outcome}");
+}
+
+#[test]
+fn a_partial_clone_hides_no_event_that_was_removed() {
+    let repo = repo();
+    done(
+        &repo,
+        "git config uploadpack.allowFilter true && cp -r . ../before",
+    );
+    done(&repo, &format!("printf x | mvx rotate {FILE} A"));
+    repo.commit();
+    done(
+        &repo,
+        &format!("git rm -rq .mvx && cp -r ../before/.mvx . && cp ../before/{FILE} {FILE}"),
+    );
+    repo.commit();
+    assert_eq!(findings(&repo, ""), ["A event-removed"]);
+    for filter in ["blob:none", "tree:0"] {
+        done(
+            &repo,
+            &format!(
+                "rm -rf ../partial; git clone -q --filter={filter} \"file://$PWD\" ../partial"
+            ),
+        );
+        let outcome = repo.shell("cd ../partial && GIT_NO_LAZY_FETCH=1 mvx rotation verify");
+        assert!(matches!(outcome.code(), Some(1 | 4)), "{filter}: {outcome}");
+    }
+}
+
+/// Who was shut out must not open what is kept of a file that was renamed.
+#[test]
+fn kept_values_follow_a_file_that_was_renamed() {
+    let repo = repo();
+    let rules = repo.read(".sops-rules.toml");
+    let carol = format!(
+        "[recipients.carol]\nage = \"{}\"\n[[files]]",
+        crate::repo::CAROL
+    );
+    let with_carol = rules.replacen("[[files]]", &carol, 1);
+    repo.write(
+        ".sops-rules.toml",
+        with_carol.replace("[\"ana\"]", "[\"ana\", \"carol\"]"),
+    );
+    done(&repo, "mvx recipients sync --yes");
+    done(
+        &repo,
+        &format!("printf x | mvx rotate {FILE} A && mvx delete {FILE} B"),
+    );
+    repo.commit();
+    let new = "secrets/staging/new.enc.yaml";
+    done(&repo, &format!("git mv {FILE} {new}"));
+    repo.commit();
+    done(&repo, "mvx rotation record");
+    repo.commit();
+    done(&repo, "mvx recipients remove carol --yes");
+    for file in kept(&repo) {
+        assert!(!repo.read(&file).contains(crate::repo::CAROL), "{file}");
+    }
+    assert!(done(&repo, &format!("mvx get {new} A --version 1")).contains("one"));
+    done(&repo, &format!("mvx restore {new} B"));
+    assert!(done(&repo, &format!("mvx get {new} B")).contains("two"));
+    assert_eq!(findings(&repo, ""), [""; 0]);
+}
+
+#[test]
+fn the_history_of_what_was_deleted_is_found_by_its_name() {
+    let repo = repo();
+    done(&repo, &format!("mvx delete {FILE} B"));
+    let told = done(&repo, "mvx history B");
+    assert!(told.contains("delete"), "{told}");
+    let nowhere = repo.shell("mvx history nope.yaml A");
+    assert!(
+        nowhere.to_string().contains("there is no such file"),
+        "{nowhere}"
+    );
+}
