@@ -43,6 +43,8 @@ impl App<'_> {
             Reach::Here => None,
             Reach::InGit => Some(InGit::below(&root)?),
         };
+        // What is kept of the values of a file is seen to with the file.
+        let known = self.with_previous(known);
         let known: HashSet<&PathBuf> = known.iter().collect();
         let (mut found, mut unknown) = (Vec::new(), Vec::new());
         for path in files_below(&root, Ignored::OwnToo)? {
