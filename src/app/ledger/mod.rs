@@ -5,9 +5,12 @@
 //! as one.
 
 pub mod book;
+pub mod deliver;
+pub mod destinations;
 pub mod due;
 pub mod expire;
 pub mod generate;
+pub mod notify;
 pub mod previous;
 pub mod record;
 pub mod rotate;
