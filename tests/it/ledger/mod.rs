@@ -2,6 +2,8 @@
 
 mod crashes;
 mod merges;
+mod notify;
+mod receiver;
 mod truth;
 
 use crate::repo::{ANA, Repo};
