@@ -111,7 +111,13 @@ fn in_turn(
     let last = Instant::now() + pace.all;
     for notice in notices {
         let until = last.min(Instant::now() + pace.message);
-        match send(client, to, notice, pace, until) {
+        let sent = if Instant::now() < last {
+            send(client, to, notice, pace, until)
+        } else {
+            let message = format!("{} took too long over the others", to.host);
+            Err(Failure::new(Exit::NO, "not-delivered", message))
+        };
+        match sent {
             Ok((status, tries)) => {
                 delivery.sent.push(Sent { status, tries });
                 let _unheard = tell.send(());

@@ -216,6 +216,15 @@ fn waits_are_asked_for_and_end() {
     };
     let (_, text) = message(&run(&to, 1, hasty));
     assert!(text.contains("tried once; there was no time"), "{text}");
+
+    let (to, got) = receiver(&["200 OK"]);
+    let late = Pace {
+        all: Duration::ZERO,
+        ..QUICK
+    };
+    let (_, text) = message(&run(&to, 2, late));
+    assert!(text.contains("took too long over the others"), "{text}");
+    assert!(got.try_recv().is_err());
 }
 
 #[test]
