@@ -115,7 +115,7 @@ fn commands_that_succeed() {
     hunt.every_command_was_run();
 }
 
-/// What is told, and what is said of an address that cannot be; a file keeps what would be sent.
+/// What would be told, and what is said of an address and a secret that cannot be.
 const TELLING: &str = "\
     cp .sops-rules.toml ../rules; printf '[notify.bot]\\n' >> .sops-rules.toml; \
     export MVX_NOTIFY_BOT_URL=http://127.0.0.1:9/hook MVX_NOTIFY_BOT_SECRET=invented-secret-of-24-bytes; \
