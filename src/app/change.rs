@@ -174,6 +174,7 @@ impl App<'_> {
             Open<'_>,
         ) -> Result<(Option<Cleartext>, Vec<KeyPath>), Failure>,
     ) -> Result<(Outcome, Vec<Entry>), Failure> {
+        self.is_not_kept(path)?;
         let lock = self.lock(path)?;
         let file = self.open_file(path, format)?;
         let (text, new) = file.change(|sealer, open| change(&file, sealer, open))?;

@@ -72,7 +72,10 @@ impl App<'_> {
                     .unwrap_or_else(|| Format::from_path(request.path));
                 parse_sealed(&request.path.display().to_string(), format, bytes)?
             }
-            None => self.read_sealed(request.path, request.format)?,
+            None => {
+                self.is_not_over(request.path)?;
+                self.read_sealed(request.path, request.format)?
+            }
         };
         let mut file = self.open_sealed(sealed)?;
         let plain = file.plaintext()?;

@@ -142,6 +142,7 @@ impl App<'_> {
     fn edit_target(&self, path: &Path, format: Option<Format>) -> Result<Target, Failure> {
         if file::kind(path)?.is_some() {
             file::is_replaceable(path)?;
+            self.is_not_kept(path)?;
             let mut file = self.open_file(path, format)?;
             let plain = file.plaintext()?;
             return Ok(Target::Existing(Box::new(file), plain));

@@ -15,6 +15,7 @@ use crate::git;
 use crate::io::large::Large;
 use crate::io::look::is_link;
 use crate::io::{file, random};
+use crate::ledger::event::Action;
 use crate::secret::{Cleartext, DataKey};
 use crate::sops::mac::Imprint;
 use crate::sops::metadata::{KeyEntry, Metadata};
@@ -163,7 +164,18 @@ impl App<'_> {
                 new: &text,
                 format,
             };
-            self.store(&storing, &Purpose::of("mvx encrypt"))?;
+            // Nobody has compared what stood there.
+            let purpose = Purpose {
+                changed: Action::Unknown,
+                ..Purpose::of("mvx encrypt")
+            };
+            let events = self.store(&storing, &purpose)?;
+            if events.iter().any(|one| one.event.action == Action::Unknown) {
+                self.warn(
+                    format!("{}: the ledger cannot tell which of its values are new ones", target.display()),
+                    ["`mvx rotation record --reason scheduled FILE` says that they are; `mvx set` and `mvx edit` know".into()],
+                );
+            }
             self.warn_if_left_out(target);
             self.warn_if_closed(target, &policy);
         }

@@ -28,6 +28,7 @@ impl App<'_> {
         key: &KeyPath,
         format: Option<Format>,
     ) -> Result<Found, Failure> {
+        self.is_not_over(path)?;
         let mut file = self.open_file(path, format)?;
         self.record_keys(&file.sealed.name, [key.to_string()]);
         let Some(node) = node_at(file.view(), key) else {

@@ -162,7 +162,7 @@ pub(super) struct Delete {
     #[command(flatten)]
     said: Said,
     /// How long it can be restored; as the rules say, else 30d
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", value_parser = duration, allow_hyphen_values = true)]
     keep: Option<Duration>,
     /// Tell those whom the rules name at once, and not when it is merged
     #[arg(long)]
@@ -217,12 +217,16 @@ impl Delete {
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
-  mvx restore secrets/prod/app.enc.yaml OLD_TOKEN")]
+  mvx restore secrets/prod/app.enc.yaml OLD_TOKEN
+  mvx restore secrets/prod/app.enc.yaml 'hosts[1]' --to 'hosts[3]'")]
 pub(super) struct Restore {
     /// The encrypted file
     file: PathBuf,
     /// The key path
     key: String,
+    /// Another place for it, where something else stands at its own
+    #[arg(long, value_name = "KEY")]
+    to: Option<String>,
     #[command(flatten)]
     said: Said,
 }
@@ -236,7 +240,8 @@ impl Restore {
             note: self.said.note.as_deref(),
             ..Why::default()
         };
-        let outcome = app.restore(&self.file, &key, why);
+        let to = self.to.as_deref().map(KeyPath::parse).transpose()?;
+        let outcome = app.restore(&self.file, &key, to.as_ref(), why);
         context.notes(&app);
         changed(
             context,

@@ -169,7 +169,7 @@ const SHAPES: &[(&str, &str)] = &[
     ),
     (
         "rotation verify",
-        r#"{"findings": [{"code": "two-heads", "file": "a.enc.yaml", "key": "db.port", "event": "2026/11/….toml", "text": "…", "hint": "…"}], "events": 3, "files": 1, "complete": true}"#,
+        r#"{"findings": [{"code": "two-heads", "file": "a.enc.yaml", "key": "db.port", "event": "2026/11/….toml", "text": "…", "hint": "…"}], "events": 3, "uncommitted": 0, "files": 1, "complete": true}"#,
     ),
     (
         "rotation record",

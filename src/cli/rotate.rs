@@ -39,8 +39,8 @@ pub(super) struct Rotate {
     value: Source,
     #[command(flatten)]
     said: Said,
-    /// How long the old value is kept: 24h, 7d; 0d for not at all
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    /// How long the old value is kept: 24h, 7d; 0 for not at all
+    #[arg(long, value_name = "DURATION", value_parser = duration, allow_hyphen_values = true)]
     grace: Option<Duration>,
     /// Rotate it also where the rules want another environment to be first
     #[arg(long)]

@@ -75,6 +75,8 @@ impl Rotation {
 
 /// Reads a duration of the command line.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    let zero = (text == "0").then_some(Duration::ZERO);
     parse_duration(text)
+        .or(zero)
         .ok_or_else(|| "a duration is a number and d, h, w or m, such as 30d".into())
 }

@@ -129,7 +129,9 @@ fn list(context: &Context, delivery: &Delivery) -> Result<Exit, Failure> {
         .variables
         .iter()
         .map(|variable| match &variable.origin {
-            Origin::Secret { file, key } => (&variable.name, Some((file, key.to_string()))),
+            Origin::Secret { file, key } | Origin::Previous { file, key } => {
+                (&variable.name, Some((file, key.to_string())))
+            }
             Origin::Default => (&variable.name, None),
         });
     if context.ui.is_json() {

@@ -36,6 +36,8 @@ pub enum Commits<'a> {
     Nearest(usize),
     /// The one of this name alone.
     One(&'a str),
+    /// The last one alone from which both `HEAD` and the one of this name come.
+    SharedWith(&'a str),
 }
 
 impl WorkTree {
@@ -69,6 +71,11 @@ impl WorkTree {
             Commits::One(name) => {
                 let commit = repository.revparse_single(name)?.peel_to_commit()?;
                 (commit.id(), 1)
+            }
+            Commits::SharedWith(name) => {
+                let commit = repository.revparse_single(name)?.peel_to_commit()?;
+                let head = repository.head()?.peel_to_commit()?;
+                (repository.merge_base(head.id(), commit.id())?, 1)
             }
             Commits::Nearest(most) => {
                 match repository.head().and_then(|head| head.peel_to_commit()) {

@@ -23,9 +23,10 @@ pub struct Version {
 }
 
 /// Whether all of the history was looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Reach {
     /// It was, or as much as was wanted.
+    #[default]
     Whole,
     /// There are older commits, or may be: the clone is shallow, or git could not be asked.
     CutShort,

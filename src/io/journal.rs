@@ -3,7 +3,8 @@
 //! What is going to be written is put into one file first, the journal, which is complete before it
 //! has its name. From then on the change is going to happen: each file is written as always, and the
 //! journal goes last. Where it is found, a run was killed in between, and whoever comes next writes
-//! what is missing. Until the journal has its name, nothing has happened.
+//! what is missing, unless somebody else has written one of the files since: then nothing is, and the
+//! journal is put aside. Until the journal has its name, nothing has happened.
 //!
 //! The journal lies where nobody who can only send commits can write, because it says what is
 //! written where.
@@ -46,8 +47,10 @@ pub struct Finished {
     /// Files that were written now.
     pub written: Vec<PathBuf>,
     /// Files that hold neither what they did nor what they should: somebody else has written them
-    /// since, and they were left.
+    /// since. Where there is one, nothing was written at all, and the journal lies at [`Self::left`].
     pub changed: Vec<PathBuf>,
+    /// Where the journal lies that was not carried out.
+    pub left: Option<PathBuf>,
 }
 
 /// A step as it stands in a journal.
@@ -118,10 +121,16 @@ impl Journal {
                 std::io::Error::other("it is no journal of this mvx"),
             ));
         };
+        // What was being written when it was killed lies beside its place.
+        for step in &steps {
+            write::remove_left_overs(file::directory_of(&self.root.join(&step.path)));
+        }
+        write::remove_left_overs(file::directory_of(&self.place));
         let mut finished = Finished {
             what,
             ..Finished::default()
         };
+        let mut open = Vec::new();
         for step in steps {
             let now = self.content(&step.path)?;
             let now = now.as_ref().map(Cleartext::as_bytes);
@@ -129,11 +138,22 @@ impl Journal {
                 continue;
             }
             if now.map(digest) == step.before {
-                self.put(&step.path, step.after.as_deref())?;
-                finished.written.push(step.path);
+                open.push(step);
             } else {
                 finished.changed.push(step.path);
             }
+        }
+        if !finished.changed.is_empty() {
+            // A part of it would tell of what is not there.
+            let left = self.place.with_extension("left");
+            file::remove(&left).ok();
+            file::rename(&self.place, &left)?;
+            finished.left = Some(left);
+            return Ok(Some(finished));
+        }
+        for step in open {
+            self.put(&step.path, step.after.as_deref())?;
+            finished.written.push(step.path);
         }
         file::remove(&self.place)?;
         Ok(Some(finished))
@@ -321,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn what_somebody_else_wrote_since_stays() {
+    fn where_somebody_else_wrote_since_nothing_is_written() {
         let place = Place::new();
         let journal = place.journal();
         fs::write(place.at("b"), "theirs").unwrap();
@@ -330,7 +350,26 @@ mod tests {
         let finished = journal.finish().unwrap().unwrap();
         assert_eq!(finished.changed, [PathBuf::from("b")]);
         assert_eq!(place.content("b").as_deref(), Some("theirs"));
-        assert_eq!(place.content("new/a").as_deref(), Some("a"));
+        assert_eq!(place.content("new/a"), None);
+        assert_eq!(place.content("c").as_deref(), Some("gone"));
+        assert!(!journal.is_pending().unwrap());
+        let left = finished.left.unwrap();
+        assert_eq!(fs::read(left).unwrap(), encode("rotating", &steps()));
+    }
+
+    #[test]
+    fn what_was_half_written_goes() {
+        let place = Place::new();
+        let journal = place.journal();
+        fs::write(place.at("b"), "old").unwrap();
+        fs::write(place.at("c"), "gone").unwrap();
+        let half = fs::File::create(place.at(".mvx-0123456789Ab.tmp")).unwrap();
+        half.set_modified(std::time::SystemTime::UNIX_EPOCH)
+            .unwrap();
+        drop(half);
+        fs::write(journal.place(), encode("rotating", &steps())).unwrap();
+        journal.finish().unwrap().unwrap();
+        assert_eq!(place.content(".mvx-0123456789Ab.tmp"), None);
     }
 
     #[test]

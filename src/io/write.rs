@@ -116,6 +116,19 @@ pub fn is_left_over(path: &Path) -> bool {
     is_temporary(path) && stale::take(path).is_some()
 }
 
+/// Removes mvx's own temporary files from a directory that were left behind, as far as that can be done.
+pub fn remove_left_overs(directory: &Path) {
+    let Ok(entries) = fs::read_dir(directory) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let path = entry.path();
+        if is_left_over(&path) {
+            fs::remove_file(path).ok();
+        }
+    }
+}
+
 /// Whether a file has the name of one of mvx's own temporary files, in use or not.
 pub fn is_temporary(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();

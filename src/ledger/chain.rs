@@ -4,12 +4,13 @@
 //! No clock decides anything here. Two branches that changed one secret leave two heads, which are
 //! shown as two until an event supersedes both.
 
-use std::collections::{HashMap, HashSet};
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, HashSet};
 
 use jiff::Timestamp;
 
 use super::event::{Action, Change, Entry, Event};
-use super::fingerprint::Fingerprint;
+use super::fingerprint::{Fingerprint, Leaf};
 use super::id::Id;
 
 /// The events of a repository, chained.
@@ -131,6 +132,55 @@ impl<'a> Chain<'a> {
         nodes.filter(|node| !node.superseded).collect()
     }
 
+    /// Holds what stands at a place against its events.
+    pub fn standing(&self, place: Place<'_>, leaf: &Leaf) -> Standing {
+        let twin = leaf.twin && self.held_beside(place, leaf.fingerprint).is_some();
+        standing(&self.heads(place), leaf.fingerprint, twin)
+    }
+
+    /// Since when the value is what it is that stands at a place: of several that it may be, the oldest. An
+    /// event of a change that never was renews nothing.
+    pub fn since(&self, place: Place<'_>, leaf: &Leaf) -> Option<Timestamp> {
+        let heads = self.heads(place);
+        let since: Option<Vec<_>> = heads.iter().map(|node| node.since).collect();
+        let since = since.and_then(|all| all.into_iter().min());
+        if heads
+            .iter()
+            .all(|node| node.change.fingerprint == Some(leaf.fingerprint))
+        {
+            return since;
+        }
+        let beside = leaf
+            .twin
+            .then(|| self.held_beside(place, leaf.fingerprint))
+            .flatten();
+        if let Some(beside) = beside {
+            return since.min(beside.since);
+        }
+        let history = self.history(&heads);
+        let mut before = history.iter().rev();
+        let stands = before.find(|node| node.change.fingerprint == Some(leaf.fingerprint));
+        stands.map_or(since, |node| node.since)
+    }
+
+    /// What says of another item of the same list that it has this ciphertext.
+    fn held_beside(&self, place: Place<'_>, print: Fingerprint) -> Option<&Node<'a>> {
+        let list = place.key.rfind('[').and_then(|at| place.key.get(..=at))?;
+        let mut items = self.places.get(place.file)?.iter().filter(|(key, _)| {
+            let number = key
+                .strip_prefix(list)
+                .and_then(|rest| rest.strip_suffix(']'));
+            number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
+        });
+        items.find_map(|(key, numbers)| {
+            let mut nodes = numbers.iter().filter_map(|number| self.nodes.get(*number));
+            let holds = |node: &&Node<'a>| {
+                !node.superseded && node.change.fingerprint == Some(print) && *key != place.key
+            };
+            nodes.find(holds)
+        })
+    }
+
     /// All places at which something holds, each once.
     pub fn places(&self) -> impl Iterator<Item = Place<'a>> {
         let live = |numbers: &Vec<usize>| {
@@ -248,11 +298,22 @@ impl<'a> Chain<'a> {
                 }
             }
         }
-        let mut ready: Vec<usize> = (0..self.nodes.len())
+        let mut by_entry: HashMap<Id, Vec<usize>> = HashMap::new();
+        for (number, node) in self.nodes.iter().enumerate() {
+            by_entry.entry(node.entry.id).or_default().push(number);
+        }
+        // Of what can come in either order the older event comes first: a copy is not what it was
+        // copied from.
+        let order = |number: usize, nodes: &[Node<'a>]| {
+            let entry = nodes.get(number).map(|node| node.entry);
+            Reverse((entry.map(|entry| (entry.event.at, entry.id)), number))
+        };
+        let mut ready: BinaryHeap<_> = (0..self.nodes.len())
             .filter(|number| waiting.get(*number) == Some(&0))
+            .map(|number| order(number, &self.nodes))
             .collect();
         let mut firsts: HashMap<Fingerprint, usize> = HashMap::new();
-        while let Some(number) = ready.pop() {
+        while let Some(Reverse((_, number))) = ready.pop() {
             if let Some(node) = self.nodes.get_mut(number) {
                 let sealed = node.change.fingerprint.filter(|print| print.is_sealed());
                 let first = sealed.map(|print| *firsts.entry(print).or_insert(number));
@@ -264,7 +325,11 @@ impl<'a> Chain<'a> {
                     .iter()
                     .filter_map(|number| self.nodes.get(*number));
                 let depth = before.map(|node| node.depth + 1).max().unwrap_or(0);
-                (self.version_of(node), depth, self.since_of(node, known))
+                (
+                    self.version_of(node),
+                    depth,
+                    self.since_of(node, known, &by_entry),
+                )
             });
             if let (Some(node), Some(counted)) = (self.nodes.get_mut(number), counted) {
                 (node.version, node.depth, node.since) = counted;
@@ -273,7 +338,7 @@ impl<'a> Chain<'a> {
                 if let Some(left) = waiting.get_mut(*next) {
                     *left -= 1;
                     if *left == 0 {
-                        ready.push(*next);
+                        ready.push(order(*next, &self.nodes));
                     }
                 }
             }
@@ -289,7 +354,7 @@ impl<'a> Chain<'a> {
     }
 
     /// The one before with the very ciphertext that stands there after it.
-    fn twin(&self, node: &Node<'a>) -> Option<&Node<'a>> {
+    pub fn twin(&self, node: &Node<'a>) -> Option<&Node<'a>> {
         let sealed = node.change.fingerprint.filter(|print| print.is_sealed())?;
         let mut before = self.before(node);
         before.find(|before| before.change.fingerprint == Some(sealed))
@@ -330,6 +395,7 @@ impl<'a> Chain<'a> {
         &self,
         node: &Node<'a>,
         known: &HashMap<(Id, Place<'a>), usize>,
+        by_entry: &HashMap<Id, Vec<usize>>,
     ) -> Option<Timestamp> {
         let event = node.event();
         // Of several the oldest, and nothing where of one of them nothing is known.
@@ -337,34 +403,50 @@ impl<'a> Chain<'a> {
             let before: Option<Vec<Timestamp>> = self.before(node).map(|node| node.since).collect();
             before.and_then(|all| all.into_iter().min())
         };
+        // The same ciphertext is the same value, and as old, whatever an event calls it.
+        let ciphertext = || {
+            let first = node.origin.and_then(|first| self.nodes.get(first));
+            self.twin(node).or(first).map(|same| same.since)
+        };
         match event.action {
-            Action::Rotate | Action::Create => match (self.explained(node), node.origin) {
-                (Some(unknown), _) => Some(unknown.event().at),
-                (None, Some(first)) => self.nodes.get(first)?.since,
-                (None, None) => Some(event.at),
-            },
-            Action::Rollback => {
-                let restored = node.change.restores?;
-                let place = node.place();
-                let here = known.get(&(restored, place));
-                let here = here.and_then(|number| self.nodes.get(*number));
-                // It may have had another name then.
-                let elsewhere = || {
-                    let mut all = self.history(&[node]).into_iter();
-                    all.find(|earlier| earlier.entry.id == restored)
-                };
-                here.or_else(elsewhere)?.since
+            Action::Rotate if self.explained(node).is_some() => {
+                self.explained(node).map(|unknown| unknown.event().at)
             }
-            Action::Unknown | Action::Delete | Action::Restore => oldest(),
-            Action::Rekey
+            Action::Rotate | Action::Create => ciphertext().unwrap_or(Some(event.at)),
+            Action::Rollback | Action::Restore => match (ciphertext(), node.change.restores) {
+                (Some(since), _) => since,
+                (None, None) => oldest(),
+                (None, Some(_)) if event.action == Action::Restore && !node.before.is_empty() => {
+                    oldest()
+                }
+                (None, Some(restored)) => {
+                    let place = node.place();
+                    let here = known.get(&(restored, place)).copied();
+                    // It may have had another name then.
+                    let all = by_entry
+                        .get(&restored)
+                        .map(Vec::as_slice)
+                        .unwrap_or_default();
+                    let of_file = |number: &usize| {
+                        let node = self.nodes.get(*number);
+                        node.is_some_and(|node| node.place().file == place.file)
+                    };
+                    let elsewhere = || all.iter().copied().find(of_file).or(all.first().copied());
+                    let restored = here.or_else(elsewhere);
+                    match restored.and_then(|number| self.nodes.get(number)) {
+                        Some(restored) => restored.since,
+                        None => oldest(),
+                    }
+                }
+            },
+            Action::Unknown
+            | Action::Delete
+            | Action::Rekey
             | Action::Grant
             | Action::Revoke
             | Action::Verify
             | Action::Move
-            | Action::Expire => match self.twin(node) {
-                Some(twin) => twin.since,
-                None => oldest(),
-            },
+            | Action::Expire => ciphertext().unwrap_or_else(oldest),
         }
     }
 }
@@ -387,7 +469,8 @@ pub enum Standing {
     Heads(bool),
 }
 
-/// Compares what stands at a place with what holds there.
+/// Compares what stands at a place with what holds there. `twin` says that an equal item of the same
+/// list has this ciphertext by its own events.
 pub fn standing(heads: &[&Node<'_>], found: Fingerprint, twin: bool) -> Standing {
     let holds = |node: &&&Node<'_>| node.change.fingerprint == Some(found);
     match heads {

@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use jiff::Timestamp;
 
 use super::chain::{Chain, Place};
-use super::event::{Action, Change, Entry, Event};
+use super::event::{Action, Change, Entry, Event, MOST_BYTES, MOST_HEADS};
 use super::fingerprint::{Fingerprint, Leaf};
 use super::id::Id;
 use crate::keypath::KeyPath;
@@ -227,7 +227,13 @@ pub fn events(
             _ => None,
         })
         .collect();
-    for (action, terms, all) in groups {
+    let parts = groups.into_iter().flat_map(|(action, terms, all)| {
+        let parts: Vec<Vec<&Difference>> = in_parts(&all);
+        parts
+            .into_iter()
+            .map(move |part| (action, terms.clone(), part))
+    });
+    for (action, terms, all) in parts {
         let mut event = Event::new(said.at, said.actor, action, said.file);
         event.environment = said.environment.map(str::to_owned);
         event.recipients = said.recipients.to_vec();
@@ -242,7 +248,9 @@ pub fn events(
                     file: said.file,
                     key,
                 };
-                chain.heads(place).into_iter().map(|node| node.entry.id)
+                let heads = chain.heads(place).into_iter().map(|node| node.entry.id);
+                // Of more heads than one event can name the rest stays, and is shown.
+                heads.take(MOST_HEADS)
             };
             // What went from here just now, or what spoke of this place before; but what moved away
             // took its events along.
@@ -272,6 +280,26 @@ pub fn events(
         entries.push(entry);
     }
     entries
+}
+
+/// Parts of what one event would be too long for.
+fn in_parts<'d>(all: &[&'d Difference]) -> Vec<Vec<&'d Difference>> {
+    // An event names a value twice at most, with two ids and a fingerprint.
+    const EACH: usize = 400;
+    let mut parts: Vec<Vec<&Difference>> = vec![Vec::new()];
+    let mut length = 0;
+    for one in all {
+        let more = 2 * one.key.len() + EACH;
+        length += more;
+        if length > MOST_BYTES / 2 {
+            parts.push(Vec::new());
+            length = more;
+        }
+        if let Some(part) = parts.last_mut() {
+            part.push(one);
+        }
+    }
+    parts
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ fn leaf(path: KeyPath, print: &str) -> Leaf {
             sealed => Fingerprint::of(sealed.as_bytes()),
         },
         twin: false,
+        is_misspelled: false,
     }
 }
 

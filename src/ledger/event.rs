@@ -16,11 +16,14 @@ pub const MOST_BYTES: usize = 4 << 20;
 /// The format of the events that this mvx writes.
 pub(super) const VERSION: i64 = 1;
 
-/// The most characters that a text in an event may have.
+/// The most bytes of any other text in an event.
 const MOST_TEXT: usize = 4096;
 
+/// The most bytes of a key path.
+const MOST_KEY: usize = 64 << 10;
+
 /// The most events that one supersedes: as many branches as were merged.
-const MOST_HEADS: usize = 64;
+pub const MOST_HEADS: usize = 64;
 
 /// What was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -217,7 +220,21 @@ impl Entry {
     }
 }
 
+/// Whether a reason says that the value leaked: `leak`, `leaked`, `Leak: a log`.
+pub fn tells_of_a_leak(reason: &str) -> bool {
+    let mut words = reason.split(|c: char| !c.is_alphanumeric());
+    let first = words.find(|word| !word.is_empty());
+    first.is_some_and(|word| {
+        ["leak", "leaks", "leaked", "leakage"].contains(&word.to_lowercase().as_str())
+    })
+}
+
 impl Event {
+    /// Whether its reason says that the value before it leaked.
+    pub fn is_of_a_leak(&self) -> bool {
+        self.reason.as_deref().is_some_and(tells_of_a_leak)
+    }
+
     /// An event of nothing yet.
     pub fn new(at: Timestamp, actor: &str, action: Action, file: &str) -> Self {
         Self {
@@ -261,7 +278,7 @@ impl Event {
         }
         for change in &self.values {
             let keys = [Some(&change.key), change.from_key.as_ref()];
-            let sound = |key: &String| !key.is_empty() && key.len() <= MOST_TEXT;
+            let sound = |key: &String| !key.is_empty() && key.len() <= MOST_KEY;
             if !keys.into_iter().flatten().all(sound) {
                 return bad("key");
             }

@@ -36,6 +36,9 @@ pub struct Leaf {
     /// Whether another item of the same list has the same ciphertext: sops gives equal items of a
     /// list one, when it writes the file anew.
     pub twin: bool,
+    /// Whether it looks encrypted and is not spelled as SOPS spells it. Readers that are less strict may
+    /// open it to the value of another text, so that the same value could pass for a new one.
+    pub is_misspelled: bool,
 }
 
 impl Fingerprint {
@@ -97,6 +100,7 @@ pub fn leaves(tree: &Tree) -> Vec<Leaf> {
     let mut at: HashMap<String, usize> = HashMap::new();
     let mut in_lists: HashMap<(usize, Fingerprint), usize> = HashMap::new();
     for item in &tree.items {
+        let mut is_misspelled = false;
         let fingerprint = match &item.body {
             Body::Null => Fingerprint::Null,
             Body::Leaf(value) => {
@@ -106,7 +110,10 @@ pub fn leaves(tree: &Tree) -> Vec<Leaf> {
                 } else if Envelope::looks_like(bytes) {
                     match Envelope::parse(bytes) {
                         Some(envelope) if envelope.kind == Kind::Comment => continue,
-                        _ => Fingerprint::of(bytes),
+                        parsed => {
+                            is_misspelled = parsed.is_none();
+                            Fingerprint::of(bytes)
+                        }
                     }
                 } else {
                     Fingerprint::Clear
@@ -121,6 +128,7 @@ pub fn leaves(tree: &Tree) -> Vec<Leaf> {
             key: key.clone(),
             fingerprint,
             twin: false,
+            is_misspelled,
         };
         let place = match at.get(&key) {
             Some(place) => *place,

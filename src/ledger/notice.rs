@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::chain::{Chain, Place};
-use super::event::{Action, Change, Entry, Event};
+use super::event::{Action, Change, Entry, Event, tells_of_a_leak};
 use super::id::Id;
 
 /// The format of the messages.
@@ -156,9 +156,9 @@ fn known_reason(reason: &str) -> Option<&'static str> {
     let word = reason.split_once(':').map_or(reason, |(word, _)| word);
     match word {
         "offboard" => Some("offboard"),
+        _ if tells_of_a_leak(reason) => Some("leak"),
         _ if word != reason => None,
         "scheduled" => Some("scheduled"),
-        "leak" => Some("leak"),
         "request" => Some("request"),
         _ => None,
     }

@@ -98,7 +98,8 @@ fn a_reason_is_told_where_it_is_a_word() {
         ("leak", Some("leak")),
         ("request", Some("request")),
         ("offboard:bob@example.com", Some("offboard")),
-        ("leak: bob's laptop", None),
+        ("Leaked: bob's laptop", Some("leak")),
+        ("request: ticket 4711", None),
         ("the vendor was breached", None),
         ("", None),
     ] {

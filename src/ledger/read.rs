@@ -65,12 +65,16 @@ pub fn read<T: Send>(
                 return;
             }
         };
-        if write::is_temporary(path) {
+        let left_over = write::is_left_over(path);
+        if write::is_temporary(path) && !left_over {
             return;
         }
         let inside = path.strip_prefix(directory).unwrap_or(path).to_owned();
         let read = if is_link {
             Err(("it is a symbolic link".into(), None))
+        } else if left_over {
+            let why = "a run that was killed left it behind; `mvx rotation repair` removes it";
+            Err((why.into(), None))
         } else {
             one(path, &look)
         };

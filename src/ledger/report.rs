@@ -4,8 +4,10 @@ mod calendar;
 mod due;
 mod log;
 
+use super::text::is_invisible;
+
 pub use due::{DueFormat, DueRow, Ending, due};
-pub use log::{LogFormat, LogRow, log, rows};
+pub use log::{LogFormat, LogRow, is_log, log, rows};
 
 /// A cell of a Markdown table: nothing in it ends the cell, makes a link or hides.
 fn markdown_cell(text: &str) -> String {
@@ -19,16 +21,21 @@ fn markdown_cell(text: &str) -> String {
                 }
                 cell.push(c);
             }
-            c if c.is_control() => cell.push(' '),
+            c if is_hidden(c) => cell.push(' '),
             c => cell.push(c),
         }
     }
     cell
 }
 
+/// Whether a character shows nothing, or turns the text around it.
+fn is_hidden(c: char) -> bool {
+    c.is_control() || is_invisible(c)
+}
+
 /// Code in Markdown, whatever stands in it.
 fn markdown_code(text: &str) -> String {
-    let plain = |c: char| !c.is_control() && !matches!(c, '`' | '|');
+    let plain = |c: char| !is_hidden(c) && !matches!(c, '`' | '|');
     if text.chars().all(plain) {
         format!("`{text}`")
     } else {

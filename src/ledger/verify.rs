@@ -4,9 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::chain::{Chain, Node, Place, Standing, standing};
+use super::PREVIOUS;
+use super::chain::{Chain, Node, Place, Standing};
 use super::due::{SKEW, is_kept};
-use super::event::Action;
+use super::event::{Action, Entry};
 use super::fingerprint::Leaf;
 use super::id::Id;
 
@@ -16,8 +17,35 @@ pub struct State {
     pub file: String,
     /// Its values.
     pub leaves: Vec<Leaf>,
-    /// What is kept of values that were replaced or deleted: the event's id and the key.
-    pub kept: Vec<(String, String)>,
+}
+
+/// A file in which values are kept that an event replaced or deleted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// The secret file, from the repository's root.
+    pub file: String,
+    /// The file's own name: the event's id and [`ENDING`].
+    pub name: String,
+}
+
+/// How the names of files end in which values are kept.
+pub const ENDING: &str = ".json";
+
+impl Kept {
+    /// Where it lies, from the repository's root.
+    pub fn path(&self) -> String {
+        let parts = [PREVIOUS, &self.file, &self.name];
+        let there = parts.into_iter().filter(|part| !part.is_empty());
+        there.collect::<Vec<_>>().join("/")
+    }
+
+    /// The event that replaced them; `None` where the file is named as none is.
+    pub fn event<'a>(&self, chain: &Chain<'a>) -> Option<&'a Entry> {
+        let id = Id::parse(self.name.strip_suffix(ENDING)?)?;
+        chain
+            .entry(id)
+            .filter(|entry| entry.event.file == self.file)
+    }
 }
 
 /// Something that the ledger and the files do not agree about.
@@ -29,7 +57,7 @@ pub struct Finding {
     pub key: Option<String>,
     /// What is wrong.
     pub what: Wrong,
-    /// The event that it is about, as a path below the ledger's directory or an id.
+    /// The event that it is about, as a path below the ledger's directory, or the file of kept values.
     pub event: Option<String>,
 }
 
@@ -42,6 +70,10 @@ pub enum Wrong {
     UnknownFile,
     /// The events tell of a file that is not there, or that no rule covers.
     FileGone,
+    /// The events tell of a file in which something else stands now, such as a conflict.
+    NotReadable,
+    /// Git ignores what belongs to the ledger.
+    Ignored,
     /// No event tells of the value.
     UnknownKey,
     /// The events tell of a value that is not there.
@@ -50,6 +82,8 @@ pub enum Wrong {
     Changed,
     /// An event says that the value changed, and it is what it was before.
     Unchanged,
+    /// A value that looks encrypted and is not spelled as SOPS spells it.
+    Misspelled,
     /// Branches changed the value, and nothing says which of them holds.
     Heads(usize),
     /// A file in the ledger that is no event that can be believed: why.
@@ -68,6 +102,8 @@ pub enum Wrong {
     Expired,
     /// A value is kept that no event tells of.
     Stray,
+    /// What an event replaced is not kept, and its time is not over.
+    KeptGone,
 }
 
 impl Wrong {
@@ -81,6 +117,9 @@ impl Wrong {
             Self::KeyGone => "key-gone",
             Self::Changed => "changed-without-event",
             Self::Unchanged => "event-without-change",
+            Self::Misspelled => "misspelled-ciphertext",
+            Self::NotReadable => "not-a-secret-file",
+            Self::Ignored => "ignored-by-git",
             Self::Heads(_) => "two-heads",
             Self::NoEvent(_) => "no-event",
             Self::Removed => "event-removed",
@@ -90,6 +129,7 @@ impl Wrong {
             Self::Future => "event-from-the-future",
             Self::Expired => "expired-value",
             Self::Stray => "stray-value",
+            Self::KeptGone => "kept-value-gone",
         }
     }
 
@@ -105,6 +145,11 @@ impl Wrong {
             Self::KeyGone => "it went without an event".into(),
             Self::Changed => "it changed without an event".into(),
             Self::Unchanged => "an event says that it changed, and it did not".into(),
+            Self::Misspelled => "its ciphertext is not spelled as SOPS spells it".into(),
+            Self::NotReadable => {
+                "the ledger knows this file, and what stands there is no secret file: it may have conflicts".into()
+            }
+            Self::Ignored => "git ignores it, so that it would not be committed".into(),
             Self::Heads(count) => {
                 format!("{count} branches changed it, and nothing says which of them holds")
             }
@@ -114,8 +159,11 @@ impl Wrong {
             Self::Misplaced => "an event lies under another name than its own".into(),
             Self::Broken(id) => format!("it follows the event {id}, which is not there"),
             Self::Future => "the event is more than a day from the future".into(),
-            Self::Expired => "a replaced value is still kept, and its time is over".into(),
-            Self::Stray => "a value is kept that no event tells of".into(),
+            Self::Expired => "what it replaced is still kept, and its time is over".into(),
+            Self::KeptGone => {
+                "what it replaced should still be kept, and is not there any more".into()
+            }
+            Self::Stray => "values are kept that no event tells of".into(),
         }
     }
 
@@ -131,6 +179,9 @@ impl Wrong {
                 "`mvx rotation record` enters it, from git's history where that knows it"
             }
             Self::Unchanged => "if it should have changed, `mvx rotate` changes it",
+            Self::Misspelled => "`git log -p -- FILE` shows who did it; `mvx set` writes it anew",
+            Self::NotReadable => "`mvx resolve FILE` settles conflicts",
+            Self::Ignored => "`git check-ignore -v` with its name shows the line that says so",
             Self::Heads(_) => {
                 "`mvx rotate` sets a new value; `mvx rotation record` keeps the one that stands there"
             }
@@ -139,7 +190,13 @@ impl Wrong {
             }
             Self::Misplaced => "give the file the name that ends in the event's id",
             Self::Future => "look at the clock of whoever wrote it",
-            Self::Expired | Self::Stray => "`mvx rotation expire` removes it",
+            Self::KeptGone => {
+                "`git log -- .mvx/previous` shows who did it; `git checkout COMMIT -- .mvx/previous` takes it back"
+            }
+            Self::Expired => "`mvx rotation expire` removes it",
+            Self::Stray => {
+                "its event may be on another branch; `mvx rotation expire --strays` removes it for good"
+            }
         }
     }
 }
@@ -148,9 +205,13 @@ impl Wrong {
 pub fn verify<'a>(
     chain: &Chain<'_>,
     files: impl IntoIterator<Item = &'a State>,
+    kept: &[Kept],
     now: Timestamp,
 ) -> Vec<Finding> {
-    let mut found = Vec::new();
+    let mut found: Vec<Finding> = kept
+        .iter()
+        .filter_map(|kept| kept_too_long(chain, kept, now))
+        .collect();
     let mut there: HashMap<&str, HashSet<&str>> = HashMap::new();
     for file in files {
         let keys = file.leaves.iter().map(|leaf| leaf.key.as_str());
@@ -167,13 +228,12 @@ pub fn verify<'a>(
                 key: &leaf.key,
             };
             found.extend(look(chain, place, leaf));
+            if leaf.is_misspelled {
+                found.push(at(place, Wrong::Misspelled, None));
+            }
         }
-        found.extend(
-            file.kept
-                .iter()
-                .filter_map(|kept| kept_too_long(chain, file, kept, now)),
-        );
     }
+    found.extend(not_kept(chain, kept, now));
     let mut gone: HashSet<&str> = HashSet::new();
     for place in chain.places() {
         let heads = chain.heads(place);
@@ -198,10 +258,19 @@ pub fn verify<'a>(
     let mut early: HashSet<Id> = HashSet::new();
     for node in chain.nodes() {
         let ahead: SignedDuration = node.event().at.duration_since(now);
-        if ahead > SKEW && early.insert(node.entry.id) {
+        // What a later event supersedes says nothing any more of when something is due.
+        if ahead > SKEW && !node.superseded && early.insert(node.entry.id) {
             found.push(at(node.place(), Wrong::Future, Some(node)));
         }
-        let new = node.event().action.makes_a_version() && node.event().action != Action::Rollback;
+        // A file may be copied, and its values are as old as those they are copies of.
+        let action = node.event().action;
+        let origin = node.origin.and_then(|first| chain.node(first));
+        let copied = action == Action::Create
+            && node.before.is_empty()
+            && origin.is_some_and(|origin| origin.place() != node.place());
+        // What comes back with the ciphertext that it had is a rollback, unless it never went.
+        let back = action == Action::Rollback && chain.twin(node).is_none();
+        let new = action.makes_a_version() && !back && !copied;
         if new && node.origin.is_some() && !chain.is_explanation(node) {
             found.push(at(node.place(), Wrong::Unchanged, Some(node)));
         }
@@ -214,7 +283,7 @@ pub fn verify<'a>(
 /// Holds one value against its events.
 fn look(chain: &Chain<'_>, place: Place<'_>, leaf: &Leaf) -> Option<Finding> {
     let heads = chain.heads(place);
-    let wrong = match standing(&heads, leaf.fingerprint, leaf.twin) {
+    let wrong = match chain.standing(place, leaf) {
         Standing::Agrees => return None,
         Standing::Unknown => Wrong::UnknownKey,
         Standing::Heads(_) => Wrong::Heads(heads.len()),
@@ -233,26 +302,46 @@ fn look(chain: &Chain<'_>, place: Place<'_>, leaf: &Leaf) -> Option<Finding> {
     Some(at(place, wrong, heads.first().copied()))
 }
 
-/// A value that is kept and should not be.
-fn kept_too_long(
-    chain: &Chain<'_>,
-    state: &State,
-    (id, key): &(String, String),
-    now: Timestamp,
-) -> Option<Finding> {
-    let place = Place {
-        file: &state.file,
-        key,
-    };
-    let event = Id::parse(id).and_then(|id| chain.entry(id));
-    let wrong = match event.map(|entry| entry.event.grace_until) {
+/// Values that are kept and should not be: their time is over, or no event tells of them.
+pub fn kept_too_long(chain: &Chain<'_>, kept: &Kept, now: Timestamp) -> Option<Finding> {
+    let event = kept.event(chain).map(|entry| &entry.event);
+    let what = match event.map(|event| event.grace_until) {
         None => Wrong::Stray,
         Some(Some(until)) if is_kept(until, now) => return None,
         Some(_) => Wrong::Expired,
     };
-    let mut finding = at(place, wrong, None);
-    finding.event = Some(id.clone());
-    Some(finding)
+    let key = event.and_then(|event| match event.values.as_slice() {
+        [only] => Some(only.key.clone()),
+        _ => None,
+    });
+    Some(Finding {
+        file: Some(kept.file.clone()).filter(|file| !file.is_empty()),
+        key,
+        what,
+        event: Some(kept.path()),
+    })
+}
+
+/// Values that should still be kept and are not.
+fn not_kept(chain: &Chain<'_>, kept: &[Kept], now: Timestamp) -> Vec<Finding> {
+    let there: HashSet<String> = kept.iter().map(Kept::path).collect();
+    let mut seen: HashSet<Id> = HashSet::new();
+    let mut found = Vec::new();
+    for node in chain.nodes() {
+        let event = node.event();
+        let promised = event.grace_until.is_some_and(|until| is_kept(until, now));
+        if !promised || !seen.insert(node.entry.id) {
+            continue;
+        }
+        let kept = Kept {
+            file: event.file.clone(),
+            name: format!("{}{ENDING}", node.entry.id),
+        };
+        if !there.contains(&kept.path()) {
+            found.push(at(node.place(), Wrong::KeptGone, Some(node)));
+        }
+    }
+    found
 }
 
 fn of_file(file: &str, what: Wrong) -> Finding {

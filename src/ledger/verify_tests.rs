@@ -14,6 +14,7 @@ fn leaves(text: &str) -> Vec<Leaf> {
             key: key.into(),
             fingerprint: Fingerprint::of(print.as_bytes()),
             twin: false,
+            is_misspelled: false,
         }
     });
     leaves.collect()
@@ -54,13 +55,12 @@ fn told(versions: &[&str]) -> Vec<Entry> {
     entries
 }
 
-fn findings(entries: &[Entry], file: &str, kept: &[(String, String)], now: i64) -> Vec<String> {
+fn findings(entries: &[Entry], file: &str, kept: &[Kept], now: i64) -> Vec<String> {
     let state = State {
         file: FILE.into(),
         leaves: leaves(file),
-        kept: kept.to_vec(),
     };
-    let found = verify(&Chain::new(entries), [&state], time(now));
+    let found = verify(&Chain::new(entries), [&state], kept, time(now));
     let words = found.iter().map(|one| {
         let key = one.key.clone().unwrap_or_default();
         format!("{key} {}", one.what.code()).trim().to_owned()
@@ -98,7 +98,7 @@ fn every_change_without_an_event_is_named() {
     );
     assert_eq!(findings(&[], "a=1", &[], 100), ["unknown-file"]);
     let chain = Chain::new(&entries);
-    let found = verify(&chain, [], time(100));
+    let found = verify(&chain, [], &[], time(100));
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].what, Wrong::FileGone);
 }
@@ -193,10 +193,22 @@ fn what_is_gone_or_early_is_named() {
 #[test]
 fn values_whose_time_is_over_are_named() {
     let entries = told(&["a=1", "a=2"]);
-    let id = entries[1].id.to_string();
-    let kept = [(id.clone(), "a".to_owned())];
-    assert_eq!(findings(&entries, "a=2", &kept, 11), [""; 0]);
-    assert_eq!(findings(&entries, "a=2", &kept, 12), ["a expired-value"]);
-    let stray = [("x".to_owned(), "a".to_owned())];
-    assert_eq!(findings(&entries, "a=2", &stray, 11), ["a stray-value"]);
+    let kept = |file: &str, name: &str| {
+        [Kept {
+            file: file.into(),
+            name: name.into(),
+        }]
+    };
+    let name = format!("{}.json", entries[1].id);
+    assert_eq!(findings(&entries, "a=2", &kept(FILE, &name), 11), [""; 0]);
+    assert_eq!(
+        findings(&entries, "a=2", &kept(FILE, &name), 12),
+        ["a expired-value"]
+    );
+    for (file, name) in [(FILE, "x"), (FILE, "x.json"), ("other", &name), ("", "x")] {
+        let found = findings(&entries, "a=2", &kept(file, name), 12);
+        assert_eq!(found, ["stray-value"], "{file} {name}");
+    }
+    // What should still be kept is.
+    assert_eq!(findings(&entries, "a=2", &[], 11), ["a kept-value-gone"]);
 }

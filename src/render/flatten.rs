@@ -42,6 +42,8 @@ pub struct Leaf {
     /// Whether the key path has a character that no name may hold and that has no plain
     /// counterpart: anything but ASCII. `name` has `_` in its place.
     pub is_lossy: bool,
+    /// Whether it is what stood there before, which is delivered beside it.
+    pub is_previous: bool,
     /// Where it stands.
     pub key: KeyPath,
     /// Its type.
@@ -114,6 +116,15 @@ pub fn leaves(source: Source<'_>, naming: &Naming, whole: Option<&str>) -> Vec<L
     leaves
 }
 
+/// A value as variables hold it: `true`, `5432`.
+pub fn as_text(value: Value) -> Cleartext {
+    match value.kind {
+        Kind::Bool if value.bytes.as_bytes() == b"True" => "true".into(),
+        Kind::Bool => "false".into(),
+        _ => value.bytes,
+    }
+}
+
 /// The name of a file that is one value, such as a certificate: from its own name.
 pub fn name_of_file(name: &str, naming: &Naming) -> (String, bool) {
     let mut text = String::new();
@@ -141,13 +152,10 @@ fn content(
             None => return Some((clear.kind, None, clear.bytes.is_empty())),
         },
     };
-    let text = match value.kind {
-        Kind::Bool if value.bytes.as_bytes() == b"True" => "true".into(),
-        Kind::Bool => "false".into(),
-        _ => value.bytes,
-    };
+    let kind = value.kind;
+    let text = as_text(value);
     let is_empty = text.is_empty();
-    Some((value.kind, Some(text), is_empty))
+    Some((kind, Some(text), is_empty))
 }
 
 fn leaf(
@@ -166,6 +174,7 @@ fn leaf(
     Leaf {
         name,
         is_lossy,
+        is_previous: false,
         key,
         kind,
         value,

@@ -32,6 +32,9 @@ pub struct Plan {
     pub only: Vec<String>,
 }
 
+/// What stands behind the name of a secret whose old value is delivered beside it.
+const PREVIOUS: &str = "_PREVIOUS";
+
 /// A variable on its way.
 pub struct Entry {
     /// Its final name.
@@ -147,9 +150,12 @@ pub fn gather(files: Vec<(String, Vec<Leaf>)>, plan: &Plan) -> Result<Gathered, 
     let mut used = vec![false; plan.rename.len()];
     for (file, leaves) in files {
         for leaf in leaves {
-            let Some(name) = final_name(&leaf, &file, plan, &mut used)? else {
+            let Some(mut name) = final_name(&leaf, &file, plan, &mut used)? else {
                 continue;
             };
+            if leaf.is_previous {
+                name.push_str(PREVIOUS);
+            }
             let entry = entry(name, leaf, &file);
             if let Some(other) = places
                 .insert(entry.name.clone(), entries.len())
@@ -212,6 +218,7 @@ pub fn gather(files: Vec<(String, Vec<Leaf>)>, plan: &Plan) -> Result<Gathered, 
 pub fn place(origin: &Origin) -> String {
     match origin {
         Origin::Secret { file, key } => format!("`{key}` in {file}"),
+        Origin::Previous { file, key } => format!("the old value of `{key}` in {file}"),
         Origin::Default => "a default of the profile".into(),
     }
 }
@@ -245,14 +252,16 @@ fn final_name(
 }
 
 fn entry(name: String, leaf: Leaf, file: &str) -> Entry {
+    let (file, key) = (file.to_owned(), leaf.key);
     Entry {
         name,
         kind: leaf.kind,
         value: leaf.value,
         is_empty: leaf.is_empty,
-        origin: Origin::Secret {
-            file: file.into(),
-            key: leaf.key,
+        origin: if leaf.is_previous {
+            Origin::Previous { file, key }
+        } else {
+            Origin::Secret { file, key }
         },
         comments: leaf.comments,
     }

@@ -55,8 +55,22 @@ pub enum Origin {
         /// The secret's key path.
         key: KeyPath,
     },
+    /// What a secret was before it was rotated; a secret still.
+    Previous {
+        /// The secret file, as messages call it.
+        file: String,
+        /// The secret's key path.
+        key: KeyPath,
+    },
     /// The `defaults` of the profile; no secret.
     Default,
+}
+
+impl Origin {
+    /// Whether the value is secret.
+    pub fn is_secret(&self) -> bool {
+        !matches!(self, Self::Default)
+    }
 }
 
 /// A name and a value, read back from a text.

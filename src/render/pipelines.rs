@@ -1,6 +1,6 @@
 //! What a step of a pipeline hands to the next: GitHub Actions, GitLab CI, Azure Pipelines.
 
-use super::{Found, Origin, RenderError, Variable, Why};
+use super::{Found, RenderError, Variable, Why};
 use crate::dialects::Unwritable;
 use crate::secret::Cleartext;
 
@@ -21,7 +21,7 @@ pub fn github_masks(variables: &[Variable]) -> Cleartext {
     let mut seen: Vec<&str> = Vec::new();
     let secrets = variables
         .iter()
-        .filter(|variable| matches!(variable.origin, Origin::Secret { .. }));
+        .filter(|variable| variable.origin.is_secret());
     for text in secrets.filter_map(|variable| variable.value.as_str()) {
         for line in text.split(['\n', '\r']) {
             if line.chars().count() < MASKED || seen.contains(&line) {
@@ -137,7 +137,7 @@ pub(super) fn azure(variables: &[Variable], out: &mut Cleartext) -> Option<()> {
     for variable in variables {
         out.push(b"##vso[task.setvariable variable=");
         out.push(variable.name.as_bytes());
-        if matches!(variable.origin, Origin::Secret { .. }) {
+        if variable.origin.is_secret() {
             out.push(b";issecret=true");
         }
         out.push(b"]");

@@ -245,6 +245,12 @@ impl Rules {
         !self.content.secrets.is_empty()
     }
 
+    /// Whether any policy has old values delivered.
+    pub fn has_dual_policies(&self) -> bool {
+        let mut policies = self.content.secrets.iter();
+        policies.any(|one| one.policy.dual == Some(true))
+    }
+
     /// Everyone in the register, in the order of the file.
     pub fn recipients(&self) -> &[RecipientSpec] {
         &self.content.recipients

@@ -58,7 +58,7 @@ pub(super) struct SecretsRule {
     matches: String,
     pub(super) environment: Option<String>,
     file: Option<PathGlob>,
-    policy: SecretPolicy,
+    pub(super) policy: SecretPolicy,
 }
 
 const FIELDS: &[&str] = &[

@@ -137,7 +137,8 @@ impl App<'_> {
         }
         if depth == Depth::Opened {
             for entry in &gathered.entries {
-                if let Origin::Secret { file, key } = &entry.origin {
+                if let Origin::Secret { file, key } | Origin::Previous { file, key } = &entry.origin
+                {
                     self.record_keys(file, [key.to_string()]);
                 }
             }
@@ -149,7 +150,8 @@ impl App<'_> {
     fn values_of(&self, path: &Path, chosen: &Chosen, depth: Depth) -> Result<Vec<Leaf>, Failure> {
         let sealed = self.read_sealed(path, None)?;
         if depth == Depth::Sealed {
-            return Ok(leaves_of(&sealed, None, chosen));
+            let leaves = leaves_of(&sealed, None, chosen);
+            return self.with_replaced(path, &sealed, chosen, depth, leaves);
         }
         let OpenFile {
             sealed,
@@ -158,7 +160,8 @@ impl App<'_> {
             ..
         } = self.open_sealed(sealed)?;
         self.access_is_not_over(&sealed, &opened_by)?;
-        Ok(leaves_of(&sealed, Some(opened.values), chosen))
+        let leaves = leaves_of(&sealed, Some(opened.values), chosen);
+        self.with_replaced(path, &sealed, chosen, depth, leaves)
     }
 }
 

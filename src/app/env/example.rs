@@ -121,15 +121,18 @@ impl App<'_> {
 }
 
 fn updated(example: &Example, old: &str) -> Updated {
+    // An old value is there for a day or two, and no part of what everybody needs.
+    let lasting = |named: &&Named| !matches!(named.origin, Origin::Previous { .. });
     let wanted: Vec<Wanted<'_>> = example
         .names
         .iter()
+        .filter(lasting)
         .map(|named| Wanted {
             name: &named.name,
             comments: &named.comments,
             group: match &named.origin {
                 Origin::Secret { file, .. } => file,
-                Origin::Default => "",
+                Origin::Previous { .. } | Origin::Default => "",
             },
         })
         .collect();

@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod deliver;
+mod dual;
 pub mod example;
 mod expiry;
 pub mod place;

@@ -1,20 +1,21 @@
 //! The ledger and the secret files that it tells of, as they are: read without any key.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use super::previous::kept;
-use super::store::previous_name;
+use super::previous::kept_below;
 use super::{Ledger, name_in};
 use crate::app::App;
 use crate::app::files::Wanted;
 use crate::error::Failure;
+use crate::git;
 use crate::git::below::BlobId;
 use crate::io::file;
-use crate::ledger::DIRECTORY;
 use crate::ledger::chain::Chain;
 use crate::ledger::fingerprint::leaves;
 use crate::ledger::read::{self, Read};
-use crate::ledger::verify::State;
+use crate::ledger::verify::{Kept, State};
+use crate::ledger::{DIRECTORY, PREVIOUS};
 
 /// A ledger that was read.
 pub struct Book {
@@ -24,6 +25,8 @@ pub struct Book {
     pub read: Read<Option<BlobId>>,
     /// The secret files that rules cover, in the order of their names.
     pub files: Vec<SecretFile>,
+    /// The files in which replaced and deleted values are kept.
+    pub kept: Vec<Kept>,
     /// Secret files that cannot be read, and why.
     pub unreadable: Vec<Failure>,
 }
@@ -66,10 +69,14 @@ impl App<'_> {
         ledger.has_no_links(DIRECTORY)?;
         let events = read::read(&ledger.directory(), look)?;
         let root = self.repository()?;
-        let paths = self.targets(&[root], Wanted::Sealed)?;
+        let mut paths = self.targets(&[root], Wanted::Sealed)?;
+        let mut inside: HashMap<PathBuf, bool> = HashMap::new();
+        paths.retain(|path| is_of(&ledger.root, path, &mut inside));
         let found = self.each_file(&paths, |app, path| app.secret_file(&ledger.root, path));
+        let kept = kept_below(&ledger.root, PREVIOUS)?;
         let mut book = Book {
             ledger,
+            kept,
             read: events,
             files: Vec::new(),
             unreadable: Vec::new(),
@@ -118,21 +125,22 @@ impl App<'_> {
                 .policy_if_any(path)?
                 .and_then(|policy| policy.environment),
             state: State {
-                kept: self.kept_of(root, &name)?,
                 file: name,
                 leaves: leaves(&sealed.tree),
             },
         }))
     }
+}
 
-    /// What is kept of the values of a secret file.
-    fn kept_of(&self, root: &Path, name: &str) -> Result<Vec<(String, String)>, Failure> {
-        let inside = previous_name(name);
-        // Nothing is kept of nearly every file.
-        if file::kind(&root.join(&inside))?.is_none() {
-            return Ok(Vec::new());
-        }
-        let sealed = self.read_previous(root, name)?;
-        Ok(sealed.as_ref().map(kept).unwrap_or_default())
+/// Whether a file belongs to the repository at `root`, and not to one of its own below it.
+fn is_of(root: &Path, path: &Path, known: &mut HashMap<PathBuf, bool>) -> bool {
+    let directory = file::directory_of(path);
+    if let Some(known) = known.get(directory) {
+        return *known;
     }
+    let found = git::repository_root(path);
+    let same = |found: PathBuf| file::canonical(&found).is_ok_and(|found| found == root);
+    let is_of = found.is_ok_and(|found| found.is_none_or(same));
+    known.insert(directory.to_owned(), is_of);
+    is_of
 }

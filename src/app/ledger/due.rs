@@ -6,11 +6,11 @@ use super::book::SecretFile;
 use crate::app::App;
 use crate::error::Failure;
 use crate::io::clock;
-use crate::ledger::chain::{Chain, Place, Standing, standing};
+use crate::ledger::chain::{Chain, Place, Standing};
 use crate::ledger::due::{Cadence, is_kept, later};
 use crate::ledger::event::Action;
-use crate::ledger::id::Id;
-use crate::ledger::report::{DueRow, Ending, LogRow, rows};
+use crate::ledger::report::{DueRow, Ending};
+use crate::ledger::verify::Kept;
 
 /// How all secrets stand.
 pub struct Due {
@@ -38,6 +38,7 @@ impl App<'_> {
         for file in &book.files {
             self.due_in(&chain, file, within, &mut due);
         }
+        due.endings = endings(&book.kept, &chain, within);
         due.rows.sort_by(|a, b| {
             let urgency = |row: &DueRow| match row.cadence {
                 Cadence::Overdue(_) => 0,
@@ -74,18 +75,8 @@ impl App<'_> {
                 key: &leaf.key,
             };
             let heads = chain.heads(place);
-            let since: Option<Vec<_>> = heads.iter().map(|node| node.since).collect();
-            let since = since.and_then(|all| all.into_iter().min());
-            let agrees = standing(&heads, leaf.fingerprint, leaf.twin) == Standing::Agrees;
-            // An event of a change that never was renews nothing.
-            let history = if agrees {
-                Vec::new()
-            } else {
-                chain.history(&heads)
-            };
-            let mut before = history.iter().rev();
-            let stands = before.find(|node| node.change.fingerprint == Some(leaf.fingerprint));
-            let since = stands.map_or(since, |node| node.since);
+            let since = chain.since(place, leaf);
+            let agrees = chain.standing(place, leaf) == Standing::Agrees;
             let unknown = heads
                 .iter()
                 .any(|node| node.event().action == Action::Unknown);
@@ -100,26 +91,25 @@ impl App<'_> {
                 unexplained: !agrees || unknown,
             });
         }
-        for (id, key) in &file.state.kept {
-            let entry = Id::parse(id).and_then(|id| chain.entry(id));
-            let Some(until) = entry.and_then(|entry| entry.event.grace_until) else {
-                continue;
-            };
-            if is_kept(until, now) && until <= later(now, within) {
-                due.endings.push(Ending {
-                    file: name.to_owned(),
-                    key: key.clone(),
-                    until,
-                });
-            }
+    }
+}
+
+/// What is kept, and not for longer than this.
+fn endings(kept: &[Kept], chain: &Chain<'_>, within: Duration) -> Vec<Ending> {
+    let now = clock::now();
+    let mut endings = Vec::new();
+    for entry in kept.iter().filter_map(|kept| kept.event(chain)) {
+        let event = &entry.event;
+        let Some(until) = event.grace_until else {
+            continue;
+        };
+        if is_kept(until, now) && until <= later(now, within) {
+            endings.extend(event.values.iter().map(|value| Ending {
+                file: event.file.clone(),
+                key: value.key.clone(),
+                until,
+            }));
         }
     }
-
-    /// The lines of the human log, the latest first.
-    pub fn rotation_log(&self) -> Result<Vec<LogRow>, Failure> {
-        let ledger = self.ledger_here()?;
-        ledger.has_no_links(crate::ledger::DIRECTORY)?;
-        let read = crate::ledger::read::read(&ledger.directory(), |_| ())?;
-        Ok(rows(read.events.iter().map(|stored| &stored.entry)))
-    }
+    endings
 }

@@ -1,103 +1,98 @@
 //! `mvx rotation expire`: values whose time is over go.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
-use super::previous::{place, reopened};
-use super::store::{event_step, previous_name};
-use crate::app::App;
+use super::store::event_step;
+use crate::app::{App, READ_LIMIT};
 use crate::error::Failure;
-use crate::io::clock;
 use crate::io::journal::Step;
+use crate::io::{clock, file};
 use crate::ledger::event::{Action, Entry, Event};
-use crate::ledger::verify::{Wrong, verify};
+use crate::ledger::verify::{Kept, Wrong, kept_too_long};
 
 /// A value that was removed, or would be.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Expired {
     /// The secret file, from the repository's root.
     pub file: String,
-    /// The key path.
+    /// The key path; the name of a file of which no event tells.
     pub key: String,
 }
 
 impl App<'_> {
-    /// Removes the replaced and deleted values whose time is over. Git's history keeps their
-    /// ciphertext.
-    pub fn expire(&self, dry_run: bool) -> Result<Vec<Expired>, Failure> {
+    /// Removes the replaced and deleted values whose time is over; with `strays` also those of which no
+    /// event tells here, be it that it is on another branch or cannot be read. Needs no key. Git's
+    /// history keeps their ciphertext.
+    pub fn expire(&self, strays: bool, dry_run: bool) -> Result<Vec<Expired>, Failure> {
         let ledger = self.ledger_here()?;
         let held = self.hold(&ledger)?;
         let book = self.book()?;
         let chain = book.chain();
         let now = clock::now();
         let actor = self.actor();
+        let mut over: BTreeMap<&str, Vec<&Kept>> = BTreeMap::new();
+        for kept in &book.kept {
+            let wrong = kept_too_long(&chain, kept, now).map(|found| found.what);
+            if wrong == Some(Wrong::Expired) || (strays && wrong == Some(Wrong::Stray)) {
+                over.entry(&kept.file).or_default().push(kept);
+            }
+        }
         let mut expired = Vec::new();
-        for file in &book.files {
-            let name = file.state.file.as_str();
-            let found = verify(&chain, [&file.state], now);
-            let over: Vec<(String, String)> = found
-                .into_iter()
-                .filter(|one| matches!(one.what, Wrong::Expired | Wrong::Stray))
-                .filter_map(|one| Some((one.event?, one.key?)))
-                .collect();
-            if over.is_empty() {
-                continue;
+        for (name, all) in over {
+            let keys = all.iter().flat_map(|kept| match kept.event(&chain) {
+                Some(entry) => entry
+                    .event
+                    .values
+                    .iter()
+                    .map(|one| one.key.clone())
+                    .collect(),
+                None => vec![kept.name.clone()],
+            });
+            let mut keys: Vec<String> = keys.collect();
+            keys.sort();
+            keys.dedup();
+            let mut steps = Vec::new();
+            for kept in &all {
+                let inside = kept.path();
+                steps.push(Step {
+                    before: Some(file::read(&ledger.root.join(&inside), READ_LIMIT)?),
+                    path: inside.into(),
+                    after: None,
+                });
             }
-            expired.extend(over.iter().map(|(_, key)| Expired {
+            // What the ledger never knew of is not entered when it goes.
+            if all.iter().any(|kept| kept.event(&chain).is_some()) {
+                let mut event = Event::new(now, &actor, Action::Expire, name);
+                let file = book.file(name);
+                event.environment = file.and_then(|file| file.environment.clone());
+                event.note = Some(told(&keys));
+                steps.push(event_step(&ledger, &Entry::new(event))?);
+            }
+            if !dry_run {
+                let what = format!("`mvx rotation expire` of {name}");
+                ledger.journal.write(&what, &steps)?;
+            }
+            expired.extend(keys.into_iter().map(|key| Expired {
                 file: name.to_owned(),
-                key: key.clone(),
+                key,
             }));
-            if dry_run {
-                continue;
-            }
-            let Some(mut previous) = self.open_previous(&ledger, name)? else {
-                continue;
-            };
-            let before = previous.sealed.original.duplicate();
-            let left = file
-                .state
-                .kept
-                .iter()
-                .filter(|one| !over.contains(one))
-                .count();
-            let ids: BTreeSet<&String> = over.iter().map(|(id, _)| id).collect();
-            for id in ids {
-                let of_id = |(other, _): &&(String, String)| other == id;
-                let all = file.state.kept.iter().filter(of_id).count();
-                let gone: Vec<&(String, String)> = over.iter().filter(of_id).collect();
-                let paths: Vec<Vec<String>> = if gone.len() == all {
-                    vec![vec![id.clone()]]
-                } else {
-                    gone.iter()
-                        .map(|(id, key)| vec![id.clone(), key.clone()])
-                        .collect()
-                };
-                for path in paths {
-                    let text =
-                        previous.change(|sealer, open| Ok(sealer.unset(open, &place(&path))?))?;
-                    previous = reopened(previous, text)?;
-                }
-            }
-            let mut event = Event::new(now, &actor, Action::Expire, name);
-            event.environment.clone_from(&file.environment);
-            let keys: BTreeSet<&str> = over.iter().map(|(_, key)| key.as_str()).collect();
-            let keys: Vec<&str> = keys.into_iter().take(20).collect();
-            event.note = Some(keys.join(", ").chars().take(1000).collect());
-            let entry = Entry::new(event);
-            let after = (left > 0).then(|| previous.sealed.original.as_bytes().to_vec());
-            let steps = [
-                Step {
-                    path: previous_name(name).into(),
-                    before: Some(before),
-                    after,
-                },
-                event_step(&ledger, &entry)?,
-            ];
-            let what = format!("`mvx rotation expire` of {name}");
-            ledger.journal.write(&what, &steps)?;
         }
         drop(held);
-        expired.sort();
-        expired.dedup();
         Ok(expired)
     }
+}
+
+/// The keys whose values go, as far as an event has room for them.
+fn told(keys: &[String]) -> String {
+    const MOST: usize = 20;
+    let mut text = keys
+        .iter()
+        .take(MOST)
+        .cloned()
+        .collect::<Vec<_>>()
+        .join(", ");
+    if let Some(more) = keys.len().checked_sub(MOST).filter(|more| *more > 0) {
+        text = format!("{text} and {more} more");
+    }
+    text.chars().take(1000).collect()
 }

@@ -10,6 +10,7 @@ pub mod destinations;
 pub mod due;
 pub mod expire;
 pub mod generate;
+pub mod log;
 pub mod notify;
 pub mod previous;
 pub mod record;
@@ -65,7 +66,7 @@ impl App<'_> {
 
     /// The ledger in which changes of a secret file are entered, and what it calls the file; `None`
     /// where none is kept, or no rule covers the file.
-    pub(super) fn book_of(&self, path: &Path) -> Result<Option<(Ledger, String)>, Failure> {
+    pub(in crate::app) fn book_of(&self, path: &Path) -> Result<Option<(Ledger, String)>, Failure> {
         self.book_for(path, false)
     }
 
@@ -99,11 +100,16 @@ impl App<'_> {
     /// Keeps other runs from writing events, and finishes what one of them had begun when it was
     /// killed.
     pub(super) fn hold(&self, ledger: &Ledger) -> Result<Lock, Failure> {
-        let place = ledger.journal.place();
-        file::create_private_directories(file::directory_of(place))?;
-        let lock = Locks::of(self.environment).hold(place, Locks::PATIENCE)?;
+        let lock = self.lock_ledger(ledger)?;
         self.finish(ledger)?;
         Ok(lock)
+    }
+
+    /// Keeps other runs from writing events.
+    fn lock_ledger(&self, ledger: &Ledger) -> Result<Lock, Failure> {
+        let place = ledger.journal.place();
+        file::create_private_directories(file::directory_of(place))?;
+        Ok(Locks::of(self.environment).hold(place, Locks::PATIENCE)?)
     }
 
     /// Finishes what a run had begun that was killed, in the repository in which `path` stands.
@@ -141,21 +147,30 @@ impl App<'_> {
             ));
             return Ok(());
         }
-        for path in finished.changed {
-            let shown = self.relative(&ledger.root.join(&path));
-            self.warn(
-                format!(
-                    "{}: {what} was cut short, and somebody has changed the file since; it was left as it is",
-                    shown.display()
-                ),
-                ["`mvx rotation verify` shows what the ledger misses".into()],
-            );
-        }
+        let changed = finished.changed.iter();
+        let changed: Vec<String> = changed
+            .map(|path| self.relative(&ledger.root.join(path)).display().to_string())
+            .collect();
+        let left = finished.left.unwrap_or_default();
+        self.warn(
+            format!(
+                "{what} was cut short, and somebody has changed {} since; the rest of it was not done",
+                changed.join(", ")
+            ),
+            [
+                "`mvx rotation verify` shows whether the ledger misses something".into(),
+                format!("what was to be written lies at {}, until the next such case", left.display()),
+            ],
+        );
         Ok(())
     }
 
     /// The events that name a file, without those that cannot be believed. The lock is held.
-    pub(super) fn events_of(&self, ledger: &Ledger, name: &str) -> Result<Vec<Entry>, Failure> {
+    pub(in crate::app) fn events_of(
+        &self,
+        ledger: &Ledger,
+        name: &str,
+    ) -> Result<Vec<Entry>, Failure> {
         let names = |entry: &Entry| {
             let mut from = entry.event.values.iter();
             entry.event.file == name || from.any(|value| value.from_file.as_deref() == Some(name))
@@ -246,7 +261,8 @@ fn ledger_at(path: &Path) -> Result<Option<Ledger>, Failure> {
     }))
 }
 
-/// What the ledger of the work tree at `root` calls a file; `None` for one outside of it.
+/// What the ledger of the work tree at `root` calls a file; `None` for one outside of it. A name that is
+/// not UTF-8 is an error.
 fn name_in(root: &Path, path: &Path) -> Result<Option<String>, Failure> {
     let target = file::target(path)?;
     let Some(last) = target.file_name() else {
@@ -257,7 +273,13 @@ fn name_in(root: &Path, path: &Path) -> Result<Option<String>, Failure> {
         return Ok(None);
     };
     let parts: Option<Vec<&str>> = inside.iter().map(|part| part.to_str()).collect();
-    Ok(parts.map(|parts| parts.join("/")))
+    let Some(parts) = parts else {
+        let message = "its name is not UTF-8, and no event can tell of such a file";
+        return Err(Failure::new(Exit::IO, "bad-name", message)
+            .at(path.display())
+            .hint("`git mv` gives it another name"));
+    };
+    Ok(Some(parts.join("/")))
 }
 
 /// Fails where a link leads away from what is below `root`.

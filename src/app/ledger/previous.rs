@@ -1,29 +1,31 @@
-//! Values that were replaced or deleted, and are kept for a while: a secret file of their own for
-//! each secret file, `.mvx/previous/PATH.json`, encrypted for the same readers.
+//! Values that were replaced or deleted, and are kept for a while: for each event that replaced some a
+//! file of their own, `.mvx/previous/PATH/ID.json`, encrypted for the readers of the secret file.
 //!
-//! It is plain SOPS, and everything in it is encrypted whatever the rule's selector says. Under the
-//! id of the event that replaced them stand the values by their key paths, each under its type:
-//! `{"ID": {"db.password": {"str": "…"}}}`.
+//! One file an event, so that two branches never touch the same one, and so that what is over goes by
+//! the removal of a file, which needs no key. It is plain SOPS, and everything in it is encrypted whatever
+//! the rule's selector says: below the event's id, which authenticates where they belong, the values by
+//! their key paths, each under its type: `{"ID": {"db.password": {"str": "…"}}}`.
 
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::store::previous_name;
 use super::{Ledger, name_in, no_links};
-use crate::app::load::{OpenFile, Sealed, parse_sealed};
+use crate::app::load::{OpenFile, parse_sealed};
 use crate::app::policy::Policy;
 use crate::app::{App, SystemRandomness, now};
-use crate::document::{Body, Kind, Value};
-use crate::error::{At as _, Failure};
+use crate::document::{Kind, Value};
+use crate::error::{At as _, Exit, Failure};
 use crate::git;
-use crate::io::file;
 use crate::io::journal::Step;
+use crate::io::{clock, file, walk};
 use crate::keypath::{KeyPath, Segment};
 use crate::ledger::PREVIOUS;
+use crate::ledger::chain::Chain;
 use crate::ledger::event::Entry;
 use crate::ledger::id::Id;
+use crate::ledger::verify::{ENDING, Kept, kept_too_long};
 use crate::secret::{Cleartext, DataKey};
 use crate::sops::change::{Open, node_at};
 use crate::sops::envelope::kind_name;
@@ -37,8 +39,7 @@ use crate::stores::Format;
 const BASE64: &str = "base64";
 
 impl App<'_> {
-    /// The file of a secret file's previous values with those that these events replace; `None` where
-    /// none of them is to be kept.
+    /// The files of the values that these events replace and that are to be kept.
     pub(super) fn keep_values(
         &self,
         ledger: &Ledger,
@@ -46,51 +47,38 @@ impl App<'_> {
         path: &Path,
         open: &OpenFile,
         entries: &[Entry],
-    ) -> Result<Option<Step>, Failure> {
-        let mut new = Vec::new();
-        let kept_for_a_while = |entry: &&Entry| entry.event.grace_until.is_some();
-        for entry in entries.iter().filter(kept_for_a_while) {
-            for change in &entry.event.values {
-                if let Some(value) = value_of(open, &change.key) {
-                    new.push(written(entry.id, &change.key, &value));
-                }
+    ) -> Result<Vec<Step>, Failure> {
+        let mut steps = Vec::new();
+        for entry in entries {
+            if entry.event.grace_until.is_none() {
+                continue;
+            }
+            let values = entry.event.values.iter();
+            let values: Vec<(KeyPath, NewNode)> = values
+                .filter_map(|change| {
+                    let value = value_of(open, &change.key)?;
+                    Some(written(entry.id, &change.key, &value))
+                })
+                .collect();
+            if values.is_empty() {
+                continue;
+            }
+            let inside = previous_name(name, &entry.id.to_string());
+            ledger.has_no_links(&inside)?;
+            let shown = self.relative(&ledger.root.join(&inside));
+            let label = shown.display().to_string();
+            let policy = self.previous_policy(path)?;
+            let key = self.new_key(&policy).at(&label)?;
+            let empty = self.seal_new(&label, &"{}\n".into(), Format::Json, &policy, &key)?;
+            if let Some(text) = put(&label, empty.text, key.data_key(), &values)? {
+                steps.push(Step {
+                    path: PathBuf::from(inside),
+                    before: None,
+                    after: Some(text.as_bytes().to_vec()),
+                });
             }
         }
-        if new.is_empty() {
-            return Ok(None);
-        }
-        let inside = previous_name(name);
-        ledger.has_no_links(&inside)?;
-        let full = ledger.root.join(&inside);
-        let shown = self.relative(&full);
-        let label = shown.display().to_string();
-        let mut before = None;
-        let mut all = Vec::new();
-        if file::kind(&full)?.is_some() {
-            let old = self.open_file(&shown, Some(Format::Json))?;
-            for (id, key) in kept(&old.sealed) {
-                if let Some(id) = Id::parse(&id)
-                    && let Some(value) = kept_value(&old, id, &key)
-                {
-                    all.push(written(id, &key, &value));
-                }
-            }
-            before = Some(old.sealed.original.duplicate());
-        }
-        all.extend(new);
-        // Always under a new data key: nobody looks at this file, and whoever can open a pull request could
-        // have put one there whose data key they know.
-        let policy = self.previous_policy(path)?;
-        let key = self.new_key(&policy).at(&label)?;
-        let empty = self.seal_new(&label, &"{}\n".into(), Format::Json, &policy, &key)?;
-        let Some(text) = put(&label, empty.text, key.data_key(), &all)? else {
-            return Ok(None);
-        };
-        Ok(Some(Step {
-            path: PathBuf::from(inside),
-            before,
-            after: Some(text.as_bytes().to_vec()),
-        }))
+        Ok(steps)
     }
 
     /// These secret files, and after them those of their values that are kept: who reads the ones reads
@@ -101,35 +89,77 @@ impl App<'_> {
             let Ok(Some(root)) = git::repository_root(file) else {
                 continue;
             };
-            let kept = root.join(PREVIOUS);
-            if !matches!(file::kind(&kept), Ok(Some(file::Kind::Directory))) {
-                continue;
-            }
-            let name = name_in(&root, file).ok().flatten();
-            let Some(name) = name.as_deref().map(previous_name) else {
+            let Some(name) = name_in(&root, file).ok().flatten() else {
                 continue;
             };
-            let no_links = no_links(&root, &name).is_ok();
-            let path = self.relative(&root.join(name));
-            let there = matches!(file::kind(&path), Ok(Some(file::Kind::File)));
-            if there && no_links && !all.contains(&path) {
-                all.push(path);
+            let Ok(kept) = kept_below(&root, &format!("{PREVIOUS}/{name}")) else {
+                continue;
+            };
+            for one in kept.iter().filter(|one| one.file == name) {
+                let path = self.relative(&root.join(one.path()));
+                if !all.contains(&path) {
+                    all.push(path);
+                }
             }
         }
         all
     }
 
-    /// The secret file whose previous values a file holds; `None` for any other file.
+    /// The secret file of whose values a file keeps some; `None` for any other file.
     pub(in crate::app) fn parent_of_previous(&self, path: &Path) -> Option<PathBuf> {
-        let parts: Vec<&str> = path.iter().filter_map(|part| part.to_str()).collect();
+        let root = self.root_of_previous(path)?;
+        let kept = self.kept_here(path).ok()??;
+        Some(self.relative(&root.join(kept.file)))
+    }
+
+    /// Refuses to open a file of kept values whose time is over, or of which no event tells. Any other
+    /// file passes.
+    pub(in crate::app) fn is_not_over(&self, path: &Path) -> Result<(), Failure> {
+        let Some(kept) = self.kept_here(path)? else {
+            return Ok(());
+        };
+        let Some(ledger) = super::ledger_at(path)? else {
+            return Ok(());
+        };
+        let known = self.all_events(&ledger)?;
+        match kept_too_long(&Chain::new(&known), &kept, clock::now()) {
+            None => Ok(()),
+            Some(finding) => Err(
+                Failure::new(Exit::NO, finding.what.code(), finding.what.text())
+                    .at(path.display())
+                    .hint(finding.what.hint()),
+            ),
+        }
+    }
+
+    /// Refuses to change a file of kept values: its events tell what is in it.
+    pub(in crate::app) fn is_not_kept(&self, path: &Path) -> Result<(), Failure> {
+        if self.kept_here(path)?.is_none() {
+            return Ok(());
+        }
+        let message = "values that were replaced are kept here, and nobody changes them";
+        Err(Failure::new(Exit::USAGE, "kept-values", message)
+            .at(path.display())
+            .hint("`mvx history FILE KEY` lists them, and `mvx rollback` brings one back"))
+    }
+
+    /// What is kept in this file; `None` for any other one.
+    fn kept_here(&self, path: &Path) -> Result<Option<Kept>, Failure> {
+        let Some(root) = self.root_of_previous(path) else {
+            return Ok(None);
+        };
+        Ok(name_in(&root, path)?.and_then(|name| kept_at(&name)))
+    }
+
+    /// The repository's root, for a path that may be one of kept values.
+    fn root_of_previous(&self, path: &Path) -> Option<PathBuf> {
+        let full = file::canonical(file::directory_of(&self.directory().join(path))).ok()?;
+        let parts: Vec<&str> = full.iter().filter_map(|part| part.to_str()).collect();
         // Nearly every path ends here.
         parts
             .windows(2)
             .find(|pair| *pair == [".mvx", "previous"])?;
-        let root = git::repository_root(path).ok()??;
-        let name = name_in(&root, path).ok()??;
-        let inside = name.strip_prefix(PREVIOUS)?.strip_prefix('/')?;
-        Some(self.relative(&root.join(inside.strip_suffix(".json")?)))
+        git::repository_root(path).ok()?
     }
 
     /// The readers of a secret file, and everything encrypted.
@@ -142,47 +172,72 @@ impl App<'_> {
         })
     }
 
-    /// The previous values of a secret file, opened; `None` where none are kept.
-    pub(super) fn open_previous(
+    /// The value that an event replaced at a key; `None` where it is not kept.
+    pub(in crate::app) fn kept_value(
         &self,
         ledger: &Ledger,
         name: &str,
-    ) -> Result<Option<OpenFile>, Failure> {
-        let Some(sealed) = self.read_previous(&ledger.root, name)? else {
-            return Ok(None);
-        };
-        self.open_sealed(sealed).map(Some)
-    }
-
-    /// The same, not opened.
-    pub(super) fn read_previous(&self, root: &Path, name: &str) -> Result<Option<Sealed>, Failure> {
-        let inside = previous_name(name);
-        no_links(root, &inside)?;
-        let full = root.join(inside);
-        if file::kind(&full)?.is_none() {
+        id: Id,
+        key: &str,
+    ) -> Result<Option<Value>, Failure> {
+        if !ledger.keeps(name, id)? {
             return Ok(None);
         }
-        self.read_sealed(&self.relative(&full), Some(Format::Json))
-            .map(Some)
+        let full = ledger.root.join(previous_name(name, &id.to_string()));
+        let open = self.open_file(&self.relative(&full), Some(Format::Json))?;
+        Ok(value_in(&open, id, key))
     }
 }
 
-/// A file of previous values with another text, under the same key.
-pub(super) fn reopened(file: OpenFile, text: Cleartext) -> Result<OpenFile, Failure> {
-    let name = file.sealed.name.clone();
-    let sealed = parse_sealed(&name, Format::Json, text)?;
-    let opened = open(&sealed.tree, &sealed.metadata, &file.key, Check::Required).at(&name)?;
-    Ok(OpenFile {
-        sealed,
-        opened,
-        ..file
+impl Ledger {
+    /// Whether what an event replaced in a secret file is there.
+    pub(in crate::app) fn keeps(&self, name: &str, id: Id) -> Result<bool, Failure> {
+        let inside = previous_name(name, &id.to_string());
+        self.has_no_links(&inside)?;
+        Ok(file::kind(&self.root.join(inside))? == Some(file::Kind::File))
+    }
+}
+
+/// Where the values are kept that an event replaced in a secret file, from the root.
+pub(in crate::app) fn previous_name(name: &str, id: &str) -> String {
+    format!("{PREVIOUS}/{name}/{id}{ENDING}")
+}
+
+/// The files of kept values below a directory, which is given from the root, in the order of their
+/// names. A link among them is an error.
+pub(super) fn kept_below(root: &Path, inside: &str) -> Result<Vec<Kept>, Failure> {
+    let start = root.join(inside);
+    no_links(root, inside)?;
+    if file::kind(&start)? != Some(file::Kind::Directory) {
+        return Ok(Vec::new());
+    }
+    let mut kept = Vec::new();
+    for met in walk::files_and_links(&start)? {
+        let Ok(below) = met.path.strip_prefix(root) else {
+            continue;
+        };
+        let parts: Vec<_> = below.iter().map(|part| part.to_string_lossy()).collect();
+        let below = parts.join("/");
+        no_links(root, &below)?;
+        kept.extend(kept_at(&below));
+    }
+    Ok(kept)
+}
+
+/// What is kept in the file of this name.
+fn kept_at(inside: &str) -> Option<Kept> {
+    let below = inside.strip_prefix(PREVIOUS)?.strip_prefix('/')?;
+    // A file that lies there as mvx never puts one is no secret file's.
+    let (file, last) = below.rsplit_once('/').unwrap_or(("", below));
+    Some(Kept {
+        file: file.to_owned(),
+        name: last.to_owned(),
     })
 }
 
-/// The value that an event replaced at a key; `None` where it is not kept.
-pub(super) fn kept_value(previous: &OpenFile, id: Id, key: &str) -> Option<Value> {
+fn value_in(open: &OpenFile, id: Id, key: &str) -> Option<Value> {
     let at = place(&[id.to_string(), key.to_owned()]);
-    let Some(NewNode::Map(entries)) = node_at(previous.view(), &at) else {
+    let Some(NewNode::Map(entries)) = node_at(open.view(), &at) else {
         return None;
     };
     let [(kind, NewNode::Value(text))] = entries.as_slice() else {
@@ -191,30 +246,15 @@ pub(super) fn kept_value(previous: &OpenFile, id: Id, key: &str) -> Option<Value
     read(kind, &text.bytes)
 }
 
-/// What is kept: of which event, and of which keys. Needs no key, because names stand in clear.
-pub(super) fn kept(sealed: &Sealed) -> Vec<(String, String)> {
-    let mut found: Vec<(String, String)> = Vec::new();
-    for item in &sealed.tree.items {
-        if !matches!(item.body, Body::Leaf(_)) {
-            continue;
-        }
-        let path = sealed.tree.path(item);
-        if let [Segment::Key(id), Segment::Key(key), ..] = path.segments.as_slice() {
-            found.push((id.clone(), key.clone()));
-        }
-    }
-    found
-}
-
-/// A value as it is written below the event that replaced it.
+/// A value as it is written: under its event, its key path, and its type.
 fn written(id: Id, key: &str, value: &Value) -> (KeyPath, NewNode) {
     let (kind, text) = spelled(value);
-    let names = [id.to_string(), key.to_owned(), kind.to_owned()];
-    (place(&names), NewNode::Value(Value::new(Kind::Str, text)))
+    let at = place(&[id.to_string(), key.to_owned(), kind.to_owned()]);
+    (at, NewNode::Value(Value::new(Kind::Str, text)))
 }
 
 /// The path of these names in the first document.
-pub(super) fn place(names: &[String]) -> KeyPath {
+fn place(names: &[String]) -> KeyPath {
     KeyPath {
         document: 1,
         segments: names.iter().cloned().map(Segment::Key).collect(),

@@ -13,11 +13,13 @@ use crate::app::load::parse_sealed;
 use crate::error::{Exit, Failure};
 use crate::git;
 use crate::git::origins::Origin;
-use crate::io::{clock, file};
+use crate::io::walk::{self, Ignored};
+use crate::io::{clock, file, write};
 use crate::ledger::chain::{Chain, Node, Place};
 use crate::ledger::event::{Action, Change, Entry, Event};
 use crate::ledger::fingerprint::{Fingerprint, Leaf, leaves};
 use crate::ledger::record::{Ivs, Lost, Subject, Version, missing};
+use crate::ledger::{DIRECTORY, PREVIOUS};
 use crate::secret::Cleartext;
 use crate::stores::Format;
 
@@ -94,8 +96,23 @@ impl App<'_> {
     pub fn repair_ledger(&self) -> Result<bool, Failure> {
         let ledger = self.ledger_here()?;
         let pending = ledger.is_pending()?;
-        drop(self.hold(&ledger)?);
-        Ok(pending)
+        let held = self.hold(&ledger)?;
+        let mut repaired = pending;
+        for inside in [DIRECTORY, PREVIOUS] {
+            ledger.has_no_links(inside)?;
+            let place = ledger.root.join(inside);
+            if file::kind(&place)? != Some(file::Kind::Directory) {
+                continue;
+            }
+            for path in walk::files(&place, Ignored::OwnToo)? {
+                if write::is_left_over(&path) {
+                    file::remove(&path)?;
+                    repaired = true;
+                }
+            }
+        }
+        drop(held);
+        Ok(repaired)
     }
 
     /// The events that are missing about these files.

@@ -3,12 +3,14 @@
 use std::path::Path;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use jiff::Timestamp;
+use zeroize::Zeroizing;
 
 use super::ledger_at;
 use super::previous::value_of;
 use super::store::Purpose;
-use super::versions::LEAK;
 use crate::app::App;
 use crate::app::change::Outcome;
 use crate::app::place;
@@ -18,7 +20,7 @@ use crate::io::file;
 use crate::keypath::KeyPath;
 use crate::ledger::chain::{Chain, Place};
 use crate::ledger::due::later;
-use crate::ledger::event::Entry;
+use crate::ledger::event::{Entry, tells_of_a_leak};
 use crate::rules::SecretPolicy;
 use crate::scan::{Confidence, Input, Rules, Scanner};
 use crate::secret::Cleartext;
@@ -192,6 +194,12 @@ impl App<'_> {
         }
         if !self.is_covered(path)? {
             self.policy_for(path, &[])?;
+            let message = "no rule covers it, and the ledger is of what rules cover";
+            return Err(Failure::new(Exit::RULES, "not-covered", message)
+                .at(path.display())
+                .hint(
+                    "`mvx init` makes rules; `mvx set` and `mvx unset` need none, and keep nothing",
+                ));
         }
         let Some(ledger) = ledger_at(path)? else {
             let message = "there is no git repository here, and a ledger is kept in one";
@@ -240,24 +248,52 @@ impl App<'_> {
 /// Refuses a reason or note that holds a secret: events stand in clear.
 pub(super) fn said_well(why: Why<'_>, values: &[&Cleartext]) -> Result<(), Failure> {
     const LONGEST: usize = 2000;
-    const SHORTEST: usize = 6;
     for (what, text) in [("reason", why.reason), ("note", why.note)] {
         let Some(text) = text else { continue };
         if text.trim().is_empty() || text.len() > LONGEST {
             let message = format!("the {what} is empty, or too long");
             return Err(Failure::new(Exit::USAGE, "usage", message));
         }
-        let holds = |value: &&Cleartext| {
-            let value = value.as_bytes().trim_ascii();
-            value.len() >= SHORTEST && memchr::memmem::find(text.as_bytes(), value).is_some()
-        };
-        if values.iter().any(holds) || looks_like_a_secret(text) {
+        if values.iter().any(|value| holds(text, value)) || looks_like_a_secret(text) {
             let message = format!("the {what} holds a secret, and events stand in clear");
             return Err(Failure::new(Exit::USAGE, "secret-in-note", message)
                 .hint("say it without the value"));
         }
     }
+    let leaked = why.reason.is_some_and(tells_of_a_leak);
+    if leaked && why.grace.is_some_and(|grace| !grace.is_zero()) {
+        let message = "what leaked is not kept, so that `--grace` cannot go with this reason";
+        return Err(Failure::new(Exit::USAGE, "usage", message)
+            .hint("leave `--grace` out, or give another reason"));
+    }
     Ok(())
+}
+
+/// Whether a text holds a value: as it is, in hexadecimal digits or in base64. A short one, such as a
+/// number of four digits, only where it is a word of its own.
+fn holds(text: &str, value: &Cleartext) -> bool {
+    const SHORTEST: usize = 4;
+    const SHORTEST_PART: usize = 6;
+    let value = value.as_bytes().trim_ascii();
+    let finds = |part: &[u8]| memchr::memmem::find(text.as_bytes(), part).is_some();
+    match value.len() {
+        0..SHORTEST => false,
+        SHORTEST..SHORTEST_PART => {
+            let mut words = text.split(|c: char| !c.is_alphanumeric());
+            words.any(|word| word.as_bytes() == value)
+        }
+        _ => {
+            let digits = value.iter().map(|byte| format!("{byte:02x}"));
+            let hex: Zeroizing<String> = Zeroizing::new(digits.collect());
+            let base64 = Zeroizing::new(STANDARD_NO_PAD.encode(value));
+            let for_urls = Zeroizing::new(URL_SAFE_NO_PAD.encode(value));
+            let lower = Zeroizing::new(text.to_ascii_lowercase());
+            finds(value)
+                || finds(base64.as_bytes())
+                || finds(for_urls.as_bytes())
+                || lower.contains(hex.as_str())
+        }
+    }
 }
 
 /// Whether the leak scan finds something in a text, by mvx's own rules alone: a repository's might let
@@ -271,6 +307,6 @@ fn looks_like_a_secret(text: &str) -> bool {
 
 /// How long the old value is kept, where that is said: what leaked is not kept at all.
 fn grace(why: Why<'_>) -> Option<Duration> {
-    let leaked = why.reason == Some(LEAK);
+    let leaked = why.reason.is_some_and(tells_of_a_leak);
     why.grace.or_else(|| leaked.then_some(Duration::ZERO))
 }

@@ -15,13 +15,13 @@ use crate::io::lock::Lock;
 use crate::io::write::{self, Access};
 use crate::io::{clock, file};
 use crate::keypath::KeyPath;
+use crate::ledger::DIRECTORY;
 use crate::ledger::chain::Chain;
 use crate::ledger::changes::{Difference, Said, Terms, What, differences, events};
 use crate::ledger::due::later;
 use crate::ledger::event::{Action, Entry, Event, MOST_BYTES};
 use crate::ledger::fingerprint::{Fingerprint, leaves};
 use crate::ledger::id::Id;
-use crate::ledger::{DIRECTORY, PREVIOUS};
 use crate::rules::SecretPolicy;
 use crate::secret::Cleartext;
 use crate::stores::Format;
@@ -221,6 +221,12 @@ impl App<'_> {
             .write(&format!("`{}` of {name}", purpose.command), &steps)
             .at(&shown)?;
         self.tell_of_other_names(storing.path, others);
+        if !entries.is_empty() && self.is_left_out(&ledger.directory().join("any")) {
+            self.warn(
+                "git ignores `.mvx`: the events, and the values that are kept for a while, would not be committed",
+                ["`git check-ignore -v .mvx/ledger` shows the line that says so".into()],
+            );
+        }
         Ok(entries)
     }
 
@@ -240,12 +246,14 @@ impl App<'_> {
 
     /// Who is at work, as git would write it into a commit.
     pub(in crate::app) fn actor(&self) -> String {
+        const LONGEST: usize = 256;
         let author = author(self.directory());
-        match (author.name, author.email) {
+        let who = match (author.name, author.email) {
             (Some(name), Some(email)) => format!("{name} <{email}>"),
             (Some(one), None) | (None, Some(one)) => one,
             (None, None) => "unknown".into(),
-        }
+        };
+        who.chars().take(LONGEST).collect()
     }
 }
 
@@ -306,9 +314,4 @@ fn terms(policy: &SecretPolicy, one: &Difference, purpose: &Purpose<'_>, now: Ti
         owner: policy.owner.clone(),
         grace_until: kept.map(|kept| later(now, kept)),
     }
-}
-
-/// Where the values of a secret file are kept that were replaced or deleted, from the root.
-pub(in crate::app) fn previous_name(name: &str) -> String {
-    format!("{PREVIOUS}/{name}.json")
 }

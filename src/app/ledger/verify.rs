@@ -10,10 +10,10 @@ use crate::git;
 use crate::git::below::{BlobId, Commits};
 use crate::git::history::Reach;
 use crate::io::{clock, file};
-use crate::ledger::DIRECTORY;
 use crate::ledger::event::Entry;
 use crate::ledger::id::Id;
 use crate::ledger::verify::{Finding, Wrong, verify};
+use crate::ledger::{DIRECTORY, PREVIOUS};
 
 /// How many commits back events are looked for that are not there any more.
 const COMMITS: usize = 1_000;
@@ -30,47 +30,84 @@ pub struct Report {
     pub files: usize,
     /// Whether there are commits that were not looked at.
     pub cut_short: bool,
+    /// How many events are in no commit yet.
+    pub uncommitted: usize,
 }
 
 impl App<'_> {
-    /// Holds the ledger against the secret files and against git. `since` names a commit whose events
-    /// must all be there, such as that of the default branch; without it, those of the commits
-    /// before this one must.
+    /// Holds the ledger against the secret files and against git. `since` names a commit, such as that of
+    /// the default branch: every event must be there that was in the last one which this branch and
+    /// that one share. Without it, those of the commits before this one must.
     pub fn verify_ledger(&self, since: Option<&str>) -> Result<Report, Failure> {
+        let report = self.look(since)?;
+        let ledger = self.ledger_here()?;
+        if report.findings.is_empty() || ledger.is_pending()? {
+            return Ok(report);
+        }
+        // Another run may have been between a file and its event.
+        match self.lock_ledger(&ledger) {
+            Ok(_lock) => self.look(since),
+            Err(_) => Ok(report),
+        }
+    }
+
+    fn look(&self, since: Option<&str>) -> Result<Report, Failure> {
         let book = self.book_in_git()?;
         let chain = book.chain();
         let states: Vec<_> = book.files.iter().map(|file| &file.state).collect();
-        let mut findings = verify(&chain, states, clock::now());
+        let mut findings = verify(&chain, states, &book.kept, clock::now());
         // What cannot be read has not gone.
+        let root = &book.ledger.root;
+        for finding in &mut findings {
+            let file = finding.file.as_deref();
+            let Some(file) = file.filter(|_| finding.what == Wrong::FileGone) else {
+                continue;
+            };
+            let path = self.relative(&root.join(file));
+            if file::kind(&path)?.is_some() && self.is_covered(&path).unwrap_or(true) {
+                finding.what = Wrong::NotReadable;
+            }
+        }
         if !book.unreadable.is_empty() {
-            let root = &book.ledger.root;
-            findings.retain(|one| {
-                let file = one.file.as_deref().filter(|_| one.what == Wrong::FileGone);
-                file.is_none_or(|file| matches!(file::kind(&root.join(file)), Ok(None)))
-            });
+            findings.retain(|one| one.what != Wrong::NotReadable);
         }
         if book.ledger.is_pending()? {
             findings.push(about(Wrong::Unfinished, None));
         }
         findings.extend(own_files(&book));
-        let (gone, reach) = compare_with_git(&book, since)?;
-        findings.extend(gone);
+        for directory in [DIRECTORY, PREVIOUS] {
+            if self.is_left_out(&root.join(directory).join("any")) {
+                findings.push(about(Wrong::Ignored, Some(directory)));
+            }
+        }
+        let git = compare_with_git(&book, since)?;
+        findings.extend(git.findings);
         Ok(Report {
             findings,
             events: book.read.events.len(),
             files: book.files.len(),
             unreadable: book.unreadable,
-            cut_short: reach == Reach::CutShort && since.is_none(),
+            cut_short: git.reach == Reach::CutShort && since.is_none(),
+            uncommitted: git.uncommitted,
         })
     }
 }
 
+/// What git says of the events.
+#[derive(Default)]
+struct Compared {
+    findings: Vec<Finding>,
+    reach: Reach,
+    /// How many events are in no commit that was looked at.
+    uncommitted: usize,
+}
+
 /// Events that were committed and are not there as they were.
-fn compare_with_git(book: &Book, since: Option<&str>) -> Result<(Vec<Finding>, Reach), Failure> {
+fn compare_with_git(book: &Book, since: Option<&str>) -> Result<Compared, Failure> {
     let Some(tree) = git::work_tree_of(&book.ledger.root.join("any"))? else {
-        return Ok((Vec::new(), Reach::Whole));
+        return Ok(Compared::default());
     };
-    let commits = since.map_or(Commits::Nearest(COMMITS), Commits::One);
+    let commits = since.map_or(Commits::Nearest(COMMITS), Commits::SharedWith);
     let (committed, reach) = tree
         .committed_below(Path::new(DIRECTORY), commits)
         .map_err(|error| match since {
@@ -92,6 +129,13 @@ fn compare_with_git(book: &Book, since: Option<&str>) -> Result<(Vec<Finding>, R
                 .filter_map(|one| one.seen.flatten()),
         )
         .collect();
+    let uncommitted = if since.is_none() && reach == Reach::Whole {
+        let known: HashSet<BlobId> = committed.iter().map(|(_, blob)| *blob).collect();
+        let new = events.iter().filter_map(|stored| stored.seen);
+        new.filter(|blob| !known.contains(blob)).count()
+    } else {
+        0
+    };
     let ids: HashSet<Id> = events.iter().map(|stored| stored.entry.id).collect();
     let strange: HashSet<&Path> = book
         .read
@@ -130,7 +174,11 @@ fn compare_with_git(book: &Book, since: Option<&str>) -> Result<(Vec<Finding>, R
         }
         findings.push(finding);
     }
-    Ok((findings, reach))
+    Ok(Compared {
+        findings,
+        reach,
+        uncommitted,
+    })
 }
 
 /// What is wrong with the files of the ledger themselves.

@@ -4,20 +4,21 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use super::previous::kept_value;
 use super::rotate::{Why, said_well};
 use super::store::Purpose;
 use super::{Ledger, book::Book};
 use crate::app::App;
 use crate::app::change::Outcome;
 use crate::app::values::Found;
-use crate::document::Value;
+use crate::document::{Kind, Value};
 use crate::error::{Exit, Failure};
 use crate::io::clock;
 use crate::keypath::KeyPath;
 use crate::ledger::chain::{Chain, Node, Place};
 use crate::ledger::due::is_kept;
 use crate::ledger::event::{Action, Entry};
+use crate::ledger::fingerprint::Fingerprint;
+use crate::sops::change::node_at;
 use crate::sops::store::NewNode;
 use crate::stores::Format;
 
@@ -82,6 +83,20 @@ impl App<'_> {
     pub fn locate(&self, name: &str, environment: Option<&str>) -> Result<Located, Failure> {
         let wanted = KeyPath::parse(name)?;
         let book = self.book()?;
+        if let Some(environment) = environment {
+            let mut known: Vec<&str> = book
+                .files
+                .iter()
+                .filter_map(|file| file.environment.as_deref())
+                .collect();
+            known.sort_unstable();
+            known.dedup();
+            if !known.contains(&environment) {
+                let message = format!("no secret file is of the environment `{environment}`");
+                return Err(Failure::new(Exit::USAGE, "no-such-environment", message)
+                    .hint(format!("there are {}", known.join(", "))));
+            }
+        }
         let mut found: Vec<Located> = Vec::new();
         for file in &book.files {
             if environment.is_some() && file.environment.as_deref() != environment {
@@ -100,6 +115,11 @@ impl App<'_> {
                     });
                 }
             }
+        }
+        // Whoever means the one at the top cannot say more than its name.
+        let mut whole = found.iter().filter(|one| one.key == wanted);
+        if let (Some(only), None) = (whole.next(), whole.next()) {
+            return Ok(only.clone());
         }
         match found.len() {
             1 => found.pop().ok_or_else(|| no_secret(name)),
@@ -132,7 +152,12 @@ impl App<'_> {
             return Err(no_events(path, &key));
         }
         let now = clock::now();
-        let several = heads.len() > 1;
+        // Two people who entered the same change have said the same.
+        let same = |node: &&Node<'_>| {
+            node.change.fingerprint.is_some_and(Fingerprint::is_sealed)
+                && node.change.fingerprint == heads.first().and_then(|head| head.change.fingerprint)
+        };
+        let several = heads.len() > 1 && !heads.iter().all(|head| same(&head));
         let all = chain.history(&heads);
         let versions = all.iter().map(|node| Version {
             entry: node.entry.clone(),
@@ -218,8 +243,7 @@ impl App<'_> {
         if !until.is_some_and(|until| is_kept(until, clock::now())) {
             return Ok(None);
         }
-        let previous = self.open_previous(ledger, &version.file)?;
-        Ok(previous.and_then(|previous| kept_value(&previous, successor.entry.id, &version.key)))
+        self.kept_value(ledger, &version.file, successor.entry.id, &version.key)
     }
 
     /// Puts an older version in the place of the present one.
@@ -238,12 +262,11 @@ impl App<'_> {
             .find(|version| version.number == number);
         let later = version.and_then(|version| successor(&versions, version));
         // Every later one counts: the value has been out since then.
-        let leaked = versions.iter().any(|version| {
-            version.number > number && version.entry.event.reason.as_deref() == Some(LEAK)
-        });
+        let leaked = versions
+            .iter()
+            .any(|version| version.number > number && version.entry.event.is_of_a_leak());
         let leaked_itself = later.is_some_and(|later| {
-            later.entry.event.action == Action::Delete
-                && later.entry.event.reason.as_deref() == Some(LEAK)
+            later.entry.event.action == Action::Delete && later.entry.event.is_of_a_leak()
         });
         if leaked || leaked_itself {
             let message = format!("version {number} of `{key}` leaked; it does not come back");
@@ -263,32 +286,74 @@ impl App<'_> {
             note: why.note.map(str::to_owned),
             ..Purpose::of("mvx rollback")
         };
-        self.put_value(path, key, value, None, &purpose)
+        self.put_value(path, key, value, why, &purpose)
     }
 
-    /// Brings a deleted secret back.
-    pub fn restore(&self, path: &Path, key: &KeyPath, why: Why<'_>) -> Result<Outcome, Failure> {
+    /// Brings a deleted secret back, or all that was deleted with a map or list; where it was, or at
+    /// another place, which must be free.
+    pub fn restore(
+        &self,
+        path: &Path,
+        key: &KeyPath,
+        to: Option<&KeyPath>,
+        why: Why<'_>,
+    ) -> Result<Outcome, Failure> {
         said_well(why, &[])?;
-        let versions = self.history(path, key)?;
-        let (ledger, _) = self.kept_ledger(path)?;
-        let deletion = versions
-            .last()
-            .filter(|last| last.entry.event.action == Action::Delete);
-        let Some(deletion) = deletion else {
-            let message = format!("`{key}` is not deleted");
-            return Err(Failure::new(Exit::UNCHANGED, "not-deleted", message).at(path.display()));
+        let (ledger, name) = self.kept_ledger(path)?;
+        let entries = self.all_events(&ledger)?;
+        let chain = Chain::new(&entries);
+        let deletions = deletions(&chain, &name, key);
+        let Some(by) = deletions.first().map(|node| node.entry) else {
+            let message = format!("the ledger tells of no deletion of `{key}`");
+            return Err(Failure::new(Exit::UNCHANGED, "not-deleted", message)
+                .at(path.display())
+                .hint(format!("`mvx history FILE {key}` tells what became of it")));
         };
-        let value = self.value_before(&ledger, deletion, deletion)?;
-        let value = value.ok_or_else(|| gone(path, key, deletion.number))?;
+        let free = to.unwrap_or(key);
+        let moved = deletions.iter().filter(|node| node.superseded);
+        if to.is_none() && moved.count() > 0 {
+            let message = format!("something else stands at `{key}` now");
+            return Err(Failure::new(Exit::NO, "not-free", message)
+                .at(path.display())
+                .hint(format!(
+                    "`mvx restore FILE {key} --to OTHER` puts it elsewhere"
+                )));
+        }
+        let mut values: Vec<(KeyPath, NewNode)> = Vec::new();
+        for node in &deletions {
+            let until = node.event().grace_until;
+            let old = match until.filter(|until| is_kept(*until, clock::now())) {
+                Some(_) => self.kept_value(&ledger, &name, node.entry.id, &node.change.key)?,
+                // Nothing needs to be kept of an empty text.
+                None => was_empty(&chain, node).then(|| Value::new(Kind::Str, "")),
+            };
+            let value = old.ok_or_else(|| gone(path, key, node.version))?;
+            said_well(why, &[&value.bytes])?;
+            let at = KeyPath::parse(&node.change.key)?;
+            let below = at.segments.get(key.segments.len()..).unwrap_or_default();
+            let at = KeyPath {
+                document: free.document,
+                segments: [free.segments.as_slice(), below].concat(),
+            };
+            values.push((at, NewNode::Value(value)));
+        }
         let purpose = Purpose {
             came: Action::Restore,
             changed: Action::Restore,
-            restores: Some(deletion.entry.id),
+            restores: Some(by.id),
             reason: why.reason.map(str::to_owned),
             note: why.note.map(str::to_owned),
             ..Purpose::of("mvx restore")
         };
-        self.put_value(path, key, value, None, &purpose)
+        self.update(path, None, &purpose, |file, sealer, open| {
+            self.record_keys(&file.sealed.name, [key.to_string()]);
+            crate::app::place::settable(file, free)?;
+            if node_at(open, free).is_some() {
+                let message = format!("something stands at `{free}` already");
+                return Err(Failure::new(Exit::NO, "not-free", message).at(path.display()));
+            }
+            Ok((sealer.set(open, &values)?, Vec::new()))
+        })
     }
 
     /// Sets a value whose type is known.
@@ -297,11 +362,15 @@ impl App<'_> {
         path: &Path,
         key: &KeyPath,
         value: Value,
-        format: Option<Format>,
+        why: Why<'_>,
         purpose: &Purpose<'_>,
     ) -> Result<Outcome, Failure> {
-        self.update(path, format, purpose, |file, sealer, open| {
+        self.update(path, None, purpose, |file, sealer, open| {
             self.record_keys(&file.sealed.name, [key.to_string()]);
+            said_well(why, &[&value.bytes])?;
+            if let Some(NewNode::Value(now)) = node_at(open, key) {
+                said_well(why, &[&now.bytes])?;
+            }
             crate::app::place::settable(file, key)?;
             if file.sealed.format == Format::Binary {
                 return Ok((Some(self.seal_whole(file, &value.bytes)?), Vec::new()));
@@ -327,8 +396,37 @@ impl App<'_> {
     }
 }
 
-/// The reason that keeps a value from ever coming back.
-pub const LEAK: &str = "leak";
+/// What the latest event deleted at or below a key: that of which something may still be kept.
+fn deletions<'c, 'a>(chain: &'c Chain<'a>, file: &str, key: &KeyPath) -> Vec<&'c Node<'a>> {
+    let deleted = |node: &&Node<'a>| {
+        node.event().action == Action::Delete
+            && node.event().file == file
+            && KeyPath::parse(&node.change.key).is_ok_and(|path| path.is_within(key))
+    };
+    let all: Vec<&Node<'a>> = chain.nodes().iter().filter(deleted).collect();
+    // What was restored is there again.
+    let restored = |node: &&&Node<'a>| {
+        !chain.nodes().iter().any(|later| {
+            later.event().action == Action::Restore
+                && later.change.restores == Some(node.entry.id)
+                && later.change.key == node.change.key
+        })
+    };
+    let open = all.iter().filter(restored);
+    let last = open.max_by_key(|node| (node.event().at, node.depth, node.entry.id));
+    let Some(last) = last.map(|node| node.event()) else {
+        return Vec::new();
+    };
+    // One command may have made several events.
+    let of_it = |node: &&Node<'a>| node.event().at == last.at && node.event().actor == last.actor;
+    all.iter().filter(restored).copied().filter(of_it).collect()
+}
+
+/// Whether an event took an empty text away.
+fn was_empty(chain: &Chain<'_>, node: &Node<'_>) -> bool {
+    let mut before = node.before.iter().filter_map(|number| chain.node(*number));
+    before.any(|before| before.change.fingerprint == Some(Fingerprint::Empty))
+}
 
 /// How a version stands that something supersedes.
 fn replaced(all: &[&Node<'_>], node: &Node<'_>, now: Timestamp) -> State {

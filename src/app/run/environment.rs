@@ -157,6 +157,7 @@ fn of(variable: &Variable) -> String {
     let name = &variable.name;
     match &variable.origin {
         Origin::Secret { file, key } => format!("{name} (`{key}` in {file})"),
+        Origin::Previous { file, key } => format!("{name} (the old value of `{key}` in {file})"),
         Origin::Default => format!("{name} (of the profile's defaults)"),
     }
 }

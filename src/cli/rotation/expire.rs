@@ -12,6 +12,9 @@ Examples:
   mvx rotation expire --dry-run
   mvx rotation expire")]
 pub(super) struct Expire {
+    /// Remove also what no event tells of: it may be on another branch
+    #[arg(long)]
+    strays: bool,
     /// Show what would be removed, and stop
     #[arg(long)]
     dry_run: bool,
@@ -20,7 +23,7 @@ pub(super) struct Expire {
 impl Expire {
     pub(super) fn run(&self, context: &Context) -> Result<Exit, Failure> {
         let app = context.app();
-        let expired = app.expire(self.dry_run);
+        let expired = app.expire(self.strays, self.dry_run);
         context.notes(&app);
         let expired = expired?;
         if context.ui.is_json() {

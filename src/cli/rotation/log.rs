@@ -5,13 +5,10 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::Context;
-use crate::app::READ_LIMIT;
 use crate::cli::json::in_json;
 use crate::cli::misuse;
 use crate::cli::ui::Table;
 use crate::error::{Exit, Failure};
-use crate::io::write::{self, Access};
-use crate::io::{IoError, file};
 use crate::ledger::report::{LogFormat, LogRow, log};
 
 #[derive(clap::Args)]
@@ -21,9 +18,9 @@ Examples:
   mvx rotation log --format markdown -o docs/rotations.md
   mvx rotation log --format markdown -o docs/rotations.md --check")]
 pub(super) struct Log {
-    /// How it is printed
-    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = FormatArg::Table)]
-    format: FormatArg,
+    /// How it is printed; a table, or as the file's name says: .md, .csv, .json
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    format: Option<FormatArg>,
     /// Write it to this file
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -54,7 +51,8 @@ impl Log {
         if let Some(path) = &self.output {
             return self.to_file(context, path, &rows);
         }
-        let format = match (self.format, context.ui.is_json()) {
+        let asked = self.format.unwrap_or(FormatArg::Table);
+        let format = match (asked, context.ui.is_json()) {
             (FormatArg::Table, false) => {
                 print(context, &rows)?;
                 return Ok(Exit::OK);
@@ -69,17 +67,16 @@ impl Log {
     }
 
     fn to_file(&self, context: &Context, path: &PathBuf, rows: &[LogRow]) -> Result<Exit, Failure> {
-        let format = match self.format {
-            FormatArg::Table | FormatArg::Markdown => LogFormat::Markdown,
-            FormatArg::Json => LogFormat::Json,
-            FormatArg::Csv => LogFormat::Csv,
+        let ending = path.extension().and_then(|ending| ending.to_str());
+        let format = match (self.format, ending) {
+            (Some(FormatArg::Json), _) | (None, Some("json")) => LogFormat::Json,
+            (Some(FormatArg::Csv), _) | (None, Some("csv")) => LogFormat::Csv,
+            _ => LogFormat::Markdown,
         };
         let text = log(format, rows);
-        let now = match file::read(path, READ_LIMIT) {
-            Ok(bytes) => Some(bytes),
-            Err(IoError::NotFound { .. }) => None,
-            Err(error) => return Err(error.into()),
-        };
+        let app = context.app_without_questions();
+        let now = app.written_log(path)?;
+        let is_there = now.is_some();
         let same = now.is_some_and(|now| now.as_bytes() == text.as_bytes());
         let shown = path.display();
         if context.ui.is_json() {
@@ -98,13 +95,18 @@ impl Log {
                 })
             }
             (false, true) => {
+                let what = if is_there {
+                    "does not say what the ledger says"
+                } else {
+                    "is not there"
+                };
                 context.ui.note(&format!(
-                    "{shown}: does not say what the ledger says; the same command without --check writes it"
+                    "{shown}: {what}; the same command without --check writes it"
                 ));
                 Ok(Exit::NO)
             }
             (false, false) => {
-                write::write(path, text.as_bytes(), Access::Shared)?;
+                app.write_log(path, &text)?;
                 context.ui.note(&format!("{shown}: written"));
                 Ok(Exit::OK)
             }

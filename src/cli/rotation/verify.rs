@@ -63,6 +63,7 @@ fn answer(report: &Report) -> serde_json::Value {
     json!({
         "findings": findings,
         "events": report.events,
+        "uncommitted": report.uncommitted,
         "files": report.files,
         "complete": !report.cut_short && report.unreadable.is_empty(),
     })
@@ -95,6 +96,12 @@ fn print(context: &Context, report: &Report) -> Result<(), Failure> {
         context
             .ui
             .warn(&format!("{count} in {events} and {files}"), &hints);
+    }
+    if report.uncommitted > 0 {
+        let events = many(report.uncommitted, "event is", "events are");
+        context.ui.note(&format!(
+            "{events} in no commit yet: `git add .mvx` takes the ledger into the next one"
+        ));
     }
     if report.cut_short {
         context.ui.note(

@@ -71,7 +71,7 @@ fn escaped(text: &str) -> String {
                 out.push(c);
             }
             '\n' => out.push_str("\\n"),
-            c if c.is_control() => {}
+            c if super::is_hidden(c) => {}
             c => out.push(c),
         }
     }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::{markdown_cell, markdown_code};
+use super::{is_hidden, markdown_cell, markdown_code};
 use crate::ledger::chain::Chain;
 use crate::ledger::event::{Action, Entry};
 use crate::ledger::id::Id;
@@ -57,6 +57,14 @@ pub fn rows<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Vec<LogRow> {
     entries.sort_by_key(|entry| std::cmp::Reverse(place(entry)));
     entries.dedup_by(|a, b| a.id == b.id);
     entries.into_iter().map(row).collect()
+}
+
+/// Whether a text is a log as [`log`] writes one, in any format, or empty.
+pub fn is_log(text: &str) -> bool {
+    let firsts = [LogFormat::Csv, LogFormat::Markdown].map(|format| log(format, &[]));
+    text.trim().is_empty()
+        || text.starts_with("{\"log\":[")
+        || firsts.iter().any(|first| text.starts_with(first))
 }
 
 /// The log as text.
@@ -186,7 +194,7 @@ fn csv_cell(text: &str) -> String {
     };
     let guarded: String = guarded
         .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
+        .map(|c| if is_hidden(c) { ' ' } else { c })
         .collect();
     if guarded.contains(['"', ',']) {
         format!("\"{}\"", guarded.replace('"', "\"\""))

@@ -79,7 +79,7 @@ fn whatever_was_written_the_next_command_writes_the_rest() {
             .stdout()
             .trim()
             .to_owned();
-        let kept = format!(".mvx/previous/{FILE}.json");
+        let kept = super::kept(&repo).remove(0);
         let files = [kept.as_str(), FILE, events.as_str()];
         let steps: Vec<String> = files
             .iter()

@@ -1,10 +1,14 @@
 //! The ledger, in a repository with a history.
 
+mod attacks;
 mod crashes;
+mod dual;
 mod merges;
 mod notify;
 mod receiver;
 mod truth;
+
+use mvx::ledger::event::{Entry, Event};
 
 use crate::repo::{ANA, Repo};
 
@@ -60,6 +64,36 @@ fn done(repo: &Repo, line: &str) -> String {
     let outcome = repo.shell(line);
     assert_eq!(outcome.code(), Some(0), "{line}: {outcome}");
     outcome.to_string()
+}
+
+/// The files in which values are kept.
+fn kept(repo: &Repo) -> Vec<String> {
+    let found = repo.shell("find .mvx/previous -type f | sort");
+    found.stdout().lines().map(str::to_owned).collect()
+}
+
+/// Makes as if the last rotation of a key had been that long ago that its grace is over: another event in the
+/// place of its own, and what it keeps under the other one's name.
+fn end_grace(repo: &Repo, key: &str) {
+    let ledger = repo.sandbox.path(".mvx/ledger");
+    let read = mvx::ledger::read::read(&ledger, |_| ()).unwrap();
+    let kept = |event: &Event| {
+        event.grace_until.is_some() && event.values.iter().any(|value| value.key == key)
+    };
+    let mut found = read
+        .events
+        .iter()
+        .filter(|stored| kept(&stored.entry.event));
+    let stored = found.next().unwrap();
+    assert!(found.next().is_none());
+    let mut event = stored.entry.event.clone();
+    event.grace_until = Some("2026-01-01T00:00:00Z".parse().unwrap());
+    let new = Entry::new(event);
+    std::fs::remove_file(ledger.join(&stored.path)).unwrap();
+    std::fs::write(ledger.join(new.path()), new.to_text()).unwrap();
+    let previous = |id| format!(".mvx/previous/{}/{id}.json", stored.entry.event.file);
+    let from = repo.sandbox.path(previous(stored.entry.id));
+    std::fs::rename(from, repo.sandbox.path(previous(new.id))).unwrap();
 }
 
 /// The findings of `rotation verify`: `KEY CODE`, or `FILE CODE` where there is no key.
@@ -134,7 +168,7 @@ fn access_is_told_of_and_kept_values_go_along() {
     let with_carol = with_carol.replace("[\"ana\"]", "[\"ana\", \"carol\"]");
     repo.write(".sops-rules.toml", with_carol);
     done(&repo, "mvx recipients sync --yes");
-    let kept = format!(".mvx/previous/{FILE}.json");
+    let kept = kept(&repo).remove(0);
     assert!(repo.read(&kept).contains(crate::repo::CAROL));
     assert_eq!(findings(&repo, ""), [""; 0]);
     done(&repo, "mvx recipients remove carol --yes");
@@ -196,22 +230,59 @@ fn a_value_can_be_had_for_as_long_as_it_is_kept() {
     assert_eq!(findings(&repo, ""), [""; 0]);
 }
 
-/// Whoever can open a pull request could put a file there whose data key they know.
+/// Two branches never touch the same file, and no pull request can put one there whose data key it knows.
 #[test]
-fn kept_values_get_a_new_data_key_each_time() {
+fn kept_values_lie_in_a_file_of_their_own_for_each_event() {
     let repo = repo();
-    let kept = format!(".mvx/previous/{FILE}.json");
-    let key = || {
-        let text = repo.read(&kept);
-        let mut lines = text.lines().filter(|line| line.contains("\"enc\""));
-        lines.next().unwrap().to_owned()
-    };
     done(&repo, &format!("mvx rotate {FILE} A --generate hex:16"));
-    let first = key();
+    let first = kept(&repo);
+    let text = repo.read(&first[0]);
     done(&repo, &format!("mvx rotate {FILE} B --generate hex:16"));
-    assert_ne!(key(), first);
+    assert_eq!(kept(&repo).len(), 2);
+    assert_eq!(repo.read(&first[0]), text);
     assert!(done(&repo, &format!("mvx get {FILE} A --version 1")).contains("one"));
     assert!(done(&repo, &format!("mvx get {FILE} B --version 1")).contains("two"));
+    // What no event tells of is said, and goes.
+    repo.write(".mvx/previous/x", "x");
+    repo.write(&format!(".mvx/previous/{FILE}/x.json"), "x");
+    assert_eq!(
+        findings(&repo, ""),
+        [
+            "ledger stray-value".to_owned(),
+            format!("{FILE} stray-value")
+        ]
+    );
+    // Its event may be on another branch.
+    assert_eq!(repo.shell("mvx rotation expire").code(), Some(200));
+    done(&repo, "mvx rotation expire --strays");
+    assert_eq!(kept(&repo).len(), 2);
+    assert_eq!(findings(&repo, ""), [""; 0]);
+}
+
+#[test]
+fn what_is_over_is_refused_and_goes() {
+    for (line, back) in [
+        (
+            "mvx rotate FILE A --generate uuid",
+            "mvx rollback FILE A --to 1",
+        ),
+        ("mvx delete FILE A", "mvx restore FILE A"),
+    ] {
+        let repo = repo();
+        done(&repo, &line.replace("FILE", FILE));
+        end_grace(&repo, "A");
+        for line in ["mvx get FILE A --version 1", back] {
+            let refused = repo.shell(&line.replace("FILE", FILE));
+            assert_eq!(refused.code(), Some(1), "{line}: {refused}");
+        }
+        assert_eq!(findings(&repo, ""), ["A expired-value"]);
+        let would = done(&repo, "mvx rotation expire --dry-run");
+        assert!(would.contains('A'), "{would}");
+        assert_eq!(kept(&repo).len(), 1);
+        done(&repo, "mvx rotation expire");
+        assert_eq!(kept(&repo).len(), 0);
+        assert_eq!(findings(&repo, ""), [""; 0]);
+    }
 }
 
 #[test]

@@ -146,10 +146,10 @@ fn what_was_edited_or_removed_since_it_was_committed_is_named() {
     // Backdated, in place: its id tells.
     repo.write(event, text.replace("at = 20", "at = 19"));
     let edited = [
-        "A changed-without-event",
-        "A stray-value",
-        "ledger no-event",
-        "A event-edited",
+        format!("{FILE} stray-value"),
+        "A changed-without-event".into(),
+        "ledger no-event".into(),
+        "A event-edited".into(),
     ];
     assert_eq!(findings(&repo, ""), edited);
     // Committed: the commit before tells.
@@ -163,12 +163,15 @@ fn what_was_edited_or_removed_since_it_was_committed_is_named() {
         &repo,
         &format!("rm {event} && git checkout -q HEAD~3 -- {FILE}"),
     );
-    let removed = ["A stray-value", "A event-removed"];
+    let removed = [format!("{FILE} stray-value"), "A event-removed".to_owned()];
     assert_eq!(findings(&repo, ""), removed);
     repo.commit();
     assert_eq!(findings(&repo, ""), removed);
     assert_eq!(findings(&repo, "--since HEAD~1"), removed);
-    assert_eq!(findings(&repo, "--since HEAD"), ["A stray-value"]);
+    assert_eq!(
+        findings(&repo, "--since HEAD"),
+        [format!("{FILE} stray-value")]
+    );
     let unknown = repo.shell("mvx rotation verify --since nowhere");
     assert_eq!(unknown.code(), Some(4), "{unknown}");
 }
