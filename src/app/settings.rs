@@ -1,9 +1,13 @@
 //! The user's own settings, `~/.config/mvx/config.toml`: what no repository may decide. Read
 //! strictly: an unknown field is an error with its line.
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use serde::de::{Deserializer, Error as _};
+use zeroize::Zeroizing;
 
 use crate::error::{At as _, Exit, Failure};
 use crate::io::env::Environment;
@@ -22,10 +26,30 @@ pub struct Settings {
     /// `[gcp]`.
     #[serde(default)]
     pub gcp: Endpoint,
+    /// `[notify.NAME]`, by name.
+    #[serde(default)]
+    pub notify: BTreeMap<String, Told>,
     /// `[vault]`.
     #[serde(default)]
     pub vault: Vault,
+    /// Whether others can read them.
+    #[serde(skip)]
+    pub shared: bool,
 }
+
+/// Where somebody is told of what happens in the ledger, whom the rules name.
+#[derive(Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct Told {
+    /// The address. Whoever knows it may be able to use it.
+    pub url: Option<Hidden>,
+    /// What is sent there is signed with it.
+    pub secret: Option<Hidden>,
+}
+
+/// A text that is never shown.
+#[derive(Default, PartialEq, Eq)]
+pub struct Hidden(Zeroizing<String>);
 
 /// Where a cloud's key service is asked.
 #[derive(Debug, Default, Deserialize, PartialEq, Eq)]
@@ -55,6 +79,29 @@ pub struct AccessLog {
     pub syslog: bool,
 }
 
+impl Hidden {
+    /// The text.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[hidden]")
+    }
+}
+
+impl<'de> Deserialize<'de> for Hidden {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match toml::Value::deserialize(deserializer) {
+            Ok(toml::Value::String(text)) => Ok(Self(Zeroizing::new(text))),
+            // serde's own message has the value in it
+            _ => Err(D::Error::custom("this is no text in quotes")),
+        }
+    }
+}
+
 impl Settings {
     /// Reads the settings; nothing is set where there is no file.
     pub fn read(environment: &Environment) -> Result<Self, Failure> {
@@ -70,16 +117,22 @@ impl Settings {
     }
 
     pub(super) fn read_at(path: &Path) -> Result<Self, Failure> {
-        let text = match file::read_text(path, Self::MOST) {
-            Ok(text) => text,
+        let contents = match file::read_with_access(path, Self::MOST) {
+            Ok(contents) => contents,
             Err(IoError::NotFound { .. }) => return Ok(Self::default()),
             Err(error) => return Err(error.into()),
         };
-        Self::parse(&text).at(path.display())
+        let text = contents
+            .bytes
+            .as_str()
+            .ok_or_else(|| IoError::NotText { path: path.into() })?;
+        Ok(Self {
+            shared: contents.shared,
+            ..Self::parse(text).at(path.display())?
+        })
     }
 
     pub(super) fn parse(text: &str) -> Result<Self, Failure> {
-        let wrong = |message: String| Failure::new(Exit::RULES, "settings", message);
         let settings: Self = toml::from_str(text).map_err(|error| {
             let before = error.span().and_then(|span| text.get(..span.start));
             let line = before.map_or(1, |text| text.matches('\n').count() + 1);
@@ -101,6 +154,10 @@ impl Settings {
         }
         Ok(settings)
     }
+}
+
+fn wrong(message: String) -> Failure {
+    Failure::new(Exit::RULES, "settings", message)
 }
 
 #[cfg(test)]
@@ -125,11 +182,31 @@ mod tests {
                 "`file` of [access_log] is no absolute path",
             ),
             ("[access_log\n", "line 1: "),
+            (
+                "[notify.bot]\nurl = 4711\n",
+                "line 2: this is no text in quotes",
+            ),
+            (
+                "[notify.bot]\nsecret = [\"invented\"]\n",
+                "line 2: this is no text in quotes",
+            ),
+            ("[notify.bot]\nsecret = \"invented\nx", "line 3: "),
+            ("[notify]\nbot = 4711\n", "line 2: "),
         ] {
             let failure = Settings::parse(text).err().unwrap();
             let message = failure.error.to_string();
             assert!(message.starts_with(says), "{message}");
+            assert!(!message.contains("invented"), "{message}");
             assert_eq!(failure.code, "settings");
         }
+    }
+
+    #[test]
+    fn addresses_and_secrets_are_not_shown() {
+        let text = "[notify.deploy-bot]\nurl = \"https://invented\"\nsecret = \"invented\"\n";
+        let settings = Settings::parse(text).ok().unwrap();
+        let told = &settings.notify["deploy-bot"];
+        assert_eq!(told.url.as_ref().unwrap().expose(), "https://invented");
+        assert!(!format!("{settings:?}").contains("invented"));
     }
 }

@@ -6,17 +6,19 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::Context;
+use super::notify::{Outcomes, told_now};
 use super::rotate::{Said, secret};
 use super::rotation::duration;
 use super::ui::Table;
 use crate::app::change::Outcome;
-use crate::app::ledger::rotate::Why;
+use crate::app::ledger::rotate::{Deleted, Why};
 use crate::app::ledger::versions::{State, Version};
 use crate::cli::json::in_json;
 use crate::error::{Exit, Failure};
 use crate::io::clock;
 use crate::keypath::KeyPath;
 use crate::keys::open::list;
+use crate::ledger::event::Action;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -162,6 +164,9 @@ pub(super) struct Delete {
     /// How long it can be restored; as the rules say, else 30d
     #[arg(long, value_name = "DURATION", value_parser = duration, allow_hyphen_values = true)]
     keep: Option<Duration>,
+    /// Tell those whom the rules name at once, and not when it is merged
+    #[arg(long)]
+    notify_now: bool,
 }
 
 impl Delete {
@@ -174,16 +179,27 @@ impl Delete {
             grace: self.keep,
             ..Why::default()
         };
+        if self.notify_now {
+            let ready = app.can_tell(&self.file, &key, Action::Delete);
+            context.notes(&app);
+            ready?;
+        }
         let done = app.delete(&self.file, &key, why);
         context.notes(&app);
-        let consumers = done?;
+        let Deleted { consumers, events } = done?;
+        let tell_now = || {
+            let now = self.notify_now;
+            now.then(|| told_now(context, &app, &self.file, &events))
+        };
         if context.ui.is_json() {
+            let told = tell_now();
             context.ui.json(&json!({
                 "file": in_json(&self.file),
                 "key": key.to_string(),
                 "consumers": consumers,
+                "notified": told.as_ref().map(Outcomes::to_json),
             }))?;
-            return Ok(Exit::OK);
+            return Ok(told.map_or(Exit::OK, |told| told.exit()));
         }
         let file = self.file.display();
         context.ui.note(&format!("{file}: `{key}` was deleted"));
@@ -194,7 +210,7 @@ impl Delete {
         context.ui.note(
             "git's history keeps its ciphertext: what ends a leak is to revoke the value where it was used",
         );
-        Ok(Exit::OK)
+        Ok(tell_now().map_or(Exit::OK, |told| told.exit()))
     }
 }
 

@@ -141,7 +141,7 @@ const SHAPES: &[(&str, &str)] = &[
     ),
     (
         "rotate",
-        r#"{"file": "a.enc.yaml", "key": "db.port", "version": 2, "due": "2027-02-20T09:30:00Z", "grace_until": "2026-11-23T09:30:00Z", "consumers": ["backend"]}"#,
+        r#"{"file": "a.enc.yaml", "key": "db.port", "version": 2, "due": "2027-02-20T09:30:00Z", "grace_until": "2026-11-23T09:30:00Z", "consumers": ["backend"], "notified": {"sent": [{"to": "deploy-bot", "host": "hooks.example.com", "event": "…", "action": "rotate", "file": "a.enc.yaml", "status": 200, "tries": 1}], "failed": [{"to": "deploy-bot", "host": "hooks.example.com", "not_told": ["…"], "code": "not-delivered", "message": "…", "hints": ["…"]}]}}"#,
     ),
     (
         "history",
@@ -153,7 +153,7 @@ const SHAPES: &[(&str, &str)] = &[
     ),
     (
         "delete",
-        r#"{"file": "a.enc.yaml", "key": "db.port", "consumers": ["backend"]}"#,
+        r#"{"file": "a.enc.yaml", "key": "db.port", "consumers": ["backend"], "notified": {"sent": [{"to": "deploy-bot", "host": "hooks.example.com", "event": "…", "action": "delete", "file": "a.enc.yaml", "status": 200, "tries": 1}], "failed": [{"to": "deploy-bot", "host": "hooks.example.com", "not_told": ["…"], "code": "not-delivered", "message": "…", "hints": ["…"]}]}}"#,
     ),
     (
         "rotation due",
@@ -187,6 +187,14 @@ const SHAPES: &[(&str, &str)] = &[
     (
         "rotation expire --dry-run",
         r#"{"would_expire": [{"file": "a.enc.yaml", "key": "db.port"}]}"#,
+    ),
+    (
+        "notify",
+        r#"{"sent": [{"to": "deploy-bot", "host": "hooks.example.com", "event": "…", "action": "rotate", "file": "a.enc.yaml", "status": 200, "tries": 1}], "failed": [{"to": "deploy-bot", "host": "hooks.example.com", "not_told": ["…"], "code": "not-delivered", "message": "…", "hints": ["…"]}], "events": 3}"#,
+    ),
+    (
+        "notify --dry-run",
+        r#"{"would_send": [{"to": "deploy-bot", "host": "hooks.example.com", "message": {"version": 1, "id": "…", "action": "rotate", "at": "2026-11-22T09:30:00Z", "file": "a.enc.yaml", "environment": "dev", "secrets": [{"id": "a.enc.yaml#db.port", "name": "db.port", "moved_from": null, "version": 2, "rotated_from": ["…"], "consumers": ["backend"]}], "recipients": ["carol"], "reason": "scheduled", "grace_until": "2026-11-23T09:30:00Z"}}], "failed": [{"to": "deploy-bot", "host": null, "not_told": ["…"], "code": "no-destination", "message": "…", "hints": ["…"]}], "events": 3}"#,
     ),
     (
         "keys recovery",

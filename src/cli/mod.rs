@@ -37,6 +37,7 @@ mod init;
 mod json;
 mod keys;
 mod ls;
+mod notify;
 mod progress;
 mod prompt;
 mod recipients;
@@ -271,6 +272,15 @@ enum Command {
     /// `mvx rotation record` has begun one. From then on every command that changes a secret file
     /// writes an event into `.mvx/ledger`, in clear and without any value. docs/ledger.md has the rest.
     Rotation(rotation::Rotation),
+    /// Tell those who use secrets which ones changed
+    ///
+    /// Run by CI on the default branch, so that what is merged is told, and not what is on a branch: each event
+    /// of the ledger that HEAD has and the --since commit has not goes as a signed HTTP request to those
+    /// whom `[notify.NAME]` in the rules names, and whose address and secret the environment or your own
+    /// settings hold. No value is ever sent. To tell the same again is harmless: its id stays.
+    ///
+    /// Ends with 1 where anything was not delivered. docs/ledger.md has the rest.
+    Notify(notify::Notify),
     /// Say why this machine opens a file or not, and what is wrong with it
     ///
     /// Without a file, looks at the machine: its identities and who can read them, editor, plugins,
@@ -347,6 +357,7 @@ impl Command {
             Self::Delete(delete) => delete.run(context),
             Self::Restore(restore) => restore.run(context),
             Self::Rotation(rotation) => rotation.run(context),
+            Self::Notify(notify) => notify.run(context),
             Self::Doctor(doctor) => doctor.run(context),
             Self::Clean(clean) => clean.run(context),
             Self::Run(run) => run.run(context),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::Context;
+use super::notify::{Outcomes, told_now};
 use super::rotation::duration;
 use crate::app::READ_LIMIT;
 use crate::app::ledger::generate::{RECIPES, Recipe};
@@ -16,6 +17,7 @@ use crate::error::{Exit, Failure};
 use crate::io::{file, stdio, terminal};
 use crate::keypath::KeyPath;
 use crate::keys::open::list;
+use crate::ledger::event::Action;
 use crate::secret::Cleartext;
 
 #[derive(clap::Args)]
@@ -24,7 +26,8 @@ Examples:
   mvx rotate STRIPE_SECRET_KEY --environment prod
   mvx rotate secrets/prod/db.enc.yaml db.password --generate alnum:40
   mvx rotate secrets/prod/app.enc.yaml session.key --generate hex:32 --reason leak
-  aws-new-key | mvx rotate secrets/prod/aws.enc.env AWS_KEY --grace 24h --note 'ticket 4711'")]
+  aws-new-key | mvx rotate secrets/prod/aws.enc.env AWS_KEY --grace 24h --note 'ticket 4711'
+  mvx rotate STRIPE_SECRET_KEY --environment prod --reason leak --notify-now")]
 pub(super) struct Rotate {
     /// The encrypted file, which may be left out where the key is unique, and the key
     #[arg(value_name = "FILE KEY", num_args = 1..=2, required = true)]
@@ -42,6 +45,9 @@ pub(super) struct Rotate {
     /// Rotate it also where the rules want another environment to be first
     #[arg(long)]
     force_order: bool,
+    /// Tell those whom the rules name at once, and not when it is merged
+    #[arg(long)]
+    notify_now: bool,
 }
 
 // Where the new value comes from. A doc comment would take the place of the command's.
@@ -106,6 +112,11 @@ impl Rotate {
             // A value is not asked for in vain.
             app.read_sealed(&path, None)?;
         }
+        if self.notify_now {
+            let ready = app.can_tell(&path, &key, Action::Rotate);
+            context.notes(&app);
+            ready?;
+        }
         let value = self.value.bytes(context, &key)?;
         let why = Why {
             reason: self.said.reason.as_deref(),
@@ -116,6 +127,13 @@ impl Rotate {
         let done = app.rotate(&path, &key, &value, why);
         context.notes(&app);
         let done = done?;
+        if !context.ui.is_json() {
+            // It is done, whatever becomes of what follows.
+            tell(context, &path, &key, &done);
+        }
+        let told = self
+            .notify_now
+            .then(|| told_now(context, &app, &path, &done.events));
         if context.ui.is_json() {
             context.ui.json(&json!({
                 "file": in_json(&path),
@@ -124,11 +142,10 @@ impl Rotate {
                 "due": done.due.map(|due| due.to_string()),
                 "grace_until": done.grace_until.map(|until| until.to_string()),
                 "consumers": done.consumers,
+                "notified": told.as_ref().map(Outcomes::to_json),
             }))?;
-        } else {
-            tell(context, &path, &key, &done);
         }
-        Ok(Exit::OK)
+        Ok(told.map_or(Exit::OK, |told| told.exit()))
     }
 }
 

@@ -17,6 +17,16 @@ impl BlobId {
     pub fn of(bytes: &[u8]) -> Option<Self> {
         Oid::hash_object(ObjectType::Blob, bytes).ok().map(Self)
     }
+
+    /// The name that the library gave.
+    pub(super) fn from_oid(id: Oid) -> Self {
+        Self(id)
+    }
+
+    /// The name as the library has it.
+    pub(super) fn oid(self) -> Oid {
+        self.0
+    }
 }
 
 /// Which commits are looked at.

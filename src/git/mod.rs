@@ -10,6 +10,7 @@ pub mod history;
 pub mod hooks;
 pub mod objects;
 pub mod origins;
+pub mod snapshot;
 
 use std::path::{Path, PathBuf};
 

@@ -9,6 +9,7 @@
     reason = "the one place that reads the environment"
 )]
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -23,7 +24,11 @@ pub const PRIVATE_KEYS: [&str; 4] = [
     "MVX_PGP_PASSPHRASE",
 ];
 
-/// Every variable that mvx reads, with what it means.
+/// What begins the names of variables whose other part the rules choose, `MVX_NOTIFY_NAME_URL`. No
+/// program that mvx starts needs them either.
+pub const NOTIFY: &str = "MVX_NOTIFY_";
+
+/// Every variable that mvx reads, with what it means; `NAME` stands for what the rules name.
 pub const VARIABLES: &[(&str, &str)] = &[
     ("MVX_AGE_KEY", "age identities, one a line"),
     ("MVX_AGE_KEY_FILE", "a file with age identities"),
@@ -98,6 +103,14 @@ pub const VARIABLES: &[(&str, &str)] = &[
     (
         "MVX_TIMEOUT",
         "how many seconds a key service may take to answer, up to 600; else 10",
+    ),
+    (
+        "MVX_NOTIFY_NAME_URL",
+        "where `[notify.NAME]` of the rules is told; NAME in capitals, `_` for what is no letter or digit",
+    ),
+    (
+        "MVX_NOTIFY_NAME_SECRET",
+        "what is sent there is signed with it: `whsec_` and base64, or 24 bytes of text and more",
     ),
     (
         "HTTPS_PROXY",
@@ -323,7 +336,7 @@ pub const ASSISTANTS: &[(&str, &str)] = &[
 
 /// What the environment said when the process started.
 pub struct Environment {
-    variables: BTreeMap<&'static str, OsString>,
+    variables: BTreeMap<Cow<'static, str>, OsString>,
 }
 
 /// What says that a variable is not meant.
@@ -338,10 +351,15 @@ impl Environment {
                 .chain(ASSISTANTS)
                 .filter_map(|(name, _)| Some((*name, std::env::var_os(name)?))),
         );
+        let named = notify_names().filter_map(|name| {
+            let value = std::env::var_os(&name).filter(|value| !value.is_empty())?;
+            Some((Cow::Owned(name.into_string().ok()?), value))
+        });
+        environment.variables.extend(named);
         if environment.get(HOME).is_none()
             && let Some(home) = std::env::home_dir()
         {
-            environment.variables.insert(HOME, home.into());
+            environment.variables.insert(HOME.into(), home.into());
         }
         environment
     }
@@ -351,7 +369,7 @@ impl Environment {
         Self {
             variables: variables
                 .into_iter()
-                .map(|(name, value)| (name, value.into()))
+                .map(|(name, value)| (name.into(), value.into()))
                 .filter(|(_, value)| !value.is_empty())
                 .collect(),
         }
@@ -363,6 +381,12 @@ impl Environment {
             VARIABLES.iter().any(|(known, _)| *known == name),
             "{name} is missing in io::env::VARIABLES"
         );
+        self.variables.get(name).map(OsString::as_os_str)
+    }
+
+    /// The value of a variable whose name begins with [`NOTIFY`], unless it is empty.
+    pub fn notify(&self, name: &str) -> Option<&OsStr> {
+        debug_assert!(name.starts_with(NOTIFY), "{name} is none of the family");
         self.variables.get(name).map(OsString::as_os_str)
     }
 
@@ -467,6 +491,12 @@ impl Environment {
     }
 }
 
+/// The names of the variables that begin with [`NOTIFY`].
+pub(super) fn notify_names() -> impl Iterator<Item = OsString> {
+    let names = std::env::vars_os().map(|(name, _)| name);
+    names.filter(|name| name.as_encoded_bytes().starts_with(NOTIFY.as_bytes()))
+}
+
 /// The command line, the program's own name first.
 pub fn arguments() -> Vec<OsString> {
     std::env::args_os().collect()
@@ -493,86 +523,5 @@ const HOME: &str = "HOME";
 const HOME: &str = "USERPROFILE";
 
 #[cfg(all(test, unix))]
-mod tests {
-    use super::*;
-    use std::os::unix::ffi::OsStringExt;
-
-    #[test]
-    fn an_empty_variable_is_not_set() {
-        let environment = Environment::of([("EDITOR", ""), ("VISUAL", "vi")]);
-        assert_eq!(environment.get("EDITOR"), None);
-        assert_eq!(environment.text("VISUAL").unwrap(), Some("vi"));
-    }
-
-    #[test]
-    fn assistants_are_known_by_their_variables() {
-        let assistant = |variables: &[(&'static str, &'static str)]| {
-            Environment::of(variables.iter().copied()).assistant()
-        };
-        assert_eq!(assistant(&[]), None);
-        assert_eq!(assistant(&[("CI", "true")]), None);
-        assert_eq!(assistant(&[("GEMINI_CLI", "1")]), Some("GEMINI_CLI"));
-        assert_eq!(
-            assistant(&[("AGENT", "false"), ("AI_AGENT", "x")]),
-            Some("AI_AGENT")
-        );
-        assert_eq!(assistant(&[("AGENT", "0"), ("CLAUDECODE", "")]), None);
-    }
-
-    #[test]
-    fn bytes_that_are_no_text_are_an_error_that_does_not_show_them() {
-        let environment = Environment::of([("MVX_AGE_KEY", OsString::from_vec(vec![0xff, b'x']))]);
-        let error = environment.text("MVX_AGE_KEY").unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "the environment variable MVX_AGE_KEY is not UTF-8 text"
-        );
-    }
-
-    #[test]
-    fn directories_follow_xdg() {
-        let environment = Environment::of([("HOME", "/home/ana")]);
-        assert_eq!(
-            environment.config_directory().unwrap(),
-            Path::new("/home/ana/.config/mvx")
-        );
-        assert_eq!(
-            environment.state_directory().unwrap(),
-            Path::new("/home/ana/.local/state/mvx")
-        );
-        assert_eq!(environment.runtime_directory(), None);
-        let environment = Environment::of([
-            ("HOME", "/home/ana"),
-            ("XDG_CONFIG_HOME", "/etc/ana"),
-            ("XDG_STATE_HOME", "relative/is/ignored"),
-        ]);
-        assert_eq!(
-            environment.config_directory().unwrap(),
-            Path::new("/etc/ana/mvx")
-        );
-        assert_eq!(
-            environment.sops_config_directory().unwrap(),
-            Path::new("/etc/ana/sops")
-        );
-        assert_eq!(
-            environment.state_directory().unwrap(),
-            Path::new("/home/ana/.local/state/mvx")
-        );
-    }
-
-    #[test]
-    fn without_a_home_the_error_says_so() {
-        let nothing: [(&'static str, &str); 0] = [];
-        let environment = Environment::of(nothing);
-        assert!(matches!(
-            environment.config_directory(),
-            Err(IoError::NoHome)
-        ));
-    }
-
-    #[test]
-    #[should_panic(expected = "missing in io::env::VARIABLES")]
-    fn a_variable_that_is_not_in_the_table_is_a_bug() {
-        Environment::read().get("MVX_UNDOCUMENTED");
-    }
-}
+#[path = "env_tests.rs"]
+mod tests;

@@ -340,6 +340,36 @@ pub fn is_this_machine(host: &str) -> bool {
             .is_ok_and(|address| address.is_loopback())
 }
 
+/// Why nothing is sent to a URL. Nothing of it is shown: path and query often are secrets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UnsafeUrl {
+    /// It is no URL with a host.
+    #[error("it is no https address")]
+    Malformed,
+    /// It has a user name or a password in it.
+    #[error("it has a user name or a password in it")]
+    Credentials,
+    /// What is sent can be read and changed on the way.
+    #[error("it is plain http, which is for this machine itself alone: https is needed")]
+    InClear,
+}
+
+/// Whether what matters may be sent to a URL: over HTTPS, or to this machine itself.
+pub fn is_safe(url: &str) -> Result<(), UnsafeUrl> {
+    let uri: Uri = url.parse().map_err(|_| UnsafeUrl::Malformed)?;
+    let authority = uri.authority().ok_or(UnsafeUrl::Malformed)?;
+    if authority.as_str().contains('@') {
+        return Err(UnsafeUrl::Credentials);
+    }
+    match uri.scheme_str() {
+        _ if authority.host().is_empty() => Err(UnsafeUrl::Malformed),
+        Some("https") => Ok(()),
+        Some("http") if is_this_machine(authority.host()) => Ok(()),
+        Some("http") => Err(UnsafeUrl::InClear),
+        _ => Err(UnsafeUrl::Malformed),
+    }
+}
+
 /// The authorities whose certificates are believed: the system's, and those of Vault's variables,
 /// which its own programs read.
 fn authorities(environment: &Environment) -> Result<RootCerts, HttpError> {

@@ -186,3 +186,29 @@ fn nothing_of_a_request_is_shown_but_its_host() {
     .header("Authorization", "Bearer ghi");
     assert_eq!(format!("{request:?}"), "POST to host.example:8443");
 }
+
+#[test]
+fn what_matters_goes_over_https_or_stays_here() {
+    for (url, expected) in [
+        ("https://example.com/hook?token=x", Ok(())),
+        ("HTTPS://example.com:8443", Ok(())),
+        ("http://127.0.0.1:9000/hook", Ok(())),
+        ("http://[::1]:9000/hook", Ok(())),
+        ("http://localhost/hook", Ok(())),
+        ("http://example.com/hook", Err(UnsafeUrl::InClear)),
+        ("http://127.0.0.1.example.com/", Err(UnsafeUrl::InClear)),
+        ("http://0.0.0.0/", Err(UnsafeUrl::InClear)),
+        ("http://[::ffff:192.0.2.1]/", Err(UnsafeUrl::InClear)),
+        ("https://me:word@example.com/", Err(UnsafeUrl::Credentials)),
+        ("http://localhost@example.com/", Err(UnsafeUrl::Credentials)),
+        ("ftp://example.com/", Err(UnsafeUrl::Malformed)),
+        ("example.com/hook", Err(UnsafeUrl::Malformed)),
+        ("/hook", Err(UnsafeUrl::Malformed)),
+        ("https://", Err(UnsafeUrl::Malformed)),
+        ("https:///hook", Err(UnsafeUrl::Malformed)),
+        ("https://exa mple.com/", Err(UnsafeUrl::Malformed)),
+        ("", Err(UnsafeUrl::Malformed)),
+    ] {
+        assert_eq!(is_safe(url), expected, "{url}");
+    }
+}

@@ -202,7 +202,7 @@ impl Invocation {
                 Stderr::Discarded => Stdio::null(),
                 Stderr::Inherited => Stdio::inherit(),
             });
-        for name in &self.unset {
+        for name in self.unset.iter().cloned().chain(env::notify_names()) {
             command.env_remove(name);
         }
         if let Some(directory) = &self.directory {
@@ -247,7 +247,8 @@ pub fn foreground(
     command
         .args(arguments)
         .envs(set.iter().map(|(name, value)| (name, value)));
-    for name in env::PRIVATE_KEYS {
+    let kept = env::PRIVATE_KEYS.into_iter().map(OsString::from);
+    for name in kept.chain(env::notify_names()) {
         command.env_remove(name);
     }
     if let Some(directory) = directory {

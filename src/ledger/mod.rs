@@ -13,10 +13,12 @@ pub mod due;
 pub mod event;
 pub mod fingerprint;
 pub mod id;
+pub mod notice;
 pub mod read;
 pub mod record;
 pub mod report;
 pub mod verify;
+pub mod webhook;
 
 mod text;
 

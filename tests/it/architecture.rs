@@ -57,7 +57,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("gix_zlib", &["git"]),
     ("granit_parser", &["stores"]),
     ("hkdf", &["sops"]),
-    ("hmac", &["scan", "sops"]),
+    ("hmac", &["ledger", "scan", "sops"]),
     ("ignore", &["io", "rules", "scan"]),
     ("qrcodegen", &["app"]),
     ("quick_xml", &["keys"]),

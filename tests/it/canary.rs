@@ -115,6 +115,14 @@ fn commands_that_succeed() {
     hunt.every_command_was_run();
 }
 
+/// What would be told, and what is said of an address and a secret that cannot be.
+const TELLING: &str = "\
+    cp .sops-rules.toml ../rules; printf '[notify.bot]\\n' >> .sops-rules.toml; \
+    export MVX_NOTIFY_BOT_URL=http://127.0.0.1:9/hook MVX_NOTIFY_BOT_SECRET=invented-secret-of-24-bytes; \
+    all=$(cd .mvx/ledger && find . -name '*.toml' | sed 's/.*-/--event /; s/.toml//'); \
+    mvx notify $all --dry-run --json; mvx notify $all --dry-run; mvx notify $all --tries 1; \
+    mvx --json notify $all --tries 1; export MVX_NOTIFY_BOT_SECRET=\"$(cat new)\" MVX_NOTIFY_BOT_URL=http://x/$MVX_NOTIFY_BOT_SECRET; mvx notify $all; mvx --json notify --since HEAD; mv ../rules .sops-rules.toml; true";
+
 /// What writes and reads the ledger: events, kept values, logs.
 fn ledger(run: &impl Fn(&str, Reveals)) {
     for line in [
@@ -129,6 +137,7 @@ fn ledger(run: &impl Fn(&str, Reveals)) {
         "mvx rotation due --all; mvx rotation due --all --format github; true",
         "mvx rotation log; mvx rotation log --json; mvx rotation log --format csv",
         "mvx rotation verify --json; mvx rotation repair; mvx rotation expire --dry-run; true",
+        TELLING,
     ] {
         run(line, Nothing);
     }

@@ -5,11 +5,14 @@
 //! as one.
 
 pub mod book;
+pub mod deliver;
+pub mod destinations;
 pub mod due;
 pub mod expire;
 pub mod generate;
 pub mod locate;
 pub mod log;
+pub mod notify;
 pub mod previous;
 pub mod record;
 pub mod restore;

@@ -21,7 +21,7 @@ use crate::io::file;
 use crate::keypath::KeyPath;
 use crate::ledger::chain::{Chain, Place};
 use crate::ledger::due::later;
-use crate::ledger::event::tells_of_a_leak;
+use crate::ledger::event::{Entry, tells_of_a_leak};
 use crate::rules::SecretPolicy;
 use crate::scan::{Confidence, Input, Rules, Scanner};
 use crate::secret::Cleartext;
@@ -54,6 +54,16 @@ pub struct Rotated {
     pub consumers: Vec<String>,
     /// Whether the ledger began with it.
     pub began: bool,
+    /// What the ledger says of it.
+    pub events: Vec<Entry>,
+}
+
+/// What came of a deletion.
+pub struct Deleted {
+    /// Who used it, by the policy.
+    pub consumers: Vec<String>,
+    /// What the ledger says of it.
+    pub events: Vec<Entry>,
 }
 
 impl App<'_> {
@@ -82,7 +92,7 @@ impl App<'_> {
             begins: true,
             ..Purpose::of("mvx rotate")
         };
-        let outcome = self.update(path, None, &purpose, |file, sealer, open| {
+        let done = self.update_and_tell(path, None, &purpose, |file, sealer, open| {
             self.record_keys(&file.sealed.name, [key.to_string()]);
             place::unique(file, key)?;
             place::existing(file, key)?;
@@ -116,7 +126,8 @@ impl App<'_> {
             let text = sealer.set(open, &[(key.clone(), node)])?;
             Ok((Some(text.ok_or_else(same)?), Vec::new()))
         });
-        if outcome? == Outcome::Unchanged {
+        let (outcome, events) = done?;
+        if outcome == Outcome::Unchanged {
             let message = format!("`{key}` has this value already; it was not rotated");
             return Err(Failure::new(Exit::UNCHANGED, "same-value", message).at(path.display()));
         }
@@ -139,11 +150,12 @@ impl App<'_> {
             grace_until: head.and_then(|head| head.event().grace_until),
             consumers: policy.consumers.unwrap_or_default(),
             began,
+            events,
         })
     }
 
-    /// Takes a secret out; it can be restored for a while. Gives who uses it.
-    pub fn delete(&self, path: &Path, key: &KeyPath, why: Why<'_>) -> Result<Vec<String>, Failure> {
+    /// Takes a secret out; it can be restored for a while.
+    pub fn delete(&self, path: &Path, key: &KeyPath, why: Why<'_>) -> Result<Deleted, Failure> {
         said_well(why, &[])?;
         self.begins_ledger(path)?;
         let purpose = Purpose {
@@ -153,14 +165,17 @@ impl App<'_> {
             begins: true,
             ..Purpose::of("mvx delete")
         };
-        self.update(path, None, &purpose, |file, sealer, open| {
+        let done = self.update_and_tell(path, None, &purpose, |file, sealer, open| {
             self.record_keys(&file.sealed.name, [key.to_string()]);
             place::unique(file, key)?;
             place::existing(file, key)?;
             tells_nothing_of(file, why)?;
             Ok((Some(sealer.unset(open, key)?), Vec::new()))
-        })?;
-        Ok(self.policy_of(path, key)?.consumers.unwrap_or_default())
+        });
+        Ok(Deleted {
+            events: done?.1,
+            consumers: self.policy_of(path, key)?.consumers.unwrap_or_default(),
+        })
     }
 
     /// What the rules say of a secret, in the environment of its file.

@@ -126,6 +126,7 @@ fn answers_are_what_the_help_says() {
     let rollback = format!("mvx --json rollback {of} --to 1");
     compare("rollback, restore", &rollback);
     compare("delete", &format!("mvx --json delete {of}"));
+    notify(&repo, &mut compare);
     compare("rotation due", "mvx --json rotation due --all");
     compare("rotation log", "mvx --json rotation log");
     compare("rotation log -o", "mvx --json rotation log -o log.md");
@@ -158,6 +159,22 @@ fn answers_are_what_the_help_says() {
     let warned = "mvx --json set secrets/dev/a.enc.yaml c --value 1 > /dev/null";
     compare("a warning, on standard error", warned);
     assert!(examples.is_empty(), "never compared: {:?}", examples.keys());
+}
+
+/// What is told, and what cannot be.
+fn notify(repo: &Repo, compare: &mut impl FnMut(&str, &str)) {
+    let rules = repo.read(".sops-rules.toml");
+    repo.write(
+        ".sops-rules.toml",
+        format!("{rules}[notify.bot]\nevents = [\"rotate\"]\n[notify.deaf]\n"),
+    );
+    // A closed port: what is not delivered is in the answer as well.
+    let tell = "git add -A; git -c user.name=x -c user.email=x@example.com commit -qm x >/dev/null; \
+        export MVX_NOTIFY_BOT_URL=http://127.0.0.1:9 MVX_NOTIFY_BOT_SECRET=invented-secret-of-24-bytes; \
+        mvx --json notify --tries 1 --since $(git rev-list --max-parents=0 HEAD)";
+    let first = "git -c user.name=x -c user.email=x@example.com commit -q --allow-empty -m first;";
+    compare("notify --dry-run", &format!("{first} {tell} --dry-run"));
+    compare("notify", tell);
 }
 
 /// Whether an answer has the names and types of an example; null is of every type.

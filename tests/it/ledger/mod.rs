@@ -4,6 +4,8 @@ mod attacks;
 mod crashes;
 mod dual;
 mod merges;
+mod notify;
+mod receiver;
 mod truth;
 
 use mvx::ledger::event::{Entry, Event};
