@@ -187,7 +187,9 @@ impl Wrong {
                 "if it should have changed, `mvx rotate` changes it; if it was taken back, `mvx rotation record` says so"
             }
             Self::Misspelled => "`git log -p -- FILE` shows who did it; `mvx set` writes it anew",
-            Self::NotReadable => "`mvx resolve FILE` settles conflicts",
+            Self::NotReadable => {
+                "where branches conflict, `git checkout --ours FILE` or `--theirs` takes a side; then `mvx rotation record`"
+            }
             Self::Ignored => "`git check-ignore -v` with its name shows the line that says so",
             Self::Heads(_) => {
                 "`mvx rotate` sets a new value; `mvx rotation record` keeps the one that stands there"
