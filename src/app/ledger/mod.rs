@@ -5,6 +5,7 @@
 //! as one.
 
 pub mod book;
+pub mod consumers;
 pub mod due;
 pub mod expire;
 pub mod generate;
