@@ -1,5 +1,6 @@
 //! The ledger, in a repository with a history.
 
+mod consumers;
 mod crashes;
 mod merges;
 mod truth;
