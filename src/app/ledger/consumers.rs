@@ -265,12 +265,11 @@ impl App<'_> {
                 let Origin::Secret { file, key } = one.origin else {
                     continue;
                 };
-                let path = match real.get(&file) {
-                    Some(path) => path.clone(),
-                    None => {
-                        let path = file::canonical(Path::new(&file))?;
-                        real.entry(file).or_insert(path).clone()
-                    }
+                let path = if let Some(path) = real.get(&file) {
+                    path.clone()
+                } else {
+                    let path = file::canonical(Path::new(&file))?;
+                    real.entry(file).or_insert(path).clone()
                 };
                 let all = found.known.entry((path, key.to_string())).or_default();
                 all.push(Delivered {
