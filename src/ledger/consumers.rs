@@ -151,6 +151,9 @@ impl Sought {
         let Some((language, class)) = class_of(path, text) else {
             return Vec::new();
         };
+        if !self.may_be_in(class, text) {
+            return Vec::new();
+        }
         let mut quick = [0_u64; 256];
         for (byte, lengths) in &self.quick {
             for byte in [*byte, byte.to_ascii_uppercase()] {
@@ -195,6 +198,20 @@ impl Sought {
             }
         }
         uses
+    }
+}
+
+impl Sought {
+    /// Whether a text is worth a look at every word of it. A few names are searched for much faster than
+    /// words are told apart, as long as their letters have one case.
+    fn may_be_in(&self, class: Class, text: &[u8]) -> bool {
+        const FEW: usize = 4;
+        let patterns = || self.patterns.values().flatten();
+        class == Class::Python
+            || patterns().count() > FEW
+            || patterns().any(|pattern| {
+                pattern.form == Form::Path || memmem::find(text, &pattern.text).is_some()
+            })
     }
 }
 
