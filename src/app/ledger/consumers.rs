@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use crate::app::App;
 use crate::app::env::deliver::{Depth, Request};
 use crate::app::env::profile::Chosen;
-use crate::app::files::{is_sealed_text, plain_name};
+use crate::app::files::{is_sealed_text, plain_name, sealed_sibling};
 use crate::error::Failure;
 use crate::git::objects::{Objects, ObjectsError};
 use crate::io::env::Environment;
@@ -389,7 +389,9 @@ impl Search<'_> {
         self.files.fetch_add(1, Ordering::Relaxed);
         let inside = path.strip_prefix(self.root).unwrap_or(path);
         let uses = self.sought.uses(&inside.to_string_lossy(), text.as_bytes());
-        if uses.is_empty() || is_sealed_text(path, text.as_bytes()) {
+        // A plaintext that was left beside its secret file has every name of it.
+        let of_secrets = || sealed_sibling(path).is_some() || is_sealed_text(path, text.as_bytes());
+        if uses.is_empty() || of_secrets() {
             return;
         }
         let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);

@@ -138,6 +138,8 @@ fn unused_secrets_are_those_without_reader_and_consumer() {
     );
     repo.write("app.js", "process.env.WEB_A\n");
     repo.write(".env.example", "B=\n");
+    // Plaintext that was left behind reads nothing.
+    repo.write("secrets/staging/app.yaml", "B_KEY: $B\nL_0: $L_0\n");
     let keys = |line: &str| -> Vec<String> {
         let answer = json(&repo, line);
         let all = answer["unused"].as_array().unwrap();
