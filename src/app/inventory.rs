@@ -1,14 +1,24 @@
 //! What is there: files, keys, types, recipients. Needs no identity, and never shows a value.
 
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::Timestamp;
 
 use crate::app::App;
 use crate::app::files::Wanted;
 use crate::app::groups::Shape;
+use crate::app::ledger::Ledger;
+use crate::app::ledger::due::Stands;
 use crate::app::load::Sealed;
 use crate::document::{Body, Kind};
 use crate::error::Failure;
+use crate::io::clock;
 use crate::keypath::KeyPath;
+use crate::ledger::chain::Chain;
+use crate::ledger::due::Cadence;
+use crate::ledger::fingerprint::{Leaf, leaves};
 use crate::sops::envelope::{Envelope, kind_name};
 use crate::stores::Format;
 
@@ -52,7 +62,25 @@ pub struct KeyRow {
     pub encrypted: bool,
     /// Whether it is empty: SOPS never encrypts nothing.
     pub empty: bool,
+    /// What the ledger says of it, where one is kept and it is encrypted.
+    pub rotation: Option<Rotation>,
 }
+
+/// How a secret stands in the ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rotation {
+    /// Its version, from 1; `None` where no event speaks of it.
+    pub version: Option<usize>,
+    /// When it was last rotated, as far as is known.
+    pub rotated: Option<Timestamp>,
+    /// How it stands with its cadence.
+    pub cadence: Cadence,
+    /// Whether its last change is not in the ledger, or nobody has said what it was.
+    pub unexplained: bool,
+}
+
+/// The files of one ledger: each entry's number, what the ledger calls it, and its values.
+type Kept = (Ledger, Vec<(usize, String, Vec<Leaf>)>);
 
 impl App<'_> {
     /// The inventory of the given files and directories; without any, of all below the working
@@ -69,16 +97,70 @@ impl App<'_> {
         };
         let mut entries = Vec::new();
         let mut failures = Vec::new();
+        let mut kept: BTreeMap<PathBuf, Kept> = BTreeMap::new();
         for path in paths {
             match self
                 .read_sealed(&path, format)
-                .and_then(|sealed| self.entry(&path, &sealed))
+                .and_then(|sealed| Ok((self.entry(&path, &sealed)?, sealed)))
             {
-                Ok(entry) => entries.push(entry),
+                Ok((entry, sealed)) => {
+                    match self.book_of(&path) {
+                        Ok(Some((ledger, name))) => {
+                            let here = kept.entry(ledger.root.clone());
+                            let (_, files) = here.or_insert_with(|| (ledger, Vec::new()));
+                            files.push((entries.len(), name, leaves(&sealed.tree)));
+                        }
+                        Ok(None) => {}
+                        Err(failure) => failures.push(failure),
+                    }
+                    entries.push(entry);
+                }
                 Err(failure) => failures.push(failure),
             }
         }
+        for (ledger, files) in kept.values() {
+            if let Err(failure) = self.rotations(ledger, files, &mut entries) {
+                failures.push(failure);
+            }
+        }
         Ok((entries, failures))
+    }
+
+    /// Says of each encrypted value what the ledger knows.
+    fn rotations(
+        &self,
+        ledger: &Ledger,
+        files: &[(usize, String, Vec<Leaf>)],
+        entries: &mut [FileEntry],
+    ) -> Result<(), Failure> {
+        const SOON: Duration = Duration::from_hours(14 * 24);
+        let events = self.all_events(ledger)?;
+        let chain = Chain::new(&events);
+        let now = clock::now();
+        for (number, name, leaves) in files {
+            let Some(entry) = entries.get_mut(*number) else {
+                continue;
+            };
+            let leaves: HashMap<&str, &Leaf> = leaves
+                .iter()
+                .map(|leaf| (leaf.key.as_str(), leaf))
+                .collect();
+            let environment = entry.environment.clone();
+            for row in entry.keys.iter_mut().filter(|row| row.encrypted) {
+                let Some(leaf) = leaves.get(row.path.to_string().as_str()) else {
+                    continue;
+                };
+                let policy = self.secret_policy(&entry.path, environment.as_deref(), &row.path);
+                let stands = Stands::of(&chain, name, leaf);
+                row.rotation = Some(Rotation {
+                    version: stands.version,
+                    rotated: stands.since,
+                    cadence: Cadence::of(stands.since, policy.rotate_every, now, SOON),
+                    unexplained: stands.unexplained,
+                });
+            }
+        }
+        Ok(())
     }
 
     fn entry(&self, path: &Path, sealed: &Sealed) -> Result<FileEntry, Failure> {
@@ -143,6 +225,7 @@ fn rows(sealed: &Sealed) -> Vec<KeyRow> {
                 kind,
                 encrypted,
                 empty,
+                rotation: None,
             })
         })
         .collect()

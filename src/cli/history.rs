@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::Context;
 use super::notify::{Outcomes, told_now};
-use super::rotate::{Said, secret};
+use super::rotate::{Said, consumers_hint, secret};
 use super::rotation::duration;
 use super::ui::Table;
 use crate::app::change::Outcome;
@@ -207,6 +207,7 @@ impl Delete {
             let consumers = list(consumers, "and");
             context.ui.note(&format!("it was used by {consumers}"));
         }
+        consumers_hint(context, &self.file, &key);
         context.ui.note(
             "git's history keeps its ciphertext: what ends a leak is to revoke the value where it was used",
         );

@@ -52,7 +52,7 @@ const SHAPES: &[(&str, &str)] = &[
     ),
     (
         "ls",
-        r#"{"files": [{"file": "a.enc.yaml", "format": "yaml", "environment": "dev", "last_modified": "2026-11-22T09:30:00Z", "recipients": [{"name": "ana", "kind": "age", "id": "age1…", "group": null}], "groups": {"groups": 1, "needed": 1}, "keys": [{"key": "db.port", "type": "int", "encrypted": true}]}]}"#,
+        r#"{"files": [{"file": "a.enc.yaml", "format": "yaml", "environment": "dev", "last_modified": "2026-11-22T09:30:00Z", "recipients": [{"name": "ana", "kind": "age", "id": "age1…", "group": null}], "groups": {"groups": 1, "needed": 1}, "keys": [{"key": "db.port", "type": "int", "encrypted": true, "version": 2, "rotated": "2026-11-22T09:30:00Z", "due": "2027-02-20T09:30:00Z", "state": "later"}]}]}"#,
     ),
     (
         "seal show, seal accept",
@@ -146,6 +146,14 @@ const SHAPES: &[(&str, &str)] = &[
     (
         "history",
         r#"{"file": "a.enc.yaml", "key": "db.port", "versions": [{"version": 1, "state": "previous", "event": "…", "at": "2026-11-22T09:30:00Z", "action": "create", "actor": "Ana <ana@example.com>", "file": "a.enc.yaml", "key": "db.port", "reason": null, "note": null, "kept_until": "2026-11-23T09:30:00Z"}]}"#,
+    ),
+    (
+        "consumers",
+        r#"{"file": "a.enc.yaml", "key": "db.port", "names": ["DB_PORT"], "declared": ["backend"], "profiles": [{"profile": "local", "name": "DB_PORT", "output": ".env.local"}], "unknown": [{"profile": "client", "why": "…"}], "reads": [{"file": "app.js", "line": 3, "name": "DB_PORT", "kind": "environment", "language": "JavaScript"}], "files": 12, "passed_over": ["dump.sql"]}"#,
+    ),
+    (
+        "consumers --unused",
+        r#"{"unused": [{"file": "a.enc.yaml", "environment": "dev", "key": "db.port"}], "secrets": 3, "unknown": [{"profile": "client", "why": "…"}], "files": 12, "passed_over": ["dump.sql"]}"#,
     ),
     (
         "rollback, restore",

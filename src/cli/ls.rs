@@ -2,16 +2,18 @@
 
 use std::path::PathBuf;
 
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::ui::Table;
 use super::{Context, FormatArg};
-use crate::app::inventory::{FileEntry, Reader};
+use crate::app::inventory::{FileEntry, Reader, Rotation};
 use crate::cli::json::in_json;
 use crate::cli::rewriting::shape_json;
 use crate::error::{Exit, Failure};
 use crate::keys::open::list;
 use crate::keys::short;
+use crate::ledger::due::Cadence;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -57,18 +59,63 @@ fn print(context: &Context, files: &[FileEntry]) -> Result<(), Failure> {
         }
         context.ui.heading(&file.path.display().to_string())?;
         context.ui.line(&format!("  {}", about(file)))?;
-        let mut table = Table::new(["", "", ""]).indented();
+        let kept = file.keys.iter().any(|row| row.rotation.is_some());
+        let titles = if kept {
+            ["KEY", "TYPE", "", "VERSION", "ROTATED", "DUE", ""]
+        } else {
+            [""; 7]
+        };
+        let mut table = Table::new(titles).indented();
         for row in &file.keys {
             let clear = match (row.encrypted, row.empty, row.kind) {
                 (true, ..) | (_, _, "null") => "",
                 (_, true, _) => "empty",
                 _ => "in clear",
             };
-            table.row([row.path.to_string().as_str(), row.kind, clear]);
+            let [version, rotated, due, unexplained] = rotation(row.rotation);
+            table.row([
+                row.path.to_string(),
+                row.kind.to_owned(),
+                clear.to_owned(),
+                version,
+                rotated,
+                due,
+                unexplained,
+            ]);
         }
         context.ui.table(&table)?;
     }
     Ok(())
+}
+
+/// Version, date of the last rotation, when it is due: a date, or a word where that says more.
+fn rotation(rotation: Option<Rotation>) -> [String; 4] {
+    let Some(rotation) = rotation else {
+        return Default::default();
+    };
+    let version = rotation.version.map(|version| version.to_string());
+    let due = match rotation.cadence {
+        Cadence::Later(due) => day(due),
+        Cadence::Soon(due) => format!("soon, {}", day(due)),
+        Cadence::Overdue(due) => format!("overdue, {}", day(due)),
+        Cadence::Never => rotation.cadence.word().to_owned(),
+        Cadence::Free => String::new(),
+    };
+    let unexplained = if rotation.unexplained {
+        "not explained"
+    } else {
+        ""
+    };
+    [
+        version.unwrap_or_default(),
+        rotation.rotated.map(day).unwrap_or_default(),
+        due,
+        unexplained.to_owned(),
+    ]
+}
+
+fn day(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%d").to_string()
 }
 
 /// `dev, for ana and recovery, changed 2026-11-22T16:06:49Z`.
@@ -104,7 +151,19 @@ fn entry_json(file: &FileEntry) -> serde_json::Value {
     let keys: Vec<_> = file
         .keys
         .iter()
-        .map(|row| json!({ "key": row.path.to_string(), "type": row.kind, "encrypted": row.encrypted }))
+        .map(|row| {
+            let rotation = row.rotation;
+            let due = rotation.and_then(|rotation| rotation.cadence.due());
+            json!({
+                "key": row.path.to_string(),
+                "type": row.kind,
+                "encrypted": row.encrypted,
+                "version": rotation.and_then(|rotation| rotation.version),
+                "rotated": rotation.and_then(|one| one.rotated).map(|at| at.to_string()),
+                "due": due.map(|due| due.to_string()),
+                "state": rotation.map(|rotation| rotation.cadence.word()),
+            })
+        })
         .collect();
     json!({
         "file": in_json(&file.path),

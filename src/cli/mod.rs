@@ -20,6 +20,7 @@
 //! commands share are flattened in; they have no doc comment, or it would replace the command's.
 
 mod clean;
+mod consumers;
 mod decrypt;
 mod differences;
 mod doctor;
@@ -256,6 +257,12 @@ enum Command {
     ///
     /// Needs no identity. A version that is still kept is printed by get, with --version.
     History(history::History),
+    /// Show who uses a secret: declared, by profiles, and where the work tree reads it
+    ///
+    /// Needs no identity. Searches what git has, or would take, for the names under which profiles deliver
+    /// the secret, and the one that its key path makes. Names that are put together while a program runs
+    /// are not seen, so that --unused is a hint and no proof.
+    Consumers(consumers::Consumers),
     /// Put an older version of a secret in the place of the present one
     ///
     /// As long as it is kept. A version that was rotated because it leaked does not come back.
@@ -353,6 +360,7 @@ impl Command {
             Self::Rekey(rekey) => rekey.run(context),
             Self::Rotate(rotate) => rotate.run(context),
             Self::History(history) => history.run(context),
+            Self::Consumers(consumers) => consumers.run(context),
             Self::Rollback(rollback) => rollback.run(context),
             Self::Delete(delete) => delete.run(context),
             Self::Restore(restore) => restore.run(context),

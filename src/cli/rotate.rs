@@ -9,6 +9,7 @@ use super::Context;
 use super::notify::{Outcomes, told_now};
 use super::rotation::duration;
 use crate::app::READ_LIMIT;
+use crate::app::files::shell_word;
 use crate::app::ledger::generate::{RECIPES, Recipe};
 use crate::app::ledger::rotate::{Rotated, Why};
 use crate::cli::json::in_json;
@@ -168,11 +169,22 @@ fn tell(context: &Context, path: &Path, key: &KeyPath, done: &Rotated) {
         let consumers = list(done.consumers.clone(), "and");
         context.ui.note(&format!("it is used by {consumers}"));
     }
+    consumers_hint(context, path, key);
     if done.began {
         context.ui.note(
             "this began the ledger in `.mvx/ledger`; `mvx rotation record` enters what git's history tells of the other secrets",
         );
     }
+}
+
+/// Names the command that shows what a change reaches. Searching a large work tree takes too long to
+/// be done by the way.
+pub(super) fn consumers_hint(context: &Context, path: &Path, key: &KeyPath) {
+    let key = key.to_string();
+    let (path, key) = (shell_word(path), shell_word(Path::new(&key)));
+    context
+        .ui
+        .note(&format!("`mvx consumers {path} {key}` shows what reads it"));
 }
 
 impl Source {

@@ -157,10 +157,18 @@ impl<'a> Chain<'a> {
         if let Some(beside) = beside {
             return since.min(beside.since);
         }
-        let history = self.history(&heads);
-        let mut before = history.iter().rev();
-        let stands = before.find(|node| node.change.fingerprint == Some(leaf.fingerprint));
-        stands.map_or(since, |node| node.since)
+        self.stands(place, leaf).map_or(since, |node| node.since)
+    }
+
+    /// The last event of a place after which this ciphertext stood there.
+    pub fn stands(&self, place: Place<'_>, leaf: &Leaf) -> Option<&Node<'a>> {
+        let heads = self.heads(place);
+        let holds = |node: &&Node<'a>| node.change.fingerprint == Some(leaf.fingerprint);
+        // Nearly every value is as its head says.
+        if let Some(head) = heads.iter().copied().find(holds) {
+            return Some(head);
+        }
+        self.history(&heads).into_iter().rev().find(holds)
     }
 
     /// What says of another item of the same list that it has this ciphertext.

@@ -184,7 +184,7 @@ fn leaf(
 }
 
 /// `db.password` → `DB_PASSWORD`, `list[0]` → `LIST_0`; and whether something was lost.
-fn name_of_key(key: &KeyPath, naming: &Naming) -> (String, bool) {
+pub fn name_of_key(key: &KeyPath, naming: &Naming) -> (String, bool) {
     let mut name = String::new();
     let mut is_lossy = false;
     for (number, segment) in key.segments.iter().enumerate() {

@@ -132,6 +132,7 @@ fn ledger(run: &impl Fn(&str, Reveals)) {
         "mvx rotate FILE KEY --from-file new --note \"$(cat new)\"; true",
         "mvx rotate FILE KEY --generate hex:32 --reason scheduled",
         "mvx history FILE KEY; mvx history --json FILE KEY",
+        "mvx consumers FILE KEY; mvx consumers --json FILE KEY; mvx consumers --unused; true",
         "mvx rollback FILE KEY --to 1; mvx rollback --json FILE KEY --to 2; true",
         "mvx delete FILE KEY --reason test; mvx restore FILE KEY; true",
         "mvx rotation due --all; mvx rotation due --all --format github; true",

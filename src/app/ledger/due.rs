@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::book::SecretFile;
 use crate::app::App;
 use crate::error::Failure;
@@ -9,6 +11,7 @@ use crate::io::clock;
 use crate::ledger::chain::{Chain, Place, Standing};
 use crate::ledger::due::{Cadence, is_kept, later};
 use crate::ledger::event::Action;
+use crate::ledger::fingerprint::Leaf;
 use crate::ledger::report::{DueRow, Ending};
 use crate::ledger::verify::Kept;
 
@@ -22,6 +25,39 @@ pub struct Due {
     pub unreadable: Vec<Failure>,
     /// Files in the ledger that are no events to be believed.
     pub strange: usize,
+}
+
+/// What the ledger says of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::app) struct Stands {
+    /// Its version, where an event speaks of it; the greatest of several heads.
+    pub(in crate::app) version: Option<usize>,
+    /// Since when it is what it is, as far as is known.
+    pub(in crate::app) since: Option<Timestamp>,
+    /// Whether its last change is not in the ledger, or nobody has said what it was.
+    pub(in crate::app) unexplained: bool,
+}
+
+impl Stands {
+    /// How a value of a file stands.
+    pub(in crate::app) fn of(chain: &Chain<'_>, file: &str, leaf: &Leaf) -> Self {
+        let place = Place {
+            file,
+            key: &leaf.key,
+        };
+        let heads = chain.heads(place);
+        let stands = chain.stands(place, leaf);
+        let agrees = chain.standing(place, leaf) == Standing::Agrees;
+        let unknown = heads
+            .iter()
+            .any(|node| node.event().action == Action::Unknown);
+        let newest = heads.iter().map(|node| node.version).max();
+        Self {
+            version: stands.map(|node| node.version).or(newest),
+            since: chain.since(place, leaf),
+            unexplained: !agrees || unknown,
+        }
+    }
 }
 
 impl App<'_> {
@@ -70,16 +106,8 @@ impl App<'_> {
                 |_| crate::rules::SecretPolicy::default(),
                 |(rules, name)| rules.secret_policy(name, environment, &leaf.path),
             );
-            let place = Place {
-                file: name,
-                key: &leaf.key,
-            };
-            let heads = chain.heads(place);
-            let since = chain.since(place, leaf);
-            let agrees = chain.standing(place, leaf) == Standing::Agrees;
-            let unknown = heads
-                .iter()
-                .any(|node| node.event().action == Action::Unknown);
+            let stands = Stands::of(chain, name, leaf);
+            let since = stands.since;
             due.rows.push(DueRow {
                 file: name.to_owned(),
                 key: leaf.key.clone(),
@@ -88,7 +116,7 @@ impl App<'_> {
                 criticality: policy.criticality.map(crate::rules::Criticality::word),
                 since,
                 cadence: Cadence::of(since, policy.rotate_every, now, within),
-                unexplained: !agrees || unknown,
+                unexplained: stands.unexplained,
             });
         }
     }

@@ -5,6 +5,7 @@
 //! as one.
 
 pub mod book;
+pub mod consumers;
 pub mod deliver;
 pub mod destinations;
 pub mod due;

@@ -256,7 +256,7 @@ impl App<'_> {
     }
 
     /// All events that can be believed.
-    pub(super) fn all_events(&self, ledger: &Ledger) -> Result<Vec<Entry>, Failure> {
+    pub(in crate::app) fn all_events(&self, ledger: &Ledger) -> Result<Vec<Entry>, Failure> {
         self.ledger_events.with(ledger, <[Entry]>::to_vec)
     }
 }

@@ -123,6 +123,8 @@ fn answers_are_what_the_help_says() {
     let rotate = format!("mvx --json rotate {of} --generate hex:16 --grace 1d");
     compare("rotate", &rotate);
     compare("history", &format!("mvx --json history {of}"));
+    compare("consumers", &format!("mvx --json consumers {of}"));
+    compare("consumers --unused", "mvx --json consumers --unused");
     let rollback = format!("mvx --json rollback {of} --to 1");
     compare("rollback, restore", &rollback);
     compare("delete", &format!("mvx --json delete {of}"));

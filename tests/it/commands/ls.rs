@@ -58,7 +58,7 @@ fn an_inventory_needs_no_key_and_shows_no_value() {
       list[1]              bool
       2:d                  time
     $ mvx ls --json secrets/bob
-    {"files":[{"file":"secrets/bob/x.enc.env","format":"dotenv","environment":null,"last_modified":"[TIME]","recipients":[{"name":"bob","kind":"age","id":"[BOB]","group":null}],"groups":{"groups":1,"needed":1},"keys":[{"key":"TOKEN","type":"str","encrypted":true}]}]}
+    {"files":[{"file":"secrets/bob/x.enc.env","format":"dotenv","environment":null,"last_modified":"[TIME]","recipients":[{"name":"bob","kind":"age","id":"[BOB]","group":null}],"groups":{"groups":1,"needed":1},"keys":[{"key":"TOKEN","type":"str","encrypted":true,"version":null,"rotated":null,"due":null,"state":null}]}]}
     $ mvx ls -q
     secrets/bob/x.enc.env
       for bob, changed [TIME]
@@ -108,7 +108,7 @@ fn mistakes() {
     mvx: hint: `mvx encrypt plain.yaml` encrypts it
     [4]
     $ mvx ls --json plain.yaml secrets/dev/app.enc.yaml
-    {"files":[{"file":"secrets/dev/app.enc.yaml","format":"yaml","environment":"dev","last_modified":"[TIME]","recipients":[{"name":"ana","kind":"age","id":"[ANA]","group":null},{"name":"bob","kind":"age","id":"[BOB]","group":null}],"groups":{"groups":1,"needed":1},"keys":[{"key":"a","type":"int","encrypted":true}]}]}
+    {"files":[{"file":"secrets/dev/app.enc.yaml","format":"yaml","environment":"dev","last_modified":"[TIME]","recipients":[{"name":"ana","kind":"age","id":"[ANA]","group":null},{"name":"bob","kind":"age","id":"[BOB]","group":null}],"groups":{"groups":1,"needed":1},"keys":[{"key":"a","type":"int","encrypted":true,"version":null,"rotated":null,"due":null,"state":null}]}]}
     {"code":"not-encrypted","exit":4,"message":"it is not encrypted: it has no `sops` block","place":"plain.yaml","causes":[],"hints":["`mvx encrypt plain.yaml` encrypts it"]}
     [4]
     "###);

@@ -1,6 +1,7 @@
 //! The ledger, in a repository with a history.
 
 mod attacks;
+mod consumers;
 mod crashes;
 mod dual;
 mod merges;
