@@ -181,11 +181,11 @@ const SHAPES: &[(&str, &str)] = &[
     ),
     (
         "rotation record",
-        r#"{"recorded": [{"event": ".mvx/ledger/2026/11/….toml", "at": "2026-11-22T09:30:00Z", "actor": "…", "action": "create", "file": "a.enc.yaml", "keys": ["db.port"]}], "unexplained": 0}"#,
+        r#"{"recorded": [{"event": ".mvx/ledger/2026/11/….toml", "at": "2026-11-22T09:30:00Z", "actor": "…", "action": "create", "file": "a.enc.yaml", "keys": ["db.port"]}], "brought_back": [], "unexplained": 0}"#,
     ),
     (
         "rotation record --dry-run",
-        r#"{"would_record": [{"event": ".mvx/ledger/2026/11/….toml", "at": "2026-11-22T09:30:00Z", "actor": "…", "action": "create", "file": "a.enc.yaml", "keys": ["db.port"]}], "unexplained": 0}"#,
+        r#"{"would_record": [{"event": ".mvx/ledger/2026/11/….toml", "at": "2026-11-22T09:30:00Z", "actor": "…", "action": "create", "file": "a.enc.yaml", "keys": ["db.port"]}], "brought_back": [], "unexplained": 0}"#,
     ),
     ("rotation repair", r#"{"repaired": true}"#),
     (

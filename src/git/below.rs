@@ -10,7 +10,7 @@ use super::{GitError, WorkTree};
 
 /// A content as git names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct BlobId(Oid);
+pub struct BlobId(pub(super) Oid);
 
 impl BlobId {
     /// The name of a content.

@@ -174,10 +174,9 @@ impl WorkTree {
         Ok(stages.any(|stage| index.get_path(&inside, stage).is_some()))
     }
 
-    /// Whether git has the file at `path` and was told not to put it into this work tree, as in a sparse
-    /// checkout.
-    pub fn is_skipped(&self, path: &Path) -> Result<bool, GitError> {
-        let inside = self.inside(path)?;
+    /// Whether git has a file (a path from the root) and was told not to put it into this work tree, as in a
+    /// sparse checkout.
+    pub fn is_skipped(&self, inside: &Path) -> Result<bool, GitError> {
         let index = self
             .repository
             .index()
@@ -186,7 +185,7 @@ impl WorkTree {
                 source,
             })?;
         let skipped = IndexEntryExtendedFlag::SKIP_WORKTREE.bits();
-        let entry = index.get_path(&inside, 0);
+        let entry = index.get_path(inside, 0);
         Ok(entry.is_some_and(|entry| entry.flags_extended & skipped != 0))
     }
 

@@ -1,13 +1,14 @@
-//! In which commit a content of a file came: for many files in one walk.
+//! In which commits files changed: for many files in one walk.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use git2::{Delta, DiffOptions, ErrorCode, Oid, Sort};
+use git2::{Commit, Delta, DiffOptions, ErrorCode, Oid, Repository, Sort};
 
+use super::below::BlobId;
 use super::{GitError, WorkTree};
 
-/// A content of a file, and the commit that brought it.
+/// A change of a file, and the commit that made it.
 pub struct Origin {
     /// When the commit was made, in seconds since 1970, by its author's clock.
     pub time: i64,
@@ -15,14 +16,23 @@ pub struct Origin {
     pub author: String,
     /// The commit, in full.
     pub commit: String,
-    /// The file's bytes; `None` where the commit removed it.
-    pub bytes: Option<Vec<u8>>,
+    /// What the file holds after it; `None` where the commit removed it.
+    pub content: Option<BlobId>,
+    /// What it held in the commit's first parent.
+    pub before: Option<BlobId>,
+    /// Whether the commit is `HEAD` or one of those that are reached from there by first parents alone:
+    /// the line on which a branch's work counts from its merge on.
+    pub on_line: bool,
+    /// Whether it is a merge.
+    pub merges: bool,
+    /// Where the file came with it: files that went with the same commit, and what they held.
+    pub gone: Vec<(PathBuf, BlobId)>,
 }
 
 impl WorkTree {
-    /// The contents that files (paths from the root) had in `HEAD` and the commits before it, in an
-    /// order in which what a commit is made from comes before it, each content once. The end of a
-    /// shallow clone is where they begin.
+    /// The changes of files (paths from the root) in `HEAD` and the commits before it, in an order in which
+    /// what a commit is made from comes before it. A merge changes what differs from its first
+    /// parent. The end of a shallow clone is where they begin.
     pub fn origins(
         &self,
         files: &HashSet<PathBuf>,
@@ -40,54 +50,91 @@ impl WorkTree {
     ) -> Result<HashMap<PathBuf, Vec<Origin>>, git2::Error> {
         let repository = &self.repository;
         let mut found: HashMap<PathBuf, Vec<Origin>> = HashMap::new();
-        let mut walk = repository.revwalk()?;
-        walk.set_sorting(Sort::TOPOLOGICAL | Sort::TIME | Sort::REVERSE)?;
-        match repository.head().and_then(|head| head.peel_to_commit()) {
-            Ok(commit) => walk.push(commit.id())?,
+        let head = match repository.head().and_then(|head| head.peel_to_commit()) {
+            Ok(commit) => commit,
             // No commit yet.
             Err(error) if matches!(error.code(), ErrorCode::UnbornBranch | ErrorCode::NotFound) => {
                 return Ok(found);
             }
             Err(error) => return Err(error),
-        }
-        let mut seen: HashSet<(PathBuf, Oid)> = HashSet::new();
+        };
+        let line = line(&head);
+        let mut walk = repository.revwalk()?;
+        walk.set_sorting(Sort::TOPOLOGICAL | Sort::TIME | Sort::REVERSE)?;
+        walk.push(head.id())?;
         for id in walk {
             let commit = repository.find_commit(id?)?;
-            let tree = commit.tree()?;
-            // What came from another parent was met there.
-            let parent = commit.parent(0).ok().and_then(|parent| parent.tree().ok());
-            let mut options = DiffOptions::new();
-            options.skip_binary_check(true).include_typechange(true);
-            let diff =
-                repository.diff_tree_to_tree(parent.as_ref(), Some(&tree), Some(&mut options))?;
-            for delta in diff.deltas() {
-                let file = delta.new_file();
-                let Some(path) = file.path().map(Path::to_owned) else {
-                    continue;
+            for (path, origin) in changes(repository, &commit, files)? {
+                let origin = Origin {
+                    on_line: line.contains(&commit.id()),
+                    ..origin
                 };
-                if !files.contains(&path) {
-                    continue;
-                }
-                let removed = delta.status() == Delta::Deleted;
-                if !removed && !seen.insert((path.clone(), file.id())) {
-                    continue;
-                }
-                let bytes = match repository.find_blob(file.id()) {
-                    _ if removed => None,
-                    Ok(blob) => Some(blob.content().to_vec()),
-                    Err(_) => continue,
-                };
-                let author = commit.author();
-                found.entry(path).or_default().push(Origin {
-                    time: author.when().seconds(),
-                    author: named(author.name_bytes(), author.email_bytes()),
-                    commit: commit.id().to_string(),
-                    bytes,
-                });
+                found.entry(path).or_default().push(origin);
             }
         }
         Ok(found)
     }
+}
+
+/// A commit and those that are reached from it by first parents alone.
+fn line(head: &Commit<'_>) -> HashSet<Oid> {
+    let mut line = HashSet::from([head.id()]);
+    let mut at = head.clone();
+    while let Ok(parent) = at.parent(0) {
+        line.insert(parent.id());
+        at = parent;
+    }
+    line
+}
+
+/// What a commit changed in these files.
+fn changes(
+    repository: &Repository,
+    commit: &Commit<'_>,
+    files: &HashSet<PathBuf>,
+) -> Result<Vec<(PathBuf, Origin)>, git2::Error> {
+    let tree = commit.tree()?;
+    let parent = match commit.parent(0) {
+        Ok(parent) => Some(parent.tree()?),
+        Err(_) => None,
+    };
+    let mut options = DiffOptions::new();
+    options.skip_binary_check(true).include_typechange(true);
+    let diff = repository.diff_tree_to_tree(parent.as_ref(), Some(&tree), Some(&mut options))?;
+    let mut found = Vec::new();
+    let mut gone = Vec::new();
+    for delta in diff.deltas() {
+        let (old, new) = (delta.old_file(), delta.new_file());
+        let Some(path) = new.path().map(Path::to_owned) else {
+            continue;
+        };
+        let removed = delta.status() == Delta::Deleted;
+        if removed {
+            gone.push((path.clone(), BlobId(old.id())));
+        }
+        if !files.contains(&path) {
+            continue;
+        }
+        let author = commit.author();
+        let came = delta.status() == Delta::Added;
+        let origin = Origin {
+            time: author.when().seconds(),
+            author: named(author.name_bytes(), author.email_bytes()),
+            commit: commit.id().to_string(),
+            content: (!removed).then(|| BlobId(new.id())),
+            before: (!came).then(|| BlobId(old.id())),
+            on_line: false,
+            merges: commit.parent_count() > 1,
+            gone: Vec::new(),
+        };
+        found.push((path, origin));
+    }
+    for (_, origin) in &mut found {
+        if origin.before.is_none() {
+            origin.gone.clone_from(&gone);
+        }
+    }
+    Ok(found)
 }
 
 fn named(name: &[u8], email: &[u8]) -> String {
@@ -95,12 +142,15 @@ fn named(name: &[u8], email: &[u8]) -> String {
         String::from_utf8_lossy(name),
         String::from_utf8_lossy(email),
     );
-    match (name.trim(), email.trim()) {
+    // Somebody may have made a commit with a name of any length.
+    const LONGEST: usize = 256;
+    let who = match (name.trim(), email.trim()) {
         ("", "") => "unknown".into(),
         ("", email) => email.into(),
         (name, "") => name.into(),
         (name, email) => format!("{name} <{email}>"),
-    }
+    };
+    who.chars().take(LONGEST).collect()
 }
 
 #[cfg(test)]
@@ -126,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn every_content_is_found_where_it_came() {
+    fn every_change_is_found_where_it_was_made() {
         let directory = tempfile::tempdir().unwrap();
         let repository = Repository::init(directory.path()).unwrap();
         let write = |name: &str, text: &str| fs::write(directory.path().join(name), text).unwrap();
@@ -154,16 +204,43 @@ mod tests {
         let told = |name: &str| {
             let of = found[Path::new(name)].iter().map(|origin| {
                 assert_eq!(origin.author, "Ana <ana@example.com>");
-                let bytes = origin.bytes.as_deref().unwrap_or(b"-");
-                (origin.time, String::from_utf8(bytes.to_vec()).unwrap())
+                let bytes = origin
+                    .content
+                    .map_or(b"-".to_vec(), |id| tree.blob(id).unwrap());
+                let sign = if origin.on_line { 1 } else { -1 };
+                (sign * origin.time, String::from_utf8(bytes).unwrap())
             });
             of.collect::<Vec<_>>()
         };
-        let expected = [(100, "1"), (200, "2"), (500, "-")];
+        // What was on no first parent's line is told of as well; merges where they differ from theirs.
+        let expected = [(100, "1"), (200, "2"), (400, "1"), (500, "-")];
         assert_eq!(
             told("a"),
             expected.map(|(time, text)| (time, text.to_owned()))
         );
-        assert_eq!(told("b"), [(50, "x".to_owned())]);
+        assert_eq!(told("b"), [(-50, "x".to_owned()), (300, "x".to_owned())]);
+    }
+
+    #[test]
+    fn what_came_when_another_went_is_told_with_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let repository = Repository::init(directory.path()).unwrap();
+        let tree = work_tree_of(&directory.path().join("x")).unwrap().unwrap();
+        fs::write(directory.path().join("old"), "1").unwrap();
+        commit(&repository, 100, None);
+        fs::rename(directory.path().join("old"), directory.path().join("new")).unwrap();
+        commit(&repository, 200, None);
+        let files = HashSet::from([PathBuf::from("new")]);
+        let found = tree
+            .origins(&files)
+            .unwrap()
+            .remove(Path::new("new"))
+            .unwrap();
+        let gone: Vec<_> = found[0]
+            .gone
+            .iter()
+            .map(|(path, id)| (path.to_str().unwrap(), tree.blob(*id).unwrap()))
+            .collect();
+        assert_eq!(gone, [("old", b"1".to_vec())]);
     }
 }

@@ -212,6 +212,14 @@ impl<'a> Chain<'a> {
         places
     }
 
+    /// The keys of a file that any event speaks of, in their order.
+    pub fn keys_of(&self, file: &str) -> Vec<&'a str> {
+        let keys = self.places.get(file).into_iter().flatten();
+        let mut keys: Vec<&'a str> = keys.map(|(key, _)| *key).collect();
+        keys.sort_unstable();
+        keys
+    }
+
     /// Whether any event speaks of a file.
     pub fn knows_file(&self, file: &str) -> bool {
         self.places.contains_key(file)

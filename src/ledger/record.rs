@@ -2,14 +2,14 @@
 //!
 //! What nobody said cannot be known: where the IV stayed the value did, because nothing else keeps
 //! it, and otherwise the change is `unknown`, which renews no due date until somebody says what it
-//! was. Branches are no line: of a value that was there before, only the last version tells that it is
-//! there again.
+//! was. The versions are those of one line, that of first parents: what came by a merge is told at the
+//! merge, with the author and the date of whoever made it on the branch.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use jiff::Timestamp;
 
-use super::chain::{Chain, Place, Standing, standing};
+use super::chain::{Chain, Place, Standing};
 use super::event::{Action, Change, Entry, Event};
 use super::fingerprint::{Fingerprint, Leaf};
 use super::id::Id;
@@ -22,8 +22,10 @@ pub struct Version {
     pub at: Timestamp,
     /// Who.
     pub actor: String,
-    /// Its values.
+    /// Its values; none where the file was not there.
     pub leaves: Vec<Leaf>,
+    /// Where it came by a merge: when and by whom keys were changed.
+    pub by: HashMap<String, (Timestamp, String)>,
 }
 
 /// The IVs of ciphertexts: sops keeps a value's when it gives the file a new data key.
@@ -36,7 +38,7 @@ pub struct Subject<'a> {
     pub file: &'a str,
     /// Its environment.
     pub environment: Option<&'a str>,
-    /// Its versions, what came first before what came of it; the last one is how it is now.
+    /// Its versions, one after the other; the last one is how it is now.
     pub versions: &'a [Version],
     /// The IVs of all of them.
     pub ivs: &'a Ivs,
@@ -70,6 +72,23 @@ impl Ivs {
         }
     }
 
+    /// All ciphertexts that are known, and their IVs.
+    pub fn all(&self) -> impl Iterator<Item = (&Fingerprint, &[u8])> {
+        self.0.iter().map(|(print, iv)| (print, iv.as_slice()))
+    }
+
+    /// The ciphertexts that have an IV.
+    pub fn with<'i>(&'i self, iv: &'i [u8]) -> impl Iterator<Item = Fingerprint> + 'i {
+        let all = self.0.iter().filter(move |(_, own)| own.as_slice() == iv);
+        all.map(|(print, _)| *print)
+    }
+
+    /// Whether an IV of the one is among those of the other: nothing else gives two ciphertexts one.
+    pub fn shares(&self, other: &Self) -> bool {
+        let others: HashSet<&Vec<u8>> = other.0.values().collect();
+        self.0.values().any(|iv| others.contains(iv))
+    }
+
     fn same(&self, one: Fingerprint, other: Fingerprint) -> bool {
         match (self.0.get(&one), self.0.get(&other)) {
             (Some(one), Some(other)) => one == other,
@@ -99,8 +118,12 @@ struct Told<'a> {
     restores: Option<Id>,
 }
 
-/// What happened alike to several values: what it was, who answers for them, and which they are.
-type Group<'a> = ((Action, Option<String>), Vec<Told<'a>>);
+/// When, and who.
+type By = (Timestamp, String);
+
+/// What happened alike to several values: what it was, who answers for them, who did it, and which they
+/// are.
+type Group<'a> = ((Action, Option<String>, By), Vec<Told<'a>>);
 
 /// The events that are missing about a file.
 pub fn missing(chain: &Chain<'_>, subject: &Subject<'_>) -> Vec<Entry> {
@@ -112,33 +135,30 @@ pub fn missing(chain: &Chain<'_>, subject: &Subject<'_>) -> Vec<Entry> {
             file: subject.file,
             key,
         };
-        leaves.all(|leaf| {
-            let heads = chain.heads(place(&leaf.key));
-            standing(&heads, leaf.fingerprint, leaf.twin) == Standing::Agrees
-        })
+        leaves.all(|leaf| chain.standing(place(&leaf.key), leaf) == Standing::Agrees)
     });
     let mut book = Writer {
         subject,
         keys: start(chain, subject, told.unwrap_or(0)),
-        new_from: match (chain.knows_file(subject.file), told) {
-            (false, _) => 0,
-            (true, Some(told)) => told + 1,
-            (true, None) => last,
-        },
         entries: Vec::new(),
     };
     for (number, version) in subject.versions.iter().enumerate() {
         let told = book.changes(chain, number, version, number == last);
+        let went = book.went(number, version, &told);
         book.tell(version, told);
+        book.delete(version, went);
     }
-    book.deletions();
     book.entries
 }
 
 /// What holds at each key, and from which version on something is missing.
 fn start(chain: &Chain<'_>, subject: &Subject<'_>, told: usize) -> BTreeMap<String, Now> {
     let mut keys = BTreeMap::new();
-    for place in chain.places_of(subject.file) {
+    for key in chain.keys_of(subject.file) {
+        let place = Place {
+            file: subject.file,
+            key,
+        };
         let heads = chain.heads(place);
         let print = match heads.as_slice() {
             [one] => one.change.fingerprint,
@@ -154,7 +174,12 @@ fn start(chain: &Chain<'_>, subject: &Subject<'_>, told: usize) -> BTreeMap<Stri
             let mut leaves = version.leaves.iter();
             leaves.any(|leaf| leaf.key == place.key && Some(leaf.fingerprint) == print)
         };
-        let known = subject.versions.iter().rposition(stands);
+        let is_gone = |version: &Version| version.leaves.iter().all(|leaf| leaf.key != place.key);
+        let known = match print {
+            Some(_) => subject.versions.iter().rposition(stands),
+            // It went, or moved away.
+            None => subject.versions.iter().rposition(is_gone),
+        };
         let last = subject.versions.len().saturating_sub(1);
         let now = Now {
             heads: heads.iter().map(|node| node.entry.id).collect(),
@@ -170,8 +195,6 @@ fn start(chain: &Chain<'_>, subject: &Subject<'_>, told: usize) -> BTreeMap<Stri
 struct Writer<'s> {
     subject: &'s Subject<'s>,
     keys: BTreeMap<String, Now>,
-    /// From which version on a key is new that no event tells of.
-    new_from: usize,
     entries: Vec<Entry>,
 }
 
@@ -185,16 +208,31 @@ impl<'s> Writer<'s> {
         is_last: bool,
     ) -> Vec<Told<'s>> {
         let mut told = Vec::new();
+        let stands: HashMap<&str, Fingerprint> = version
+            .leaves
+            .iter()
+            .map(|leaf| (leaf.key.as_str(), leaf.fingerprint))
+            .collect();
+        // Ciphertexts that are not where they were: what is at another key with one has moved.
         let mut by_print: HashMap<Fingerprint, &str> = HashMap::new();
         for (key, now) in &self.keys {
-            if let Some(print) = now.print.filter(|print| print.is_sealed()) {
+            if let Some(print) = now.print.filter(|print| print.is_sealed())
+                && number >= now.from
+                && stands.get(key.as_str()) != Some(&print)
+            {
                 by_print.insert(print, key);
             }
         }
+        let leaves: HashSet<(&str, Fingerprint)> =
+            stands.iter().map(|(key, print)| (*key, *print)).collect();
+        let moved_away: HashSet<&str> = leaves
+            .iter()
+            .filter_map(|(key, print)| by_print.get(print).copied().filter(|from| from != key))
+            .collect();
         for leaf in &version.leaves {
             let print = leaf.fingerprint;
             let now = self.keys.get(&leaf.key);
-            let from = now.map_or(self.new_from, |now| now.from);
+            let from = now.map_or(0, |now| now.from);
             if number < from || now.is_some_and(|now| now.print == Some(print)) {
                 continue;
             }
@@ -204,7 +242,7 @@ impl<'s> Writer<'s> {
                         file: self.subject.file,
                         key: &leaf.key,
                     };
-                    let action = match standing(&chain.heads(place), print, leaf.twin) {
+                    let action = match chain.standing(place, leaf) {
                         Standing::Agrees => continue,
                         Standing::Heads(true) => Action::Verify,
                         _ => Action::Unknown,
@@ -218,22 +256,22 @@ impl<'s> Writer<'s> {
                 }
                 continue;
             }
-            let earlier = now.and_then(|now| now.seen.iter().find(|(seen, _)| *seen == print));
-            if earlier.is_some() && !is_last {
-                continue;
-            }
+            let earlier =
+                now.and_then(|now| now.seen.iter().rev().find(|(seen, _)| *seen == print));
             // sops has given it the ciphertext of its equal in the same list.
-            if leaf.twin && now.is_some_and(|now| now.print.is_some()) {
+            if leaf.twin && now.is_some_and(|now| now.print.is_some()) && self.held_beside(leaf) {
                 continue;
             }
-            let before = now.and_then(|now| now.print);
+            // What moved away took its events along: another one came in its place.
+            let moved = moved_away.contains(leaf.key.as_str());
+            let before = now.and_then(|now| now.print).filter(|_| !moved);
             let elsewhere = by_print.get(&print).map(|key| (None, (*key).to_owned()));
             let elsewhere = elsewhere.or_else(|| {
                 let lost = self.subject.lost.get(&print)?;
                 Some((Some(lost.file.clone()), lost.key.clone()))
             });
             let (action, from, restores) = match (before, earlier, elsewhere) {
-                (_, Some((_, Some(id))), _) if print.is_sealed() => {
+                (_, Some((_, Some(id))), _) if print.is_sealed() && !moved => {
                     (Action::Rollback, None, Some(*id))
                 }
                 (_, _, Some(from)) if print.is_sealed() && !leaf.twin => {
@@ -266,7 +304,11 @@ impl<'s> Writer<'s> {
             .collect();
         let mut groups: Vec<Group<'s>> = Vec::new();
         for one in told {
-            let group = (one.action, (self.subject.owner)(one.leaf));
+            let group = (
+                one.action,
+                (self.subject.owner)(one.leaf),
+                version.by(&one.leaf.key),
+            );
             match groups.iter_mut().find(|(known, _)| *known == group) {
                 Some((_, all)) => all.push(one),
                 None => groups.push((group, vec![one])),
@@ -279,8 +321,10 @@ impl<'s> Writer<'s> {
         };
         let mut come: HashSet<&str> = HashSet::new();
         let mut new: Vec<(String, Fingerprint, Id, bool)> = Vec::new();
-        for ((action, owner), all) in groups {
-            let mut event = Event::new(version.at, &version.actor, action, self.subject.file);
+        // Of what one merge brought the older comes first.
+        groups.sort_by(|((.., a), _), ((.., b), _)| a.0.cmp(&b.0));
+        for ((action, owner, (at, actor)), all) in groups {
+            let mut event = Event::new(at, &actor, action, self.subject.file);
             event.environment = self.subject.environment.map(str::to_owned);
             event.owner = owner;
             for one in &all {
@@ -338,46 +382,84 @@ impl<'s> Writer<'s> {
         }
     }
 
-    /// What is not there any more.
-    fn deletions(&mut self) {
-        let Some(last) = self.subject.versions.last() else {
-            return;
-        };
-        let there: HashSet<&str> = last.leaves.iter().map(|leaf| leaf.key.as_str()).collect();
-        let mut groups: BTreeMap<usize, Vec<(String, Vec<Id>)>> = BTreeMap::new();
-        for (key, now) in &self.keys {
-            let gone = now.print.is_none() && now.heads.len() == 1;
-            if gone || there.contains(key.as_str()) {
-                continue;
-            }
-            let has = |version: &Version| version.leaves.iter().any(|leaf| leaf.key == *key);
-            let went = self.subject.versions.iter().rposition(has);
-            let went = went.map_or(self.subject.versions.len() - 1, |last| last + 1);
-            groups
-                .entry(went)
-                .or_default()
-                .push((key.clone(), now.heads.clone()));
+    /// The keys that a version has no more, and that did not move.
+    fn went(&self, number: usize, version: &Version, told: &[Told<'_>]) -> Vec<String> {
+        let there: HashSet<&str> = version
+            .leaves
+            .iter()
+            .map(|leaf| leaf.key.as_str())
+            .collect();
+        let moved: HashSet<&str> = told
+            .iter()
+            .filter_map(|one| match &one.from {
+                Some((None, key)) => Some(key.as_str()),
+                _ => None,
+            })
+            .collect();
+        let last = number + 1 == self.subject.versions.len();
+        let went = self.keys.iter().filter(|(key, now)| {
+            let gone = now.print.is_none() && now.heads.len() < 2;
+            // Where branches left several heads, only how it is now tells.
+            let settled = now.heads.len() < 2 || last;
+            !gone
+                && settled
+                && number >= now.from
+                && !there.contains(key.as_str())
+                && !moved.contains(key.as_str())
+        });
+        went.map(|(key, _)| key.clone()).collect()
+    }
+
+    /// Writes the events of what went.
+    fn delete(&mut self, version: &Version, went: Vec<String>) {
+        let mut groups: BTreeMap<By, Vec<String>> = BTreeMap::new();
+        for key in went {
+            groups.entry(version.by(&key)).or_default().push(key);
         }
-        for (went, keys) in groups {
-            let Some(version) = self.subject.versions.get(went) else {
-                continue;
-            };
-            let file = self.subject.file;
-            let mut event = Event::new(version.at, &version.actor, Action::Delete, file);
+        for ((at, actor), keys) in groups {
+            let mut event = Event::new(at, &actor, Action::Delete, self.subject.file);
             event.environment = self.subject.environment.map(str::to_owned);
-            for (key, heads) in keys {
+            for key in &keys {
+                let heads = self.keys.get(key).map(|now| now.heads.clone());
                 event.values.push(Change {
-                    key,
+                    key: key.clone(),
                     from_key: None,
                     from_file: None,
-                    rotated_from: heads,
+                    rotated_from: heads.unwrap_or_default(),
                     replaces: Vec::new(),
                     restores: None,
                     fingerprint: None,
                 });
             }
-            self.entries.push(Entry::new(event));
+            let entry = Entry::new(event);
+            for key in keys {
+                if let Some(now) = self.keys.get_mut(&key) {
+                    now.heads = vec![entry.id];
+                    now.print = None;
+                    now.from = 0;
+                }
+            }
+            self.entries.push(entry);
         }
+    }
+
+    /// Whether another item of the same list has this ciphertext by what was told of it.
+    fn held_beside(&self, leaf: &Leaf) -> bool {
+        let list = leaf.key.rfind('[').and_then(|at| leaf.key.get(..=at));
+        let Some(list) = list else { return false };
+        let mut items = self
+            .keys
+            .iter()
+            .filter(|(key, _)| **key != leaf.key && key.starts_with(list) && key.ends_with(']'));
+        items.any(|(_, now)| now.print == Some(leaf.fingerprint))
+    }
+}
+
+impl Version {
+    /// When and by whom a key was changed that this version changed.
+    fn by(&self, key: &str) -> By {
+        let known = self.by.get(key).cloned();
+        known.unwrap_or_else(|| (self.at, self.actor.clone()))
     }
 }
 

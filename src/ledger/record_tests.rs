@@ -23,6 +23,7 @@ fn version(at: i64, text: &str) -> Version {
         at: Timestamp::from_second(at).unwrap(),
         actor: format!("author {at}"),
         leaves: leaves.collect(),
+        by: HashMap::new(),
     }
 }
 
@@ -127,29 +128,105 @@ fn only_what_is_missing_is_told() {
 }
 
 #[test]
-fn branches_are_no_line() {
-    // Two branches, each with a change of its own; then both are merged.
-    let texts = ["a=1 b=2", "a=3 b=2", "a=1 b=4", "a=3 b=4"];
-    assert_eq!(
-        record(&[], &texts).1,
-        ["1 create a,b", "2 unknown a", "3 unknown b"]
-    );
-    // A commit was taken back.
+fn what_was_taken_back_is_told_where_it_was() {
     let (entries, told) = record(&[], &["a=1", "a=2", "a=1"]);
     assert_eq!(told, ["1 create a", "2 unknown a", "3 rollback a"]);
     let restores = entries[2].event.values[0].restores;
     assert_eq!(restores, Some(entries[0].id));
+    let (_, told) = record(&[], &["a=1", "a=2", "a=1", "a=1 b=9", "a=2 b=9"]);
+    assert_eq!(
+        told,
+        [
+            "1 create a",
+            "2 unknown a",
+            "3 rollback a",
+            "4 create b",
+            "5 rollback a"
+        ]
+    );
 }
 
 #[test]
 fn a_key_may_go_and_come() {
     let texts = ["a=1 b=2", "b=2", "a=3 b=2"];
-    assert_eq!(record(&[], &texts).1, ["1 create a,b", "3 unknown a"]);
+    assert_eq!(
+        record(&[], &texts).1,
+        ["1 create a,b", "2 delete a", "3 create a"]
+    );
     let (entries, _) = record(&[], &["a=1 b=2", "b=2"]);
     assert_eq!(
         record(&entries, &["a=1 b=2", "b=2", "a=3 b=2"]).1,
         ["3 create a"]
     );
+    // The whole file was away, and came back as it was.
+    let (_, told) = record(&[], &["a=1", "", "a=1"]);
+    assert_eq!(told, ["1 create a", "2 delete a", "3 rollback a"]);
+}
+
+#[test]
+fn whenever_it_is_told_the_same_holds_in_the_end() {
+    let texts = [
+        "a=1 b=2",
+        "a=3 b=2",
+        "a=1 b=2",
+        "b=2 c=4",
+        "a=5 b=2.x c=4.x",
+    ];
+    let whole = record(&[], &texts).0;
+    let mut step_by_step = Vec::new();
+    for count in 1..=texts.len() {
+        step_by_step = record(&step_by_step, &texts[..count]).0;
+    }
+    assert_eq!(whole, step_by_step);
+}
+
+#[test]
+fn what_no_event_tells_of_is_told_from_its_beginning() {
+    // Only `a` was told of, when it was rotated.
+    let at = Timestamp::from_second(3).unwrap();
+    let mut event = Event::new(at, "Ana", Action::Rotate, FILE);
+    event.values.push(Change {
+        key: "a".into(),
+        from_key: None,
+        from_file: None,
+        rotated_from: Vec::new(),
+        replaces: Vec::new(),
+        restores: None,
+        fingerprint: Some(Fingerprint::of(b"3")),
+    });
+    let rotated = [Entry::new(event)];
+    let texts = ["a=1 b=8", "a=1 b=9", "a=3 b=9"];
+    assert_eq!(record(&rotated, &texts).1, ["1 create b", "2 unknown b"]);
+}
+
+#[test]
+fn what_a_branch_did_is_told_as_of_whoever_did_it() {
+    let mut merged = version(9, "a=2 b=4 c=1");
+    merged.by.insert(
+        "a".into(),
+        (Timestamp::from_second(5).unwrap(), "Bob".into()),
+    );
+    let versions = [version(1, "a=1 b=1 c=1"), merged];
+    let subject = Subject {
+        file: FILE,
+        environment: None,
+        versions: &versions,
+        ivs: &Ivs::default(),
+        lost: &HashMap::new(),
+        owner: &|_| None,
+    };
+    let told: Vec<_> = missing(&Chain::new(&[]), &subject)
+        .into_iter()
+        .map(|entry| (entry.event.at.as_second(), entry.event.actor))
+        .collect();
+    let expected = [(1, "author 1"), (5, "Bob"), (9, "author 9")];
+    assert_eq!(told, expected.map(|(at, actor)| (at, actor.to_owned())));
+}
+
+#[test]
+fn an_item_at_the_head_of_a_list_is_new() {
+    let (_, told) = record(&[], &["l[0]=1", "l[0]=0 l[1]=1"]);
+    assert_eq!(told, ["1 create l[0]", "2 create l[0]", "2 move l[1]"]);
 }
 
 #[test]

@@ -194,13 +194,16 @@ impl Wrong {
             Self::Heads(_) => {
                 "`mvx rotate` sets a new value; `mvx rotation record` keeps the one that stands there"
             }
-            Self::NoEvent(_) | Self::Removed | Self::Edited | Self::Broken(_) => {
+            Self::Removed | Self::Edited => {
+                "`git log -- .mvx/ledger` shows who did it; `mvx rotation record` brings it back"
+            }
+            Self::NoEvent(_) | Self::Broken(_) => {
                 "`git log -- .mvx/ledger` shows who did it; `git checkout COMMIT -- .mvx/ledger` takes it back"
             }
             Self::Misplaced => "give the file the name that ends in the event's id",
             Self::Future => "look at the clock of whoever wrote it",
             Self::KeptGone => {
-                "`git log -- .mvx/previous` shows who did it; `git checkout COMMIT -- .mvx/previous` takes it back"
+                "`git log -- .mvx/previous` shows who did it; `mvx rotation record` brings it back"
             }
             Self::Expired => "`mvx rotation expire` removes it",
             Self::Stray => {

@@ -11,6 +11,7 @@ pub mod destinations;
 pub mod due;
 pub mod expire;
 pub mod generate;
+mod lineage;
 pub mod locate;
 pub mod log;
 pub mod notify;

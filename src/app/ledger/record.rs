@@ -5,29 +5,33 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
+use super::Ledger;
 use super::book::{Book, SecretFile};
+use super::lineage::{Lineage, PARTIAL};
+use super::previous::previous_name;
 use super::rotate::{Why, said_well};
 use super::store::event_step;
+use super::verify::{COMMITS, missing_from};
 use crate::app::App;
-use crate::app::load::parse_sealed;
 use crate::error::{Exit, Failure};
-use crate::git;
-use crate::git::origins::Origin;
+use crate::git::below::Commits;
+use crate::git::{self, WorkTree};
+use crate::io::journal::Step;
 use crate::io::walk::{self, Ignored};
 use crate::io::{clock, file, write};
-use crate::ledger::chain::{Chain, Node, Place};
+use crate::ledger::chain::{Chain, Node, Place, Standing};
+use crate::ledger::due::is_kept;
 use crate::ledger::event::{Action, Change, Entry, Event};
-use crate::ledger::fingerprint::{Fingerprint, Leaf, leaves};
-use crate::ledger::record::{Ivs, Lost, Subject, Version, missing};
+use crate::ledger::fingerprint::{Fingerprint, Leaf};
+use crate::ledger::record::{Lost, Subject, missing};
+use crate::ledger::verify::State;
 use crate::ledger::{DIRECTORY, PREVIOUS};
-use crate::secret::Cleartext;
-use crate::stores::Format;
 
 /// Which events are to be entered.
 pub struct Request<'a> {
     /// Only about these files and those below these directories; about all without any.
     pub files: &'a [PathBuf],
-    /// Only about this key.
+    /// Only of this key the unknown change is explained.
     pub key: Option<&'a str>,
     /// What unknown changes were: they count as rotations from then on.
     pub reason: Option<&'a str>,
@@ -41,6 +45,8 @@ pub struct Request<'a> {
 pub struct Recorded {
     /// The events.
     pub entries: Vec<Entry>,
+    /// Files of the ledger that were committed, and had been removed or edited: they are as they were.
+    pub brought_back: Vec<String>,
     /// Secret files that cannot be read, and of which nothing is told.
     pub unreadable: Vec<Failure>,
     /// How many values changed in a way that nobody has explained.
@@ -58,12 +64,10 @@ impl App<'_> {
         said_well(why, &[])?;
         let ledger = self.ledger_here()?;
         let held = self.hold(&ledger)?;
+        let brought_back = self.bring_back(request.dry_run)?;
         let book = self.book()?;
         let names = wanted(&book, request)?;
         let mut entries = self.missing_events(&book, &names)?;
-        if let Some(key) = request.key {
-            entries.retain(|entry| entry.event.values.iter().any(|value| value.key == key));
-        }
         let all: Vec<Entry> = book
             .read
             .events
@@ -87,9 +91,84 @@ impl App<'_> {
         drop(held);
         Ok(Recorded {
             entries,
+            brought_back,
             unreadable: book.unreadable,
             unexplained,
         })
+    }
+
+    /// Brings back what was committed and should be there, from git: events, and values that are still
+    /// kept.
+    fn bring_back(&self, dry_run: bool) -> Result<Vec<String>, Failure> {
+        let book = self.book_in_git()?;
+        let root = &book.ledger.root;
+        let Some(tree) = git::work_tree_of(&root.join("any"))? else {
+            return Ok(Vec::new());
+        };
+        let mut back: Vec<(String, Vec<u8>)> = missing_from(&book, &tree)?
+            .into_iter()
+            .map(|(_, entry)| {
+                (
+                    format!("{DIRECTORY}/{}", entry.path()),
+                    entry.to_text().into_bytes(),
+                )
+            })
+            .collect();
+        let returned: Vec<Entry> = back
+            .iter()
+            .filter_map(|(_, text)| Entry::parse(std::str::from_utf8(text).ok()?).ok())
+            .collect();
+        let all = book
+            .read
+            .events
+            .iter()
+            .map(|stored| &stored.entry)
+            .chain(&returned);
+        let now = clock::now();
+        let promised: HashSet<String> = all
+            .filter(|entry| {
+                entry
+                    .event
+                    .grace_until
+                    .is_some_and(|until| is_kept(until, now))
+            })
+            .map(|entry| previous_name(&entry.event.file, &entry.id.to_string()))
+            .filter(|path| matches!(file::kind(&root.join(path)), Ok(None)))
+            .collect();
+        if !promised.is_empty() {
+            let nearest = Commits::Nearest(COMMITS);
+            let (kept, _) = tree.committed_below(Path::new(PREVIOUS), nearest)?;
+            for (path, blob) in kept {
+                let path = format!("{PREVIOUS}/{}", path.to_string_lossy());
+                let known = back.iter().any(|(other, _)| *other == path);
+                if let Some(bytes) = tree
+                    .blob(blob)
+                    .filter(|_| promised.contains(&path) && !known)
+                {
+                    back.push((path, bytes));
+                }
+            }
+        }
+        if !dry_run && !back.is_empty() {
+            let mut steps = Vec::with_capacity(back.len());
+            for (path, bytes) in &back {
+                book.ledger.has_no_links(path)?;
+                let before = match file::read(&root.join(path), crate::app::READ_LIMIT) {
+                    Ok(before) => Some(before),
+                    Err(crate::io::IoError::NotFound { .. }) => None,
+                    Err(error) => return Err(error.into()),
+                };
+                steps.push(Step {
+                    path: path.into(),
+                    before,
+                    after: Some(bytes.clone()),
+                });
+            }
+            let what = "`mvx rotation record` bringing events back";
+            book.ledger.journal.write(what, &steps)?;
+            self.ledger_events.forget();
+        }
+        Ok(back.into_iter().map(|(path, _)| path).collect())
     }
 
     /// Finishes what a run had begun that was killed; whether there was anything.
@@ -121,35 +200,18 @@ impl App<'_> {
         let wanted: HashSet<&str> = names.iter().map(String::as_str).collect();
         let now = clock::now();
         let actor = self.actor();
+        let root = &book.ledger.root;
+        let tree = git::work_tree_of(&root.join("any"))?;
         let paths: HashSet<PathBuf> = names.iter().map(PathBuf::from).collect();
-        let mut origins = match git::work_tree_of(&book.ledger.root.join("any"))? {
-            Some(tree) => tree.origins(&paths)?,
-            None => HashMap::new(),
-        };
-        let lost = lost(&chain, book);
+        let lineage = Lineage::of(tree.as_ref(), paths, &chain)?;
+        let lost = lost(&chain, root);
         let mut entries = Vec::new();
         let mut moved: HashSet<(String, String)> = HashSet::new();
         for file in &book.files {
-            let name = file.state.file.as_str();
-            if !wanted.contains(name) {
+            if !wanted.contains(file.state.file.as_str()) {
                 continue;
             }
-            let origins = origins.remove(Path::new(name)).unwrap_or_default();
-            let (versions, ivs) = self.versions_of(file, &origins, (now, &actor))?;
-            let environment = file.environment.as_deref();
-            let owner = |leaf: &Leaf| {
-                let policy = self.secret_policy(&file.path, environment, &leaf.path);
-                policy.owner
-            };
-            let subject = Subject {
-                file: name,
-                environment,
-                versions: &versions,
-                ivs: &ivs,
-                lost: &lost,
-                owner: &owner,
-            };
-            let new = missing(&chain, &subject);
+            let new = self.missing_of(&chain, file, &lineage, &lost)?;
             for value in new.iter().flat_map(|entry| &entry.event.values) {
                 if let Some(from) = &value.from_file {
                     let key = value.from_key.as_ref().unwrap_or(&value.key);
@@ -159,60 +221,126 @@ impl App<'_> {
             entries.extend(new);
         }
         for name in names.iter().filter(|name| book.file(name).is_none()) {
-            // One that cannot be read, or that no rule covers, has not gone.
-            if file::kind(&book.ledger.root.join(name))?.is_some() {
+            let path = self.relative(&root.join(name));
+            let mut note = None;
+            if file::kind(&path)?.is_some() {
+                // One that cannot be read has not gone.
+                if self.is_covered(&path).unwrap_or(true) {
+                    continue;
+                }
+                note = Some("no rule covers the file any more");
+            } else if let Some(tree) = &tree
+                && tree.is_skipped(Path::new(name))?
+            {
                 continue;
             }
-            let removal = origins.get(Path::new(name)).and_then(|all| all.last());
-            let removal = removal.filter(|origin| origin.bytes.is_none());
-            let (at, actor) = removal.map_or((now, actor.clone()), |origin| {
-                (time(origin, now), origin.author.clone())
-            });
-            entries.extend(deletion(&chain, name, (at, &actor), &moved));
+            let (at, actor) = lineage.removal(name, now).unwrap_or((now, actor.clone()));
+            entries.extend(deletion(&chain, name, (at, &actor, note), &moved));
+        }
+        if !entries.is_empty() && tree.is_some_and(|tree| tree.is_shallow()) {
+            let message = "the clone is shallow, so that git's history cannot tell what is missing";
+            return Err(Failure::new(Exit::IO, "shallow-clone", message)
+                .at(root.display())
+                .hint("`git fetch --unshallow` gets all of it"));
         }
         Ok(entries)
     }
 
-    /// The versions of a file that git remembers, and how it is now.
-    fn versions_of(
+    /// The events that are missing about a file that is about to be changed, so that the change does not
+    /// hide them. Where git cannot tell, that is said.
+    pub(super) fn missing_before(
         &self,
+        ledger: &Ledger,
+        path: &Path,
+        name: &str,
+        before: &[Leaf],
+    ) -> Result<Vec<Entry>, Failure> {
+        let known = self.all_events(ledger)?;
+        let chain = Chain::new(&known);
+        let agrees = |leaf: &Leaf| {
+            let place = Place {
+                file: name,
+                key: &leaf.key,
+            };
+            matches!(
+                chain.standing(place, leaf),
+                Standing::Agrees | Standing::Heads(_)
+            )
+        };
+        let there: HashSet<&str> = before.iter().map(|leaf| leaf.key.as_str()).collect();
+        let went = chain.places_of(name).iter().any(|place| {
+            let mut heads = chain.heads(*place).into_iter();
+            !there.contains(place.key) && heads.any(|node| node.change.fingerprint.is_some())
+        });
+        if before.iter().all(agrees) && !went {
+            return Ok(Vec::new());
+        }
+        let tree = git::work_tree_of(&ledger.root.join("any"))?;
+        let told = if tree.as_ref().is_some_and(WorkTree::is_shallow) {
+            None
+        } else {
+            let environment = self
+                .policy_if_any(path)?
+                .and_then(|policy| policy.environment);
+            let file = SecretFile {
+                path: path.to_owned(),
+                environment,
+                state: State {
+                    file: name.to_owned(),
+                    leaves: before.to_vec(),
+                },
+            };
+            let lineage = Lineage::of(tree.as_ref(), HashSet::from([PathBuf::from(name)]), &chain)?;
+            let lost = lost(&chain, &ledger.root);
+            match self.missing_of(&chain, &file, &lineage, &lost) {
+                Err(failure) if failure.code == PARTIAL => None,
+                told => Some(told?),
+            }
+        };
+        if told.is_none() {
+            self.warn(
+                format!(
+                    "{}: it was changed without mvx, and this clone has not got the history that tells by whom",
+                    path.display()
+                ),
+                ["`git fetch --unshallow`, and `mvx rotation record` before the next change".into()],
+            );
+        }
+        Ok(told.unwrap_or_default())
+    }
+
+    /// The events that are missing about one file.
+    pub(super) fn missing_of(
+        &self,
+        chain: &Chain<'_>,
         file: &SecretFile,
-        origins: &[Origin],
-        (now, actor): (Timestamp, &str),
-    ) -> Result<(Vec<Version>, Ivs), Failure> {
-        let mut ivs = Ivs::default();
+        lineage: &Lineage<'_>,
+        lost: &HashMap<Fingerprint, Lost>,
+    ) -> Result<Vec<Entry>, Failure> {
+        let environment = file.environment.as_deref();
+        let owner = |leaf: &Leaf| {
+            let policy = self.secret_policy(&file.path, environment, &leaf.path);
+            policy.owner
+        };
         let current = self.read_sealed(&file.path, None)?;
-        ivs.add(&current.tree);
-        let mut versions: Vec<Version> = Vec::new();
-        for origin in origins {
-            let Some(bytes) = &origin.bytes else {
-                continue;
-            };
-            let Some(found) = version_leaves(&file.path, current.format, bytes, &mut ivs) else {
-                continue;
-            };
-            versions.push(Version {
-                at: time(origin, now),
-                actor: origin.author.clone(),
-                leaves: found,
-            });
+        let (now, actor) = (clock::now(), self.actor());
+        let told = lineage.versions(file, &current, (now, &actor))?;
+        let mut lost = lost.clone();
+        // What went with the IV that it had before was given a new data key on the way.
+        for (print, iv) in told.ivs.all() {
+            if let Some(one) = lost.get(print).cloned() {
+                lost.extend(told.ivs.with(iv).map(|other| (other, one.clone())));
+            }
         }
-        let known = versions
-            .iter()
-            .rev()
-            .find(|one| one.leaves == file.state.leaves);
-        let (at, actor) = known.map_or((now, actor.to_owned()), |one| (one.at, one.actor.clone()));
-        if versions
-            .last()
-            .is_none_or(|last| last.leaves != file.state.leaves)
-        {
-            versions.push(Version {
-                at,
-                actor,
-                leaves: file.state.leaves.clone(),
-            });
-        }
-        Ok((versions, ivs))
+        let subject = Subject {
+            file: &file.state.file,
+            environment,
+            versions: &told.versions,
+            ivs: &told.ivs,
+            lost: &lost,
+            owner: &owner,
+        };
+        Ok(missing(chain, &subject))
     }
 
     /// Events that say what unknown changes were.
@@ -320,31 +448,17 @@ fn write_events(book: &Book, entries: &[Entry]) -> Result<(), Failure> {
     Ok(book.ledger.journal.write("the writing of events", &steps)?)
 }
 
-/// What stood in a version; `None` where that cannot be told.
-fn version_leaves(path: &Path, format: Format, bytes: &[u8], ivs: &mut Ivs) -> Option<Vec<Leaf>> {
-    let name = path.display().to_string();
-    let sealed = parse_sealed(&name, format, Cleartext::new(bytes.to_vec())).ok()?;
-    ivs.add(&sealed.tree);
-    Some(leaves(&sealed.tree))
-}
-
-/// When a commit was made; one from the future is from now.
-fn time(origin: &Origin, now: Timestamp) -> Timestamp {
-    Timestamp::from_second(origin.time).map_or(now, |at| at.min(now))
-}
-
 /// The ciphertexts of files that the ledger knows and that are not there.
-fn lost(chain: &Chain<'_>, book: &Book) -> HashMap<Fingerprint, Lost> {
-    let there: HashSet<&str> = book
-        .files
-        .iter()
-        .map(|file| file.state.file.as_str())
-        .collect();
+fn lost(chain: &Chain<'_>, root: &Path) -> HashMap<Fingerprint, Lost> {
     let mut lost = HashMap::new();
-    let root = &book.ledger.root;
-    let is_gone =
-        |name: &str| !there.contains(name) && matches!(file::kind(&root.join(name)), Ok(None));
-    for place in chain.places().filter(|place| is_gone(place.file)) {
+    let mut gone: HashMap<&str, bool> = HashMap::new();
+    for place in chain.places() {
+        let is_gone = gone
+            .entry(place.file)
+            .or_insert_with(|| matches!(file::kind(&root.join(place.file)), Ok(None)));
+        if !*is_gone {
+            continue;
+        }
         let heads = chain.heads(place);
         if let [only] = heads.as_slice()
             && let Some(print) = only.change.fingerprint.filter(|print| print.is_sealed())
@@ -361,10 +475,11 @@ fn lost(chain: &Chain<'_>, book: &Book) -> HashMap<Fingerprint, Lost> {
 fn deletion(
     chain: &Chain<'_>,
     file: &str,
-    (at, actor): (Timestamp, &str),
+    (at, actor, note): (Timestamp, &str, Option<&str>),
     moved: &HashSet<(String, String)>,
 ) -> Option<Entry> {
     let mut event = Event::new(at, actor, Action::Delete, file);
+    event.note = note.map(str::to_owned);
     for place in chain.places_of(file) {
         let heads = chain.heads(place);
         let gone = heads.iter().all(|node| node.change.fingerprint.is_none());

@@ -155,7 +155,14 @@ impl App<'_> {
         let sealed = parse_sealed(&shown, storing.format, storing.new.duplicate())?;
         let after = leaves(&sealed.tree);
         let found = differences(&before, &after, purpose.moved);
-        let known = self.events_of(ledger, name)?;
+        // What nobody told of comes first, or this change would hide it.
+        let untold = if before.is_empty() {
+            Vec::new()
+        } else {
+            self.missing_before(ledger, storing.path, name, &before)?
+        };
+        let mut known = self.events_of(ledger, name)?;
+        known.extend(untold.iter().cloned());
         let now = clock::now();
         let actor = self.actor();
         let environment = self
@@ -212,7 +219,7 @@ impl App<'_> {
         steps.push(file_step(ledger, name, storing)?);
         // The same words at the same second are the same event.
         entries.retain(|entry| known.iter().all(|known| known.id != entry.id));
-        for entry in &entries {
+        for entry in untold.iter().chain(&entries) {
             steps.push(event_step(ledger, entry)?);
         }
         let others = file::other_names(storing.lock.target());

@@ -1,14 +1,14 @@
 //! `mvx rotation verify`: whether the ledger tells of the ciphertexts, and of all that was committed.
 
 use std::collections::HashSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::book::Book;
 use crate::app::App;
 use crate::error::{Exit, Failure};
-use crate::git;
 use crate::git::below::{BlobId, Commits};
 use crate::git::history::Reach;
+use crate::git::{self, WorkTree};
 use crate::io::{clock, file};
 use crate::ledger::event::Entry;
 use crate::ledger::id::Id;
@@ -16,7 +16,7 @@ use crate::ledger::verify::{Finding, Wrong, verify};
 use crate::ledger::{DIRECTORY, PREVIOUS};
 
 /// How many commits back events are looked for that are not there any more.
-const COMMITS: usize = 1_000;
+pub(super) const COMMITS: usize = 1_000;
 
 /// What was found.
 pub struct Report {
@@ -74,7 +74,7 @@ impl App<'_> {
                     Wrong::NotCovered
                 };
             } else if let Some(tree) = &tree
-                && tree.is_skipped(&path)?
+                && tree.is_skipped(Path::new(file))?
             {
                 return Err(not_checked_out(&path.display()));
             }
@@ -130,16 +130,6 @@ fn compare_with_git(book: &Book, since: Option<&str>) -> Result<Compared, Failur
             None => error.into(),
         })?;
     let events = &book.read.events;
-    let here: HashSet<BlobId> = events
-        .iter()
-        .filter_map(|stored| stored.seen)
-        .chain(
-            book.read
-                .strange
-                .iter()
-                .filter_map(|one| one.seen.flatten()),
-        )
-        .collect();
     let uncommitted = if since.is_none() && reach == Reach::Whole {
         let known: HashSet<BlobId> = committed.iter().map(|(_, blob)| *blob).collect();
         let new = events.iter().filter_map(|stored| stored.seen);
@@ -147,14 +137,58 @@ fn compare_with_git(book: &Book, since: Option<&str>) -> Result<Compared, Failur
     } else {
         0
     };
-    let ids: HashSet<Id> = events.iter().map(|stored| stored.entry.id).collect();
     let strange: HashSet<&Path> = book
         .read
         .strange
         .iter()
         .map(|one| one.path.as_path())
         .collect();
-    let mut findings = Vec::new();
+    let gone = gone(book, &tree, committed)?;
+    let findings = gone.into_iter().map(|(path, entry)| {
+        let edited =
+            strange.contains(path.as_path()) || events.iter().any(|stored| stored.path == path);
+        let wrong = if edited {
+            Wrong::Edited
+        } else {
+            Wrong::Removed
+        };
+        let mut finding = about(wrong, path.to_str());
+        finding.file = Some(entry.event.file.clone());
+        if let [only] = entry.event.values.as_slice() {
+            finding.key = Some(only.key.clone());
+        }
+        finding
+    });
+    Ok(Compared {
+        findings: findings.collect(),
+        reach,
+        uncommitted,
+    })
+}
+
+/// The events of the nearest commits that are not there as they were, and where they lay.
+pub(super) fn missing_from(book: &Book, tree: &WorkTree) -> Result<Vec<(PathBuf, Entry)>, Failure> {
+    let nearest = Commits::Nearest(COMMITS);
+    let (committed, _) = tree.committed_below(Path::new(DIRECTORY), nearest)?;
+    gone(book, tree, committed)
+}
+
+/// Of the events that were committed those that are not there as they were. What git has not got, or did
+/// not check out, is an error.
+fn gone(
+    book: &Book,
+    tree: &WorkTree,
+    committed: Vec<(PathBuf, BlobId)>,
+) -> Result<Vec<(PathBuf, Entry)>, Failure> {
+    let events = book.read.events.iter();
+    let strange = book.read.strange.iter();
+    let here: HashSet<BlobId> = events
+        .clone()
+        .filter_map(|stored| stored.seen)
+        .chain(strange.filter_map(|one| one.seen.flatten()))
+        .collect();
+    let ids: HashSet<Id> = events.map(|stored| stored.entry.id).collect();
+    let mut gone = Vec::new();
     for (path, blob) in committed {
         if here.contains(&blob) {
             continue;
@@ -180,28 +214,12 @@ fn compare_with_git(book: &Book, since: Option<&str>) -> Result<Compared, Failur
         if ids.contains(&entry.id) {
             continue;
         }
-        if tree.is_skipped(&book.ledger.directory().join(&path))? {
+        if tree.is_skipped(&Path::new(DIRECTORY).join(&path))? {
             return Err(not_checked_out(&DIRECTORY));
         }
-        let edited =
-            strange.contains(path.as_path()) || events.iter().any(|stored| stored.path == path);
-        let wrong = if edited {
-            Wrong::Edited
-        } else {
-            Wrong::Removed
-        };
-        let mut finding = about(wrong, path.to_str());
-        finding.file = Some(entry.event.file.clone());
-        if let [only] = entry.event.values.as_slice() {
-            finding.key = Some(only.key.clone());
-        }
-        findings.push(finding);
+        gone.push((path, entry));
     }
-    Ok(Compared {
-        findings,
-        reach,
-        uncommitted,
-    })
+    Ok(gone)
 }
 
 fn not_checked_out(place: &dyn std::fmt::Display) -> Failure {

@@ -69,7 +69,8 @@ impl Record {
         if let Some(failure) = done.unreadable.first() {
             return Ok(failure.exit);
         }
-        Ok(if done.entries.is_empty() && !self.dry_run {
+        let nothing = done.entries.is_empty() && done.brought_back.is_empty();
+        Ok(if nothing && !self.dry_run {
             Exit::UNCHANGED
         } else {
             Exit::OK
@@ -99,10 +100,15 @@ impl Record {
         } else {
             "recorded"
         };
-        json!({ name: events, "unexplained": done.unexplained })
+        json!({ name: events, "brought_back": done.brought_back, "unexplained": done.unexplained })
     }
 
     fn print(&self, context: &Context, done: &Recorded) -> Result<(), Failure> {
+        for path in &done.brought_back {
+            context
+                .ui
+                .line(&format!("{path}: as it was committed again"))?;
+        }
         for entry in &done.entries {
             let event = &entry.event;
             let day = event.at.strftime("%Y-%m-%d");
@@ -122,7 +128,10 @@ impl Record {
                 .line(&format!("{day} {action} {file}: {named}{more}, by {actor}"))?;
         }
         let count = many(done.entries.len(), "event", "events");
-        let what = match (self.dry_run, done.entries.is_empty()) {
+        let what = match (
+            self.dry_run,
+            done.entries.is_empty() && done.brought_back.is_empty(),
+        ) {
             (_, true) => "the ledger tells of everything already".into(),
             (true, _) => format!("{count} would be entered"),
             (false, _) => format!("{count} entered; commit `.mvx` with the secret files"),

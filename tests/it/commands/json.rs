@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::repo::{BOB, CAROL, Repo};
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one line or two for each command")]
 fn answers_are_what_the_help_says() {
     let repo = Repo::bare();
     repo.write(".sops.yaml", "");
