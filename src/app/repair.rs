@@ -146,6 +146,7 @@ impl App<'_> {
         let replaces = !from_git.is_empty();
         let kept = replaces.then(|| self.keep_version(path, old)).transpose()?;
         self.replace(&lock, old, text.as_bytes(), Access::Shared)?;
+        self.tell_of_changes(path)?;
         Ok(Taken { kept, from_git })
     }
 

@@ -91,6 +91,7 @@ impl App<'_> {
         let kept = self.keep_version(path, old.as_bytes())?;
         let new = good.sealed.original.as_bytes();
         self.replace(&lock, old.as_bytes(), new, Access::Shared)?;
+        self.tell_of_changes(path)?;
         Ok(kept)
     }
 

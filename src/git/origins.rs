@@ -137,13 +137,14 @@ fn changes(
     Ok(found)
 }
 
+/// The most characters of a name: somebody may have made a commit with one of any length.
+const LONGEST: usize = 256;
+
 fn named(name: &[u8], email: &[u8]) -> String {
     let (name, email) = (
         String::from_utf8_lossy(name),
         String::from_utf8_lossy(email),
     );
-    // Somebody may have made a commit with a name of any length.
-    const LONGEST: usize = 256;
     let who = match (name.trim(), email.trim()) {
         ("", "") => "unknown".into(),
         ("", email) => email.into(),

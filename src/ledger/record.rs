@@ -72,17 +72,6 @@ impl Ivs {
         }
     }
 
-    /// All ciphertexts that are known, and their IVs.
-    pub fn all(&self) -> impl Iterator<Item = (&Fingerprint, &[u8])> {
-        self.0.iter().map(|(print, iv)| (print, iv.as_slice()))
-    }
-
-    /// The ciphertexts that have an IV.
-    pub fn with<'i>(&'i self, iv: &'i [u8]) -> impl Iterator<Item = Fingerprint> + 'i {
-        let all = self.0.iter().filter(move |(_, own)| own.as_slice() == iv);
-        all.map(|(print, _)| *print)
-    }
-
     /// Whether an IV of the one is among those of the other: nothing else gives two ciphertexts one.
     pub fn shares(&self, other: &Self) -> bool {
         let others: HashSet<&Vec<u8>> = other.0.values().collect();
@@ -322,7 +311,7 @@ impl<'s> Writer<'s> {
         let mut come: HashSet<&str> = HashSet::new();
         let mut new: Vec<(String, Fingerprint, Id, bool)> = Vec::new();
         // Of what one merge brought the older comes first.
-        groups.sort_by(|((.., a), _), ((.., b), _)| a.0.cmp(&b.0));
+        groups.sort_by_key(|((.., (at, _)), _)| *at);
         for ((action, owner, (at, actor)), all) in groups {
             let mut event = Event::new(at, &actor, action, self.subject.file);
             event.environment = self.subject.environment.map(str::to_owned);

@@ -589,9 +589,7 @@ fn base64_is_found_wherever_it_begins() {
 
 /// The files of drafts in memory, of whatever test.
 fn drafts() -> Vec<PathBuf> {
-    let Ok(entries) = fs::read_dir("/dev/shm") else {
-        return Vec::new();
-    };
+    let entries = fs::read_dir("/dev/shm").into_iter().flatten();
     entries
         .flatten()
         .filter(|entry| entry.file_name().to_string_lossy().starts_with("mvx-"))

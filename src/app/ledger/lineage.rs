@@ -6,6 +6,7 @@
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use jiff::Timestamp;
 
@@ -43,10 +44,14 @@ pub(super) struct Lineage<'t> {
     known: HashSet<PathBuf>,
     /// What was parsed already.
     parsed: RefCell<HashMap<BlobId, Option<Vec<Leaf>>>>,
+    ivs: RefCell<HashMap<BlobId, Rc<Ivs>>>,
 }
 
 /// What stood in a file before another one took its place.
 type Before<'l> = (&'l Path, BlobId);
+
+/// A key, and what came to stand there.
+type Changed = (String, Option<Fingerprint>);
 
 impl<'t> Lineage<'t> {
     /// Looks at git's history for these files, as paths from the root.
@@ -60,6 +65,7 @@ impl<'t> Lineage<'t> {
             origins: HashMap::new(),
             known: HashSet::new(),
             parsed: RefCell::default(),
+            ivs: RefCell::default(),
         };
         let Some(tree) = tree else {
             return Ok(lineage);
@@ -137,8 +143,7 @@ impl<'t> Lineage<'t> {
             return Ok(());
         }
         // What was changed off the line, by key and what came of it, with its place in the history.
-        let mut off_line: HashMap<(String, Option<Fingerprint>), Vec<(usize, &Origin)>> =
-            HashMap::new();
+        let mut off_line: HashMap<Changed, Vec<(usize, &Origin)>> = HashMap::new();
         for (number, origin) in all.iter().enumerate().filter(|(_, origin)| !origin.on_line) {
             let before = self.leaves(path, format, origin.before, told)?;
             let after = self.leaves(path, format, origin.content, told)?;
@@ -149,7 +154,7 @@ impl<'t> Lineage<'t> {
         for (number, origin) in all.iter().enumerate().filter(|(_, origin)| origin.on_line) {
             let (at, actor) = (time(origin, now), origin.author.clone());
             if origin.before.is_none()
-                && let Some((old, blob)) = self.source(path, origin)?
+                && let Some((old, blob)) = self.source(path, origin)
             {
                 if self.known.contains(old) {
                     // It was told of under its old name; what it held then moves on.
@@ -229,25 +234,35 @@ impl<'t> Lineage<'t> {
         Ok(found.unwrap_or_default())
     }
 
-    /// What a file was before the commit in which it came: what went with the same commit, and has one of
-    /// its ciphertexts or IVs.
-    fn source<'l>(&self, path: &Path, origin: &'l Origin) -> Result<Option<Before<'l>>, Failure> {
-        let (Some(tree), Some(content)) = (self.tree, origin.content) else {
-            return Ok(None);
-        };
-        let Some(new) = tree.blob(content) else {
-            return Ok(None);
-        };
-        let new = parse(path, new);
-        for (old, blob) in &origin.gone {
-            let Some(bytes) = tree.blob(*blob) else {
-                continue;
-            };
-            if parse(old, bytes).shares(&new) {
-                return Ok(Some((old, *blob)));
-            }
+    /// What a file was before the commit in which it came: what went with the same commit, and is the same,
+    /// or has one of its IVs.
+    fn source<'l>(&self, path: &Path, origin: &'l Origin) -> Option<Before<'l>> {
+        let content = origin.content?;
+        let same = origin.gone.iter().find(|(_, blob)| *blob == content);
+        if let Some((old, blob)) = same {
+            return Some((old, *blob));
         }
-        Ok(None)
+        let new = self.ivs(path, content)?;
+        let mut gone = origin.gone.iter();
+        let found =
+            gone.find(|(old, blob)| self.ivs(old, *blob).is_some_and(|old| old.shares(&new)));
+        found.map(|(old, blob)| (old.as_path(), *blob))
+    }
+
+    /// The IVs of a content of which only the name and the bytes are known; each is parsed once.
+    fn ivs(&self, path: &Path, blob: BlobId) -> Option<Rc<Ivs>> {
+        if let Some(known) = self.ivs.borrow().get(&blob) {
+            return Some(Rc::clone(known));
+        }
+        let mut ivs = Ivs::default();
+        let name = path.display().to_string();
+        let bytes = Cleartext::new(self.tree?.blob(blob)?);
+        if let Ok(sealed) = parse_sealed(&name, Format::from_path(path), bytes) {
+            ivs.add(&sealed.tree);
+        }
+        let ivs = Rc::new(ivs);
+        self.ivs.borrow_mut().insert(blob, Rc::clone(&ivs));
+        Some(ivs)
     }
 
     /// Files that those known so far were before, and of which nothing is known yet.
@@ -255,7 +270,7 @@ impl<'t> Lineage<'t> {
         let mut found = HashSet::new();
         for (path, all) in &self.origins {
             for origin in all.iter().filter(|one| one.on_line && one.before.is_none()) {
-                if let Ok(Some((old, _))) = self.source(path, origin)
+                if let Some((old, _)) = self.source(path, origin)
                     && !self.origins.contains_key(old)
                 {
                     found.insert(old.to_owned());
@@ -267,7 +282,7 @@ impl<'t> Lineage<'t> {
 }
 
 /// The keys that differ, and what stands there then.
-fn changed(before: &[Leaf], after: &[Leaf]) -> Vec<(String, Option<Fingerprint>)> {
+fn changed(before: &[Leaf], after: &[Leaf]) -> Vec<Changed> {
     let index = |leaves: &[Leaf]| -> HashMap<String, Fingerprint> {
         let pairs = leaves
             .iter()
@@ -282,17 +297,6 @@ fn changed(before: &[Leaf], after: &[Leaf]) -> Vec<(String, Option<Fingerprint>)
         .filter(|(key, print)| old.get(*key) != Some(*print))
         .map(|(key, print)| (key.clone(), Some(*print)));
     gone.chain(come).collect()
-}
-
-/// The IVs of a file of which only the name and the bytes are known.
-fn parse(path: &Path, bytes: Vec<u8>) -> Ivs {
-    let mut ivs = Ivs::default();
-    let format = Format::from_path(path);
-    let name = path.display().to_string();
-    if let Ok(sealed) = parse_sealed(&name, format, Cleartext::new(bytes)) {
-        ivs.add(&sealed.tree);
-    }
-    ivs
 }
 
 /// When a commit was made; one from the future is from now.

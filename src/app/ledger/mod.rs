@@ -5,6 +5,7 @@
 //! as one.
 
 pub mod book;
+mod bring_back;
 pub mod consumers;
 pub mod deliver;
 pub mod destinations;
@@ -14,6 +15,7 @@ pub mod generate;
 mod lineage;
 pub mod locate;
 pub mod log;
+mod missing;
 pub mod notify;
 pub mod previous;
 pub mod record;

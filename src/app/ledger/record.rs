@@ -1,30 +1,22 @@
 //! `mvx rotation record` and `repair`: the events that are missing, told from git's history.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use super::Ledger;
-use super::book::{Book, SecretFile};
-use super::lineage::{Lineage, PARTIAL};
-use super::previous::previous_name;
+use super::book::Book;
+use super::lineage::Lineage;
+use super::missing::lost;
 use super::rotate::{Why, said_well};
 use super::store::event_step;
-use super::verify::{COMMITS, missing_from};
 use crate::app::App;
 use crate::error::{Exit, Failure};
-use crate::git::below::Commits;
-use crate::git::{self, WorkTree};
-use crate::io::journal::Step;
+use crate::git;
 use crate::io::walk::{self, Ignored};
 use crate::io::{clock, file, write};
-use crate::ledger::chain::{Chain, Node, Place, Standing};
-use crate::ledger::due::is_kept;
+use crate::ledger::chain::{Chain, Node, Place};
 use crate::ledger::event::{Action, Change, Entry, Event};
-use crate::ledger::fingerprint::{Fingerprint, Leaf};
-use crate::ledger::record::{Lost, Subject, missing};
-use crate::ledger::verify::State;
 use crate::ledger::{DIRECTORY, PREVIOUS};
 
 /// Which events are to be entered.
@@ -95,80 +87,6 @@ impl App<'_> {
             unreadable: book.unreadable,
             unexplained,
         })
-    }
-
-    /// Brings back what was committed and should be there, from git: events, and values that are still
-    /// kept.
-    fn bring_back(&self, dry_run: bool) -> Result<Vec<String>, Failure> {
-        let book = self.book_in_git()?;
-        let root = &book.ledger.root;
-        let Some(tree) = git::work_tree_of(&root.join("any"))? else {
-            return Ok(Vec::new());
-        };
-        let mut back: Vec<(String, Vec<u8>)> = missing_from(&book, &tree)?
-            .into_iter()
-            .map(|(_, entry)| {
-                (
-                    format!("{DIRECTORY}/{}", entry.path()),
-                    entry.to_text().into_bytes(),
-                )
-            })
-            .collect();
-        let returned: Vec<Entry> = back
-            .iter()
-            .filter_map(|(_, text)| Entry::parse(std::str::from_utf8(text).ok()?).ok())
-            .collect();
-        let all = book
-            .read
-            .events
-            .iter()
-            .map(|stored| &stored.entry)
-            .chain(&returned);
-        let now = clock::now();
-        let promised: HashSet<String> = all
-            .filter(|entry| {
-                entry
-                    .event
-                    .grace_until
-                    .is_some_and(|until| is_kept(until, now))
-            })
-            .map(|entry| previous_name(&entry.event.file, &entry.id.to_string()))
-            .filter(|path| matches!(file::kind(&root.join(path)), Ok(None)))
-            .collect();
-        if !promised.is_empty() {
-            let nearest = Commits::Nearest(COMMITS);
-            let (kept, _) = tree.committed_below(Path::new(PREVIOUS), nearest)?;
-            for (path, blob) in kept {
-                let path = format!("{PREVIOUS}/{}", path.to_string_lossy());
-                let known = back.iter().any(|(other, _)| *other == path);
-                if let Some(bytes) = tree
-                    .blob(blob)
-                    .filter(|_| promised.contains(&path) && !known)
-                {
-                    back.push((path, bytes));
-                }
-            }
-        }
-        if !dry_run && !back.is_empty() {
-            let mut steps = Vec::with_capacity(back.len());
-            for (path, bytes) in &back {
-                book.ledger.has_no_links(path)?;
-                let before = match file::read(&root.join(path), crate::app::READ_LIMIT) {
-                    Ok(before) => Some(before),
-                    Err(crate::io::IoError::NotFound { .. }) => None,
-                    Err(error) => return Err(error.into()),
-                };
-                steps.push(Step {
-                    path: path.into(),
-                    before,
-                    after: Some(bytes.clone()),
-                });
-            }
-            let what = "`mvx rotation record` bringing events back";
-            book.ledger.journal.write(what, &steps)?;
-            self.ledger_events.forget();
-        }
-        Ok(back.into_iter().map(|(path, _)| path).collect())
     }
 
     /// Finishes what a run had begun that was killed; whether there was anything.
@@ -244,103 +162,6 @@ impl App<'_> {
                 .hint("`git fetch --unshallow` gets all of it"));
         }
         Ok(entries)
-    }
-
-    /// The events that are missing about a file that is about to be changed, so that the change does not
-    /// hide them. Where git cannot tell, that is said.
-    pub(super) fn missing_before(
-        &self,
-        ledger: &Ledger,
-        path: &Path,
-        name: &str,
-        before: &[Leaf],
-    ) -> Result<Vec<Entry>, Failure> {
-        let known = self.all_events(ledger)?;
-        let chain = Chain::new(&known);
-        let agrees = |leaf: &Leaf| {
-            let place = Place {
-                file: name,
-                key: &leaf.key,
-            };
-            matches!(
-                chain.standing(place, leaf),
-                Standing::Agrees | Standing::Heads(_)
-            )
-        };
-        let there: HashSet<&str> = before.iter().map(|leaf| leaf.key.as_str()).collect();
-        let went = chain.places_of(name).iter().any(|place| {
-            let mut heads = chain.heads(*place).into_iter();
-            !there.contains(place.key) && heads.any(|node| node.change.fingerprint.is_some())
-        });
-        if before.iter().all(agrees) && !went {
-            return Ok(Vec::new());
-        }
-        let tree = git::work_tree_of(&ledger.root.join("any"))?;
-        let told = if tree.as_ref().is_some_and(WorkTree::is_shallow) {
-            None
-        } else {
-            let environment = self
-                .policy_if_any(path)?
-                .and_then(|policy| policy.environment);
-            let file = SecretFile {
-                path: path.to_owned(),
-                environment,
-                state: State {
-                    file: name.to_owned(),
-                    leaves: before.to_vec(),
-                },
-            };
-            let lineage = Lineage::of(tree.as_ref(), HashSet::from([PathBuf::from(name)]), &chain)?;
-            let lost = lost(&chain, &ledger.root);
-            match self.missing_of(&chain, &file, &lineage, &lost) {
-                Err(failure) if failure.code == PARTIAL => None,
-                told => Some(told?),
-            }
-        };
-        if told.is_none() {
-            self.warn(
-                format!(
-                    "{}: it was changed without mvx, and this clone has not got the history that tells by whom",
-                    path.display()
-                ),
-                ["`git fetch --unshallow`, and `mvx rotation record` before the next change".into()],
-            );
-        }
-        Ok(told.unwrap_or_default())
-    }
-
-    /// The events that are missing about one file.
-    pub(super) fn missing_of(
-        &self,
-        chain: &Chain<'_>,
-        file: &SecretFile,
-        lineage: &Lineage<'_>,
-        lost: &HashMap<Fingerprint, Lost>,
-    ) -> Result<Vec<Entry>, Failure> {
-        let environment = file.environment.as_deref();
-        let owner = |leaf: &Leaf| {
-            let policy = self.secret_policy(&file.path, environment, &leaf.path);
-            policy.owner
-        };
-        let current = self.read_sealed(&file.path, None)?;
-        let (now, actor) = (clock::now(), self.actor());
-        let told = lineage.versions(file, &current, (now, &actor))?;
-        let mut lost = lost.clone();
-        // What went with the IV that it had before was given a new data key on the way.
-        for (print, iv) in told.ivs.all() {
-            if let Some(one) = lost.get(print).cloned() {
-                lost.extend(told.ivs.with(iv).map(|other| (other, one.clone())));
-            }
-        }
-        let subject = Subject {
-            file: &file.state.file,
-            environment,
-            versions: &told.versions,
-            ivs: &told.ivs,
-            lost: &lost,
-            owner: &owner,
-        };
-        Ok(missing(chain, &subject))
     }
 
     /// Events that say what unknown changes were.
@@ -446,29 +267,6 @@ fn write_events(book: &Book, entries: &[Entry]) -> Result<(), Failure> {
     let place = book.ledger.directory();
     file::create_directories(&place)?;
     Ok(book.ledger.journal.write("the writing of events", &steps)?)
-}
-
-/// The ciphertexts of files that the ledger knows and that are not there.
-fn lost(chain: &Chain<'_>, root: &Path) -> HashMap<Fingerprint, Lost> {
-    let mut lost = HashMap::new();
-    let mut gone: HashMap<&str, bool> = HashMap::new();
-    for place in chain.places() {
-        let is_gone = gone
-            .entry(place.file)
-            .or_insert_with(|| matches!(file::kind(&root.join(place.file)), Ok(None)));
-        if !*is_gone {
-            continue;
-        }
-        let heads = chain.heads(place);
-        if let [only] = heads.as_slice()
-            && let Some(print) = only.change.fingerprint.filter(|print| print.is_sealed())
-        {
-            let heads = vec![only.entry.id];
-            let (file, key) = (place.file.to_owned(), place.key.to_owned());
-            lost.insert(print, Lost { file, key, heads });
-        }
-    }
-    lost
 }
 
 /// The event that says that a file went, with all that is not told of otherwise.

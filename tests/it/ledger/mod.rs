@@ -7,6 +7,7 @@ mod dual;
 mod merges;
 mod notify;
 mod receiver;
+mod record;
 mod truth;
 
 use mvx::ledger::event::{Entry, Event};
@@ -334,7 +335,7 @@ fn without_a_policy_and_a_ledger_nothing_is_written() {
     assert_eq!(same.code(), Some(200), "{same}");
     assert!(!repo.has(".mvx"), "what fails begins nothing");
     done(&repo, &format!("printf three | mvx rotate {FILE} A"));
-    assert_eq!(history(&repo, "A"), ["1 rotate"]);
+    assert_eq!(history(&repo, "A"), ["1 create", "2 rotate"]);
     assert_eq!(findings(&repo, ""), [""; 0]);
 }
 

@@ -9,7 +9,7 @@ use super::{FILE, bare, done, findings, history, repo};
 use crate::repo::Repo;
 
 /// The real sops, where the tests are told of one.
-fn sops() -> Option<String> {
+pub(super) fn sops() -> Option<String> {
     std::env::var("MVX_TEST_SOPS").ok()
 }
 
