@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Times `mvx rotation due` and `mvx rotation verify` on a large ledger.
+"""Times what reads a whole ledger: `mvx rotation due`, `verify`, `record` and `ls`.
 
-    scripts/bench_ledger.py [MVX] [EVENTS] [FILES]
+    scripts/bench_ledger.py [MVX] [EVENTS FILES]
 
-Makes a repository of 1,000 secret files and 20,000 events in a temporary directory, commits it, and runs
-each command several times. Ciphertexts are random: nothing here opens them.
+Makes repositories of 250 to 2,000 secret files with 20 events each in a temporary directory, or one of the size
+that is given, commits each, and runs every command several times: the least and the middle time, and the most
+memory. Twice the size should take twice the time. Ciphertexts are random: nothing here opens them.
 """
 
 import base64
@@ -99,28 +100,50 @@ def make(root, events, files):
         path.write_text("".join(lines) + BLOCK)
 
 
+def measure(program, words, root):
+    """The least and the middle time in milliseconds, and the most memory in MiB."""
+    times, memory = [], 0
+    for _ in range(9):
+        start = time.perf_counter()
+        with subprocess.Popen(
+            [program, *words], cwd=root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        ) as run:
+            said = run.stdout.read()
+            _, status, usage = os.wait4(run.pid, 0)
+            run.returncode = os.waitstatus_to_exitcode(status)
+        times.append((time.perf_counter() - start) * 1000)
+        memory = max(memory, usage.ru_maxrss / 1024)
+        # 1: something is overdue; 200: there is nothing to enter.
+        allowed = {"due": (0, 1), "record": (200,)}.get(words[-2], (0,))
+        if run.returncode not in allowed:
+            sys.exit(f"{words}: {run.returncode}\n" + said.decode()[:2000])
+    times.sort()
+    return times[0], times[len(times) // 2], memory
+
+
 def main():
     program = sys.argv[1] if len(sys.argv) > 1 else "target/release/mvx"
     program = str(pathlib.Path(program).resolve())
-    events = int(sys.argv[2]) if len(sys.argv) > 2 else 20_000
-    files = int(sys.argv[3]) if len(sys.argv) > 3 else 1_000
-    with tempfile.TemporaryDirectory() as directory:
-        root = pathlib.Path(directory)
-        make(root, events, files)
-        git = ["git", "-c", "user.name=Ana", "-c", "user.email=ana@example.com"]
-        for words in (["init", "-q", "."], ["add", "-A"], ["commit", "-qm", "ledger"]):
-            subprocess.run([*git, *words], cwd=root, check=True)
-        for words in (["due", "-q"], ["verify", "-q"]):
-            times = []
-            for _ in range(7):
-                start = time.perf_counter()
-                run = subprocess.run(
-                    [program, "rotation", *words], cwd=root, capture_output=True, check=False
-                )
-                times.append(time.perf_counter() - start)
-                if run.returncode not in (0, 1) or (words[0] == "verify" and run.returncode):
-                    sys.exit(run.stdout.decode()[:2000] + run.stderr.decode())
-            print(f"{words[0]}: {min(times) * 1000:.0f} ms, {events} events, {files} files")
+    sizes = [(5_000, 250), (10_000, 500), (20_000, 1_000), (40_000, 2_000)]
+    if len(sys.argv) > 3:
+        sizes = [(int(sys.argv[2]), int(sys.argv[3]))]
+    for events, files in sizes:
+        with tempfile.TemporaryDirectory() as directory:
+            root = pathlib.Path(directory)
+            make(root, events, files)
+            git = ["git", "-c", "user.name=Ana", "-c", "user.email=ana@example.com"]
+            for words in (["init", "-q", "."], ["add", "-A"], ["commit", "-qm", "ledger"]):
+                subprocess.run([*git, *words], cwd=root, check=True)
+            print(f"{events} events, {files} files")
+            for words in (
+                ["rotation", "due", "-q"],
+                ["rotation", "verify", "-q"],
+                ["rotation", "record", "-q"],
+                ["ls", "-q"],
+            ):
+                least, middle, memory = measure(program, words, root)
+                name = " ".join(words[:-1])
+                print(f"  {name:16} {least:5.0f} ms, {middle:5.0f} in the middle, {memory:4.0f} MiB")
 
 
 main()
