@@ -274,6 +274,11 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("GIT_COMMON_DIR", "the part of it that its work trees share"),
     ("GIT_WORK_TREE", "the root of its work tree"),
     ("GIT_INDEX_FILE", "its index: what is staged"),
+    (
+        "GIT_AUTHOR_NAME",
+        "who is at work, in the ledger's events; else git's configuration",
+    ),
+    ("GIT_AUTHOR_EMAIL", "their address"),
     ("GIT_OBJECT_DIRECTORY", "its objects"),
     (
         "GIT_ALTERNATE_OBJECT_DIRECTORIES",

@@ -254,8 +254,16 @@ impl App<'_> {
     /// Who is at work, as git would write it into a commit.
     pub(in crate::app) fn actor(&self) -> String {
         const LONGEST: usize = 256;
-        let author = author(self.directory());
-        let who = match (author.name, author.email) {
+        let configured = author(self.directory());
+        // As git: what the environment says comes first.
+        let said = |name| {
+            let text = self.environment().text(name).ok().flatten();
+            text.filter(|text| !text.trim().is_empty())
+                .map(str::to_owned)
+        };
+        let name = said("GIT_AUTHOR_NAME").or(configured.name);
+        let email = said("GIT_AUTHOR_EMAIL").or(configured.email);
+        let who = match (name, email) {
             (Some(name), Some(email)) => format!("{name} <{email}>"),
             (Some(one), None) | (None, Some(one)) => one,
             (None, None) => "unknown".into(),
