@@ -169,7 +169,7 @@ const SHAPES: &[(&str, &str)] = &[
     ),
     (
         "rotation log",
-        r#"{"log": [{"date": "2026-11-22", "secret": "a.enc.yaml: db.port", "environment": "dev", "owner": "Payments", "notes": "rotated by …"}]}"#,
+        r#"{"log": [{"date": "2026-11-22", "secret": "a.enc.yaml: db.port", "environment": "dev", "owner": "Payments", "notes": "rotated by …", "event": "…", "action": "rotate", "file": "a.enc.yaml", "keys": ["db.port"]}]}"#,
     ),
     (
         "rotation log -o",

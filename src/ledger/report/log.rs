@@ -34,6 +34,14 @@ pub struct LogRow {
     pub owner: String,
     /// What was done, why, by whom, and what else was said.
     pub notes: String,
+    /// The event's id.
+    pub event: String,
+    /// Its action, as a word.
+    pub action: &'static str,
+    /// The secret file.
+    pub file: String,
+    /// All of its keys.
+    pub keys: Vec<String>,
 }
 
 /// How many keys are named before the rest is counted.
@@ -115,6 +123,10 @@ fn object(row: &LogRow) -> Value {
         "environment": row.environment,
         "owner": row.owner,
         "notes": row.notes,
+        "event": row.event,
+        "action": row.action,
+        "file": row.file,
+        "keys": row.keys,
     })
 }
 
@@ -166,6 +178,10 @@ fn row(entry: &Entry) -> LogRow {
         environment: event.environment.clone().unwrap_or_default(),
         owner: event.owner.clone().unwrap_or_default(),
         notes,
+        event: entry.id.to_string(),
+        action: event.action.word(),
+        file: event.file.clone(),
+        keys: keys.into_iter().map(str::to_owned).collect(),
     }
 }
 
