@@ -125,9 +125,12 @@ impl Journal {
         };
         // What was being written when it was killed lies beside its place.
         for step in &steps {
-            write::remove_left_overs(file::directory_of(&self.root.join(&step.path)));
+            // Below `.mvx` events and kept values are made under the lock that whoever calls holds; who
+            // rewrites kept values loses at most that attempt.
+            let own = step.path.starts_with(".mvx");
+            write::remove_left_overs(file::directory_of(&self.root.join(&step.path)), own);
         }
-        write::remove_left_overs(file::directory_of(&self.place));
+        write::remove_left_overs(file::directory_of(&self.place), true);
         let mut finished = Finished {
             what,
             ..Finished::default()

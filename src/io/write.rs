@@ -117,16 +117,22 @@ pub fn is_left_over(path: &Path) -> bool {
 }
 
 /// Removes mvx's own temporary files from a directory that were left behind, as far as that can be done.
-pub fn remove_left_overs(directory: &Path) {
+/// `at_once` is for a directory in which nobody else is making one: it need not be a minute old then.
+pub fn remove_left_overs(directory: &Path, at_once: bool) {
     let Ok(entries) = fs::read_dir(directory) else {
         return;
     };
     for entry in entries.flatten() {
         let path = entry.path();
-        if is_left_over(&path) {
-            fs::remove_file(path).ok();
+        let is_free = || at_once && stale::hold(&path).is_some();
+        if is_temporary(&path) && !is_link(&entry) && (is_left_over(&path) || is_free()) {
+            fs::remove_file(&path).ok();
         }
     }
+}
+
+fn is_link(entry: &fs::DirEntry) -> bool {
+    entry.file_type().is_ok_and(|kind| kind.is_symlink())
 }
 
 /// Whether a file has the name of one of mvx's own temporary files, in use or not.

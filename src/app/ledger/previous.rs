@@ -20,7 +20,7 @@ use crate::document::{Kind, Value};
 use crate::error::{At as _, Exit, Failure};
 use crate::git;
 use crate::io::journal::Step;
-use crate::io::{clock, file, walk};
+use crate::io::{clock, file, walk, write};
 use crate::keypath::{KeyPath, Segment};
 use crate::ledger::PREVIOUS;
 use crate::ledger::chain::Chain;
@@ -267,6 +267,10 @@ pub(super) fn kept_below(root: &Path, inside: &str) -> Result<Vec<Kept>, Failure
         let parts: Vec<_> = below.iter().map(|part| part.to_string_lossy()).collect();
         let below = parts.join("/");
         no_links(root, &below)?;
+        // What is being written is not there yet.
+        if write::is_temporary(&met.path) && !write::is_left_over(&met.path) {
+            continue;
+        }
         kept.extend(kept_at(&below));
     }
     Ok(kept)

@@ -3,7 +3,8 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{FILE, done, findings, repo};
+use super::{FILE, begun, done, findings, named, repo};
+use crate::repo::Repo;
 
 /// How often a rotation is killed; `MVX_TEST_KILLS` says another number.
 fn rounds() -> u32 {
@@ -13,13 +14,11 @@ fn rounds() -> u32 {
 
 #[test]
 fn a_rotation_that_is_killed_is_finished_or_has_not_happened() {
-    let repo = repo();
+    // On a disk, where writing takes its time.
+    let repo = begun(named(Repo::new()));
     done(&repo, &format!("printf value-0 | mvx rotate {FILE} A"));
-    let start = Instant::now();
-    done(&repo, &format!("printf value-00 | mvx rotate {FILE} A"));
-    let whole = start.elapsed();
-    let mut last = "value-00".to_owned();
-    let (mut undone, mut finished) = (0, 0);
+    let mut last = "value-0".to_owned();
+    let (mut undone, mut finished, mut whole) = (0, 0, 0);
     for round in 1..=rounds() {
         let value = format!("value-{round}");
         repo.write("value", &value);
@@ -34,9 +33,19 @@ fn a_rotation_that_is_killed_is_finished_or_has_not_happened() {
                 &value.replace("value", "round"),
             ])
             .start();
-        // Later rounds look more closely at the end, where files are written.
-        let part = f64::from(round % 25 + 1) / 25.0;
-        thread::sleep(whole.mul_f64(0.3 + 0.7 * part).min(Duration::from_secs(5)));
+        // From the moment on at which the journal has its name, a little later in each round; and every
+        // tenth time before that.
+        let start = Instant::now();
+        let until = Duration::from_secs(20);
+        let early = round % 10 == 0;
+        while !early && start.elapsed() < until && !repo.has(".git/mvx/journal") {
+            if child.try_wait().unwrap().is_some() {
+                break;
+            }
+            thread::yield_now();
+        }
+        let step = if early { 3000 } else { 60 };
+        thread::sleep(Duration::from_micros(u64::from(round % 37) * step));
         child.kill().ok();
         child.wait().unwrap();
         let pending = repo.has(".git/mvx/journal");
@@ -54,6 +63,7 @@ fn a_rotation_that_is_killed_is_finished_or_has_not_happened() {
         let told = log.contains(&format!("; round-{round}\n"));
         if now.trim() == value {
             assert!(told, "round {round}: {log}");
+            whole += u32::from(!pending);
             last = value;
         } else {
             assert!(!pending && !told, "round {round}: {log}");
@@ -61,7 +71,11 @@ fn a_rotation_that_is_killed_is_finished_or_has_not_happened() {
             undone += 1;
         }
     }
-    println!("{undone} had not happened, {finished} were finished by the next command");
+    println!(
+        "{undone} had not happened, {finished} were finished by the next command, {whole} were whole"
+    );
+    // Otherwise nothing was tried here.
+    assert!(undone > 0 && finished > 0, "{undone} {finished} {whole}");
 }
 
 /// The moments that matter, each for itself: what was to be written is in the journal, and this much of

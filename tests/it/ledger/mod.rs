@@ -41,7 +41,11 @@ const FILE: &str = "secrets/staging/app.enc.yaml";
 
 /// A repository that keeps a ledger, with its first values committed.
 fn repo() -> Repo {
-    let repo = bare();
+    begun(bare())
+}
+
+/// The same of this repository.
+fn begun(repo: Repo) -> Repo {
     repo.write(".sops-rules.toml", RULES.replace("ANA", ANA));
     repo.seal(
         "secrets/staging/app.yaml",
@@ -53,7 +57,11 @@ fn repo() -> Repo {
 
 /// One without rules for secrets, in which git knows its author.
 fn bare() -> Repo {
-    let repo = Repo::in_memory();
+    named(Repo::in_memory())
+}
+
+/// The same of this repository.
+fn named(repo: Repo) -> Repo {
     let outcome = repo.shell("git config user.name Ana && git config user.email ana@example.com");
     assert_eq!(outcome.code(), Some(0), "{outcome}");
     let rules = RULES.split("[[secrets]]").next().unwrap();
