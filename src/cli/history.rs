@@ -137,11 +137,7 @@ impl Rollback {
     pub(super) fn run(&self, context: &Context) -> Result<Exit, Failure> {
         let key = KeyPath::parse(&self.key)?;
         let app = context.app();
-        let why = Why {
-            reason: self.said.reason.as_deref(),
-            note: self.said.note.as_deref(),
-            ..Why::default()
-        };
+        let why = self.said.why();
         let outcome = app.rollback(&self.file, &key, self.to, why);
         context.notes(&app);
         let done = format!("`{key}` is as in version {} again", self.to);
@@ -174,10 +170,8 @@ impl Delete {
         let key = KeyPath::parse(&self.key)?;
         let app = context.app();
         let why = Why {
-            reason: self.said.reason.as_deref(),
-            note: self.said.note.as_deref(),
             grace: self.keep,
-            ..Why::default()
+            ..self.said.why()
         };
         if self.notify_now {
             let ready = app.can_tell(&self.file, &key, Action::Delete);
@@ -236,11 +230,7 @@ impl Restore {
     pub(super) fn run(&self, context: &Context) -> Result<Exit, Failure> {
         let key = KeyPath::parse(&self.key)?;
         let app = context.app();
-        let why = Why {
-            reason: self.said.reason.as_deref(),
-            note: self.said.note.as_deref(),
-            ..Why::default()
-        };
+        let why = self.said.why();
         let to = self.to.as_deref().map(KeyPath::parse).transpose()?;
         let outcome = app.restore(&self.file, &key, to.as_ref(), why);
         context.notes(&app);

@@ -79,6 +79,17 @@ pub(super) struct Said {
     pub(super) note: Option<String>,
 }
 
+impl Said {
+    /// The same, with nothing else said.
+    pub(super) fn why(&self) -> Why<'_> {
+        Why {
+            reason: self.reason.as_deref(),
+            note: self.note.as_deref(),
+            ..Why::default()
+        }
+    }
+}
+
 fn recipe(text: &str) -> Result<Recipe, String> {
     Recipe::parse(text).ok_or_else(|| format!("the recipes are {RECIPES}"))
 }
@@ -120,10 +131,9 @@ impl Rotate {
         }
         let value = self.value.bytes(context, &key)?;
         let why = Why {
-            reason: self.said.reason.as_deref(),
-            note: self.said.note.as_deref(),
             grace: self.grace,
             force_order: self.force_order,
+            ..self.said.why()
         };
         let done = app.rotate(&path, &key, &value, why);
         context.notes(&app);

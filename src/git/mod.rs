@@ -14,7 +14,7 @@ pub mod snapshot;
 
 use std::path::{Path, PathBuf};
 
-use git2::{ErrorCode, IndexEntryExtendedFlag, Repository};
+use git2::{ErrorCode, Index, IndexEntryExtendedFlag, Repository};
 use thiserror::Error;
 
 use crate::error::{Exit, Explain};
@@ -163,13 +163,7 @@ impl WorkTree {
     /// Whether git has the file at `path` in its index.
     pub fn is_tracked(&self, path: &Path) -> Result<bool, GitError> {
         let inside = self.inside(path)?;
-        let index = self
-            .repository
-            .index()
-            .map_err(|source| GitError::Unreadable {
-                root: self.root.clone(),
-                source,
-            })?;
+        let index = self.index()?;
         let mut stages = STAGES;
         Ok(stages.any(|stage| index.get_path(&inside, stage).is_some()))
     }
@@ -177,16 +171,19 @@ impl WorkTree {
     /// Whether git has a file (a path from the root) and was told not to put it into this work tree, as in a
     /// sparse checkout.
     pub fn is_skipped(&self, inside: &Path) -> Result<bool, GitError> {
-        let index = self
-            .repository
+        let index = self.index()?;
+        let skipped = IndexEntryExtendedFlag::SKIP_WORKTREE.bits();
+        let entry = index.get_path(inside, 0);
+        Ok(entry.is_some_and(|entry| entry.flags_extended & skipped != 0))
+    }
+
+    fn index(&self) -> Result<Index, GitError> {
+        self.repository
             .index()
             .map_err(|source| GitError::Unreadable {
                 root: self.root.clone(),
                 source,
-            })?;
-        let skipped = IndexEntryExtendedFlag::SKIP_WORKTREE.bits();
-        let entry = index.get_path(inside, 0);
-        Ok(entry.is_some_and(|entry| entry.flags_extended & skipped != 0))
+            })
     }
 
     /// The path from the root.
