@@ -129,6 +129,12 @@ pub fn missing(chain: &Chain<'_>, subject: &Subject<'_>) -> Vec<Entry> {
     let mut book = Writer {
         subject,
         keys: start(chain, subject, told.unwrap_or(0)),
+        ever: chain
+            .nodes()
+            .iter()
+            .filter(|node| node.event().file == subject.file)
+            .filter_map(|node| Some((node.change.fingerprint?, node.entry.id)))
+            .collect(),
         entries: Vec::new(),
     };
     for (number, version) in subject.versions.iter().enumerate() {
@@ -184,6 +190,8 @@ fn start(chain: &Chain<'_>, subject: &Subject<'_>, told: usize) -> BTreeMap<Stri
 struct Writer<'s> {
     subject: &'s Subject<'s>,
     keys: BTreeMap<String, Now>,
+    /// Every ciphertext that was ever told of in the file, and the event that brought it last.
+    ever: HashMap<Fingerprint, Id>,
     entries: Vec<Entry>,
 }
 
@@ -265,6 +273,10 @@ impl<'s> Writer<'s> {
                 }
                 (_, _, Some(from)) if print.is_sealed() && !leaf.twin => {
                     (Action::Move, Some(from), None)
+                }
+                // It was at another key then, or something has moved through here since.
+                _ if print.is_sealed() && !leaf.twin && self.ever.contains_key(&print) => {
+                    (Action::Rollback, None, self.ever.get(&print).copied())
                 }
                 (None, ..) => (Action::Create, None, None),
                 (Some(before), ..) if self.subject.ivs.same(before, print) => {
@@ -368,6 +380,7 @@ impl<'s> Writer<'s> {
             now.print = Some(print);
             now.from = 0;
             now.seen.push((print, Some(id)));
+            self.ever.insert(print, id);
         }
     }
 

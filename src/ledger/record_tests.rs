@@ -223,6 +223,19 @@ fn what_a_branch_did_is_told_as_of_whoever_did_it() {
     assert_eq!(told, expected.map(|(at, actor)| (at, actor.to_owned())));
 }
 
+/// A list of which the first item went and came back.
+#[test]
+fn what_moved_away_and_comes_back_is_no_new_value() {
+    let texts = [
+        "l[0]=1 l[1]=2 l[2]=3",
+        "l[0]=2 l[1]=3",
+        "l[0]=1 l[1]=2 l[2]=3",
+    ];
+    let (_, told) = record(&[], &texts);
+    assert_eq!(told.last().map(String::as_str), Some("3 move l[1],l[2]"));
+    assert!(told.contains(&"3 rollback l[0]".to_owned()), "{told:?}");
+}
+
 #[test]
 fn an_item_at_the_head_of_a_list_is_new() {
     let (_, told) = record(&[], &["l[0]=1", "l[0]=0 l[1]=1"]);
