@@ -129,12 +129,7 @@ pub fn missing(chain: &Chain<'_>, subject: &Subject<'_>) -> Vec<Entry> {
     let mut book = Writer {
         subject,
         keys: start(chain, subject, told.unwrap_or(0)),
-        ever: chain
-            .nodes()
-            .iter()
-            .filter(|node| node.event().file == subject.file)
-            .filter_map(|node| Some((node.change.fingerprint?, node.entry.id)))
-            .collect(),
+        ever: ever(chain, subject.file),
         entries: Vec::new(),
     };
     for (number, version) in subject.versions.iter().enumerate() {
@@ -187,11 +182,28 @@ fn start(chain: &Chain<'_>, subject: &Subject<'_>, told: usize) -> BTreeMap<Stri
     keys
 }
 
+/// Every ciphertext that events tell of, the last of them, and whether one is of this file.
+fn ever(chain: &Chain<'_>, file: &str) -> HashMap<Fingerprint, (Id, bool)> {
+    let mut ever: HashMap<Fingerprint, (Id, bool)> = HashMap::new();
+    for node in chain.nodes() {
+        let Some(print) = node.change.fingerprint.filter(|print| print.is_sealed()) else {
+            continue;
+        };
+        let here = node.event().file == file;
+        let known = ever.entry(print).or_insert((node.entry.id, here));
+        if here || !known.1 {
+            *known = (node.entry.id, here);
+        }
+    }
+    ever
+}
+
 struct Writer<'s> {
     subject: &'s Subject<'s>,
     keys: BTreeMap<String, Now>,
-    /// Every ciphertext that was ever told of in the file, and the event that brought it last.
-    ever: HashMap<Fingerprint, Id>,
+    /// Every ciphertext that was ever told of, the event that brought it last, and whether it was in this
+    /// file.
+    ever: HashMap<Fingerprint, (Id, bool)>,
     entries: Vec<Entry>,
 }
 
@@ -275,8 +287,16 @@ impl<'s> Writer<'s> {
                     (Action::Move, Some(from), None)
                 }
                 // It was at another key then, or something has moved through here since.
-                _ if print.is_sealed() && !leaf.twin && self.ever.contains_key(&print) => {
-                    (Action::Rollback, None, self.ever.get(&print).copied())
+                // What was only elsewhere and comes to a new key is a copy.
+                _ if print.is_sealed()
+                    && !leaf.twin
+                    && self
+                        .ever
+                        .get(&print)
+                        .is_some_and(|(_, here)| *here || before.is_some()) =>
+                {
+                    let restored = self.ever.get(&print).map(|(id, _)| *id);
+                    (Action::Rollback, None, restored)
                 }
                 (None, ..) => (Action::Create, None, None),
                 (Some(before), ..) if self.subject.ivs.same(before, print) => {
@@ -380,7 +400,7 @@ impl<'s> Writer<'s> {
             now.print = Some(print);
             now.from = 0;
             now.seen.push((print, Some(id)));
-            self.ever.insert(print, id);
+            self.ever.insert(print, (id, true));
         }
     }
 

@@ -274,12 +274,16 @@ pub fn verify<'a>(
         if ahead > SKEW && !node.superseded && early.insert(node.entry.id) {
             found.push(at(node.place(), Wrong::Future, Some(node)));
         }
-        // A file may be copied, and its values are as old as those they are copies of.
-        let action = node.event().action;
+        // A file may be copied, and its values are as old as those they are copies of. Of two events of one
+        // second nobody can tell which was first.
         let origin = node.origin.and_then(|first| chain.node(first));
-        let copied = action == Action::Create
-            && node.before.is_empty()
-            && origin.is_some_and(|origin| origin.place() != node.place());
+        let copied = origin.is_some_and(|origin| {
+            let is_first =
+                |node: &Node<'_>| node.event().action == Action::Create && node.before.is_empty();
+            let at_once = origin.event().at == node.event().at;
+            origin.place() != node.place() && (is_first(node) || (at_once && is_first(origin)))
+        });
+        let action = node.event().action;
         // What comes back with the ciphertext that it had is a rollback, unless it never went.
         let back = action == Action::Rollback && chain.twin(node).is_none();
         let new = action.makes_a_version() && !back && !copied;
