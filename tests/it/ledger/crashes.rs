@@ -44,7 +44,7 @@ fn a_rotation_that_is_killed_is_finished_or_has_not_happened() {
             }
             thread::yield_now();
         }
-        let step = if early { 3000 } else { 60 };
+        let step = if early { 400 } else { 60 };
         thread::sleep(Duration::from_micros(u64::from(round % 37) * step));
         child.kill().ok();
         child.wait().unwrap();
@@ -74,8 +74,9 @@ fn a_rotation_that_is_killed_is_finished_or_has_not_happened() {
     println!(
         "{undone} had not happened, {finished} were finished by the next command, {whole} were whole"
     );
-    // Otherwise nothing was tried here.
-    assert!(undone > 0 && finished > 0, "{undone} {finished} {whole}");
+    // In many rounds every case comes up, or nothing was tried here.
+    let enough = rounds() < 100 || (undone > 0 && finished > 0 && whole > 0);
+    assert!(enough, "{undone} {finished} {whole}");
 }
 
 /// The moments that matter, each for itself: what was to be written is in the journal, and this much of
