@@ -275,13 +275,12 @@ pub fn verify<'a>(
             found.push(at(node.place(), Wrong::Future, Some(node)));
         }
         // A file may be copied, and its values are as old as those they are copies of. Of two events of one
-        // second nobody can tell which was first.
+        // second nobody can tell which was first, and neither is younger for it.
         let origin = node.origin.and_then(|first| chain.node(first));
         let copied = origin.is_some_and(|origin| {
-            let is_first =
-                |node: &Node<'_>| node.event().action == Action::Create && node.before.is_empty();
+            let first = node.event().action == Action::Create && node.before.is_empty();
             let at_once = origin.event().at == node.event().at;
-            origin.place() != node.place() && (is_first(node) || (at_once && is_first(origin)))
+            origin.place() != node.place() && (first || at_once)
         });
         let action = node.event().action;
         // What comes back with the ciphertext that it had is a rollback, unless it never went.
